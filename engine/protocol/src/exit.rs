@@ -92,6 +92,9 @@ impl ExitCode {
             Status::Failed | Status::Cancelled => Some(Self::StepFailed),
             Status::TimedOut => Some(Self::Timeout),
             Status::Environment | Status::Unsupported => Some(Self::Unsupported),
+            Status::Incorrect => Some(Self::Incorrect),
+            Status::Unfair => Some(Self::Unfair),
+            Status::Inconclusive => Some(Self::Inconclusive),
         }
     }
 

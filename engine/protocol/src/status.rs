@@ -25,11 +25,33 @@ pub enum Status {
     Blocked,
     /// A person or the end of the run stopped it.
     Cancelled,
+    /// A call whose correctness gate did not pass.
+    Incorrect,
+    /// A call whose two sides were not measured under the same conditions.
+    Unfair,
+    /// A call whose measurement cannot decide.
+    Inconclusive,
 }
 
 impl Status {
     /// Every status, in the order in which summaries list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
+        Self::Passed,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Environment,
+        Self::Unsupported,
+        Self::Excluded,
+        Self::Skipped,
+        Self::Blocked,
+        Self::Cancelled,
+        Self::Incorrect,
+        Self::Unfair,
+        Self::Inconclusive,
+    ];
+
+    /// What a single step can end as; the other words come from the gates of a call.
+    pub const OF_STEPS: [Self; 9] = [
         Self::Passed,
         Self::Failed,
         Self::TimedOut,
@@ -53,6 +75,9 @@ impl Status {
             Self::Skipped => "skipped",
             Self::Blocked => "blocked",
             Self::Cancelled => "cancelled",
+            Self::Incorrect => "incorrect",
+            Self::Unfair => "unfair",
+            Self::Inconclusive => "inconclusive",
         }
     }
 
@@ -104,6 +129,18 @@ impl Outcome {
             Self::Blocked => "blocked",
             Self::Skipped => "skipped",
             Self::Tampered => "tampered",
+        }
+    }
+
+    /// What a call with this worst outcome ends as.
+    pub fn call_status(self) -> Status {
+        match self {
+            Self::Passed | Self::Warn | Self::Skipped => Status::Passed,
+            Self::Failed => Status::Failed,
+            Self::Blocked => Status::Blocked,
+            Self::Incorrect => Status::Incorrect,
+            Self::Unfair | Self::Tampered => Status::Unfair,
+            Self::Inconclusive => Status::Inconclusive,
         }
     }
 
