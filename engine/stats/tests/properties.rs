@@ -109,13 +109,10 @@ fn real_effects_are_found_and_small_ones_tie() {
 fn extension_is_asked_for_only_while_undecided_and_planned() {
     let mut random = StdRng::seed_from_u64(44);
     let settings = plan(0.01, 10, 40);
-    let noisy: Vec<Pair> = (0..40)
-        .map(|i| Pair {
-            baseline: 10.0,
-            candidate: if i % 2 == 0 { 12.0 } else { 8.3 } + f64::from(i) / 1e3,
-            first: None,
-        })
-        .collect();
+    // Evenly spread over +-40 %, so that 40 pairs cannot tell a tie from an effect of 1 %.
+    let spread = |i: u32| 10.0 * (f64::from(i * 7 % 20) / 25.0 - 0.38).exp();
+    let noisy: Vec<Pair> =
+        (0..40).map(|i| Pair { baseline: 10.0, candidate: spread(i), first: None }).collect();
     let first = settings.compare(&noisy[..10]).unwrap();
     assert_eq!((first.verdict, needs_more(&first)), (Verdict::Undecided, Some(20)));
     let last = settings.compare(&noisy).unwrap();
