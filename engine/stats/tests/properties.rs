@@ -148,6 +148,9 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
+    // Seeds of failures are printed; no file is written beside the sources.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn swapping_the_sides_inverts_ratio_and_verdict(pairs in any_pairs(), threshold in 0.0..0.2_f64) {
         let settings = plan(threshold, pairs.len(), pairs.len());
