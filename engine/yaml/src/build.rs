@@ -24,7 +24,9 @@ pub fn parse(source: SourceId, text: &str, limits: &Limits) -> Parsed {
     let mut builder = Builder::new(source, text, limits);
     let complete = builder.read();
     let root = if let Err(fatal) = complete {
-        builder.diagnostics.push(*fatal);
+        if !builder.explained_by_template(&fatal) {
+            builder.diagnostics.push(*fatal);
+        }
         None
     } else {
         builder.root
@@ -33,6 +35,11 @@ pub fn parse(source: SourceId, text: &str, limits: &Limits) -> Parsed {
     diagnostics.sort_by_key(|found| found.primary().map(|span| (span.start, span.end)));
     Parsed { root, diagnostics }
 }
+
+/// Problems after which reading stops.
+pub(crate) const MOST_PROBLEMS: usize = 1_000;
+/// Templates without quotes that are explained in full, which takes a walk through their line.
+const MOST_TEMPLATES: usize = 20;
 
 type Step = Result<(), Box<Diagnostic>>;
 
@@ -66,6 +73,9 @@ struct Builder<'a> {
     nodes: usize,
     /// End of the last value, where a block collection ends.
     last_end: usize,
+    /// Where the last template without quotes began.
+    template: Option<usize>,
+    templates: usize,
     root: Option<Node>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -85,6 +95,8 @@ impl<'a> Builder<'a> {
             anchors: Anchors::default(),
             nodes: 0,
             last_end: 0,
+            template: None,
+            templates: 0,
             root: None,
             diagnostics: Vec::new(),
         }
@@ -99,6 +111,9 @@ impl<'a> Builder<'a> {
                     .at(self.span(0, 0), "")
                     .help("keep data in files of its own and name them by path"),
             ));
+        }
+        if let Some(found) = syntax::unprintable(self.source, self.text, self.body) {
+            return Err(Box::new(found));
         }
         let mut parser = Parser::new_from_str(self.body);
         let mut documents = 0;
@@ -121,12 +136,23 @@ impl<'a> Builder<'a> {
         let empty = self.root.as_ref().is_none_or(|root| root.is_null() && root.span.start == root.span.end);
         if empty {
             self.root = None;
-            return Err(Box::new(Diagnostic::error("yaml-empty", "the file holds no document").at(
-                self.span(self.text.len(), self.text.len()),
-                "nothing but spaces and comments up to here",
-            )));
+            return Err(Box::new(
+                Diagnostic::error("yaml-empty", "the file holds no document")
+                    .at(
+                        self.span(self.text.len(), self.text.len()),
+                        "nothing but spaces and comments up to here",
+                    )
+                    .help("write at least one `key: value`"),
+            ));
         }
         Ok(())
+    }
+
+    /// Whether a syntax error only follows from a template without quotes earlier on its line.
+    fn explained_by_template(&self, fatal: &Diagnostic) -> bool {
+        let (Some(template), Some(span)) = (self.template, fatal.primary()) else { return false };
+        let between = self.text.get(template..span.start as usize);
+        fatal.code == "yaml-syntax" && between.is_some_and(|between| !between.contains('\n'))
     }
 
     fn second_document(&mut self, marks: &Marks) {
@@ -140,6 +166,7 @@ impl<'a> Builder<'a> {
     }
 
     fn event(&mut self, event: Event<'_>, marks: &Marks) -> Step {
+        self.check_problems(marks)?;
         let start = self.offsets.byte(&marks.start);
         let end = self.offsets.byte(&marks.end).max(start);
         match event {
@@ -185,6 +212,22 @@ impl<'a> Builder<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// A hostile or generated file must not fill the memory with its own errors.
+    fn check_problems(&mut self, marks: &Marks) -> Step {
+        if self.diagnostics.len() <= MOST_PROBLEMS {
+            return Ok(());
+        }
+        let at = self.offsets.byte(&marks.start);
+        Err(Box::new(
+            Diagnostic::error(
+                "yaml-too-many-problems",
+                format!("more than {MOST_PROBLEMS} problems in one file"),
+            )
+            .at(self.span(at, at), "not read further")
+            .help("settle those above first"),
+        ))
     }
 
     fn check_expanded(&self, span: Span) -> Step {
@@ -316,11 +359,8 @@ impl<'a> Builder<'a> {
     fn open(&mut self, children: Children, anchor: usize, start: usize, end: usize) -> Step {
         self.count(start)?;
         if self.frames.len() == self.limits.depth {
-            let message = format!("lists and mappings nest more than {} levels", self.limits.depth);
-            return Err(Box::new(
-                Diagnostic::error("yaml-too-deep", message)
-                    .at(self.span(start, start + 1), "this is one too many"),
-            ));
+            let end = (start + 1).min(self.text.len());
+            return Err(Box::new(syntax::too_deep(self.span(start, end), Some(self.limits.depth))));
         }
         if self.wants_key() {
             let what = if matches!(children, Children::Sequence(_)) { "a list" } else { "a mapping" };
@@ -388,8 +428,12 @@ impl<'a> Builder<'a> {
 
     fn complex_key(&mut self, start: usize, end: usize, what: &str) {
         let outer = self.frames.last().map_or(start, |frame| frame.start);
-        if self.text[outer..].starts_with("{{") && start == outer + 1 {
-            self.diagnostics.push(syntax::bare_template(self.source, self.text, outer));
+        let template = self.text[outer..].starts_with("{{") && start == outer + 1;
+        if template && self.templates < MOST_TEMPLATES {
+            let flows = self.frames.iter().filter(|frame| frame.flow).count();
+            self.template = Some(outer);
+            self.templates += 1;
+            self.diagnostics.push(syntax::bare_template(self.source, self.text, outer, flows > 1));
         } else {
             self.key_is_no_text(self.span(start, end.max(start + 1).min(self.text.len())), what);
         }

@@ -1,5 +1,6 @@
 //! Keys that occur more than once in one mapping.
 
+use crate::build::MOST_PROBLEMS;
 use crate::node::{Key, Node};
 use assay_diagnostics::Diagnostic;
 
@@ -20,6 +21,9 @@ pub(crate) fn report(entries: &[(Key, Node)], diagnostics: &mut Vec<Diagnostic>)
     order.sort_by_key(|key| &key.name);
     let mut first = 0;
     for index in 1..order.len() {
+        if diagnostics.len() > MOST_PROBLEMS {
+            return;
+        }
         if order[index].name == order[first].name {
             diagnostics.push(duplicate(order[index], order[first]));
         } else {

@@ -46,6 +46,16 @@ impl<'a> Place<'a> {
         self.span(self.at, self.at + rest.len())
     }
 
+    /// The words that end at or above the place: the parser notices a missing `:` only behind the line.
+    fn words_before(&self) -> Span {
+        let end = self.text[..self.at].trim_end().len();
+        if end >= self.line_start && self.line_end > self.at {
+            return self.rest_of_line();
+        }
+        let before = Place::new(self.source, self.text, end).before();
+        if before.start == before.end { self.here() } else { before }
+    }
+
     /// The line up to the place, without its indentation.
     fn before(&self) -> Span {
         let before = &self.text[self.line_start..self.at];
@@ -62,6 +72,9 @@ pub(crate) fn explain(
     open: Option<usize>,
 ) -> Diagnostic {
     let place = Place::new(source, text, at);
+    if info.contains("recursion limit") {
+        return too_deep(place.here(), None);
+    }
     let found = tab(&place, info)
         .or_else(|| open.and_then(|open| unclosed(&place, info, open)))
         .or_else(|| quoted(&place, info))
@@ -76,22 +89,41 @@ pub(crate) fn explain(
     }
 }
 
+/// Collections nest deeper than the limit (or than the parser's own, which lies higher).
+pub(crate) fn too_deep(span: Span, limit: Option<usize>) -> Diagnostic {
+    let message = match limit {
+        Some(limit) => format!("lists and mappings nest more than {limit} levels"),
+        None => "lists and mappings nest far too deep".to_owned(),
+    };
+    Diagnostic::error("yaml-too-deep", message)
+        .at(span, "this is one too many")
+        .help("use fewer levels, or put the inner part into a file of its own")
+}
+
 const QUOTE_TEMPLATE: &str = "put the whole value in quotes: `\"{{ ... }}\"`";
 
-/// `key: {{ x }}`: YAML reads the braces as mappings.
-pub(crate) fn bare_template(source: SourceId, text: &str, at: usize) -> Diagnostic {
+/// `key: {{ x }}`: YAML reads the braces as mappings. `in_list`: a bracket is open around it.
+pub(crate) fn bare_template(source: SourceId, text: &str, at: usize, in_list: bool) -> Diagnostic {
     let place = Place::new(source, text, at);
-    let rest = &text[at..place.line_end];
-    let end = rest.rfind("}}").map_or(rest.len(), |end| end + 2);
-    let mut found = Diagnostic::error("yaml-key-not-text", "a template must be in quotes")
-        .at(place.span(at, at + end), "YAML reads `{` as the start of a mapping")
+    let line = place.rest_of_line();
+    let rest = &text[line.range()];
+    let close = if in_list { rest.find("}}") } else { rest.rfind("}}") };
+    let end = at + close.map_or(rest.len(), |close| close + 2);
+    let found = Diagnostic::error("yaml-key-not-text", "a template must be in quotes")
+        .at(place.span(at, end), "YAML reads `{` as the start of a mapping")
         .help(QUOTE_TEMPLATE);
-    if !rest[..end].contains(['"', '\\']) {
-        let quote = |at| Edit { span: place.span(at, at), replacement: "\"".to_owned() };
-        let edits = vec![quote(at), quote(at + end)];
-        found = found.fix(Fix { title: "quote the template".to_owned(), safe: true, edits });
+    let value = if in_list { place.span(at, end) } else { line };
+    let alone = !in_list || text[end..].trim_start_matches(' ').starts_with([',', ']', '}']);
+    match quote(text, value).filter(|_| alone && close.is_some()) {
+        Some(edits) => found.fix(Fix { title: "quote the whole value".to_owned(), safe: true, edits }),
+        None => found,
     }
-    found
+}
+
+/// Double quotes around a value, where they do not change it otherwise.
+fn quote(text: &str, value: Span) -> Option<Vec<Edit>> {
+    let insert = |at| Edit { span: Span { start: at, end: at, ..value }, replacement: "\"".to_owned() };
+    (!text[value.range()].contains(['"', '\\'])).then(|| vec![insert(value.start), insert(value.end)])
 }
 
 /// A template without quotes in a value on the line of the error.
@@ -145,7 +177,11 @@ fn unclosed(place: &Place<'_>, info: &str, open: usize) -> Option<Diagnostic> {
     }
     let list = place.text[open..].starts_with('[');
     let (what, close) = if list { ("list", ']') } else { ("mapping", '}') };
-    let here = place.here();
+    let here = if place.text[place.at..].starts_with(':') {
+        place.span(place.before().start as usize, place.at + 1)
+    } else {
+        place.here()
+    };
     let stop = if here.start == here.end { "the file ends here" } else { "this does not fit into it" };
     Some(
         Diagnostic::error(CODE, format!("the {what} in brackets is not closed, or a comma is missing"))
@@ -239,7 +275,7 @@ fn structure(place: &Place<'_>, info: &str) -> Option<Diagnostic> {
             .help("begin the list on the next line, or write `[a, b]`")
     } else if info.contains("simple key expect") {
         Diagnostic::error(CODE, "expected a `:` after this key")
-            .at(place.rest_of_line(), "a key without a value")
+            .at(place.words_before(), "a key without a value")
             .help("write `key: value`; a space must follow the colon")
     } else if info.contains("misplaced bracket") {
         Diagnostic::error(CODE, "this bracket closes nothing")
@@ -262,21 +298,40 @@ fn structure(place: &Place<'_>, info: &str) -> Option<Diagnostic> {
 /// A `:` where no key can stand: a second one on the line, or a key under a value that is already text.
 fn value_not_allowed(place: &Place<'_>) -> Diagnostic {
     let before = place.before();
-    let words = &place.text[before.range()];
-    match words.find(": ") {
-        Some(first) => {
-            let start = before.start as usize + first + 1;
-            let spaces = place.text[start..].len() - place.text[start..].trim_start_matches(' ').len();
-            Diagnostic::error(CODE, "a second `: ` on one line")
-                .at(place.here(), "this colon reads as another key")
-                .also(place.span(start + spaces, place.at), "the value begins here")
-                .help("put the value in quotes if the colon belongs to the text")
-        }
-        None => Diagnostic::error(CODE, "a key cannot stand here")
-            .at(before, "the lines above end in a value that is text")
-            .help("align it with the keys it belongs to, or give the key above no value of its own")
-            .help("write `key: value` with a space behind every colon"),
+    if let Some(first) = place.text[before.range()].find(": ") {
+        let start = before.start as usize + first + 1;
+        let spaces = place.text[start..].len() - place.text[start..].trim_start_matches(' ').len();
+        let value = place.span(start + spaces, place.rest_of_line().end as usize);
+        let found = Diagnostic::error(CODE, "a second `: ` on one line")
+            .at(place.here(), "this colon reads as another key")
+            .help("put the value in quotes if the colon belongs to the text");
+        return match quote(place.text, value) {
+            Some(edits) => found.fix(Fix { title: "quote the value".to_owned(), safe: false, edits }),
+            None => found,
+        };
     }
+    if let Some(colon) = glued_colon(place) {
+        return Diagnostic::error(CODE, "a space must follow the `:` of a key")
+            .at(colon, "without a space this is text, not a key")
+            .also(before, "so this key cannot follow")
+            .help("write `key: value`");
+    }
+    Diagnostic::error(CODE, "a key cannot stand here")
+        .at(before, "the lines above end in a value that is text")
+        .help("align it with the keys it belongs to, or give the key above no value of its own")
+}
+
+/// `name:value` on the line above.
+fn glued_colon(place: &Place<'_>) -> Option<Span> {
+    let above = Place::new(place.source, place.text, place.line_start.checked_sub(1)?);
+    let line = above.line();
+    let name = line.trim_start();
+    let colon = name.find(':')?;
+    let is_name =
+        colon > 0 && name[..colon].chars().all(|part| part.is_alphanumeric() || "_-".contains(part));
+    let glued = !name[colon + 1..].starts_with([' ', '/']) && name.len() > colon + 1;
+    let start = above.line_start + line.len() - name.len();
+    (is_name && glued).then(|| place.span(start, start + name.trim_end().len()))
 }
 
 /// A single word or sign that is wrong.
@@ -284,7 +339,8 @@ fn word(place: &Place<'_>, info: &str) -> Option<Diagnostic> {
     let here = place.here();
     let shown = &place.text[here.range()];
     let found = if info.contains("unexpected character") || info.contains("plain scalar cannot start") {
-        Diagnostic::error(CODE, format!("text without quotes cannot begin with `{shown}`"))
+        let shown = if shown == "`" { "a backtick".to_owned() } else { format!("`{shown}`") };
+        Diagnostic::error(CODE, format!("text without quotes cannot begin with {shown}"))
             .at(here, "reserved by YAML")
             .help("put the value in quotes")
     } else if info.contains("unknown anchor") {
@@ -302,14 +358,33 @@ fn word(place: &Place<'_>, info: &str) -> Option<Diagnostic> {
         Diagnostic::error("yaml-tag", "tags (`!name`) are not supported")
             .at(place.rest_of_line(), "here")
             .help("put the value in quotes if the `!` belongs to the text")
-    } else if info.contains("unprintable") {
-        Diagnostic::error(CODE, "a control character stands in the text")
-            .at(here, "here")
-            .help("in double quotes write it as an escape, such as `\\x1b`")
     } else {
         return None;
     };
     Some(found)
+}
+
+/// The first character that YAML 1.2 (section 5.1) allows in no document; the parser lets some of them pass.
+pub(crate) fn unprintable(source: SourceId, text: &str, body: &str) -> Option<Diagnostic> {
+    let base = text.len() - body.len();
+    let bad = |character: char| match character {
+        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
+        _ => false,
+    };
+    let at = base + body.find(bad)?;
+    let place = Place::new(source, text, at);
+    let code = text[at..].chars().next().map_or(0, u32::from);
+    let (what, help) = match code {
+        0xfeff => {
+            ("a byte order mark stands inside the text", "remove it; only the start of a file may hold one")
+        }
+        _ => {
+            ("a control character stands in the text", "remove it, or write it as an escape in double quotes")
+        }
+    };
+    let escape = if code < 0x100 { format!("`\\x{code:02x}`") } else { format!("`\\u{code:04x}`") };
+    Some(Diagnostic::error(CODE, what).at(place.here(), format!("{escape} stands here")).help(help))
 }
 
 fn other(place: &Place<'_>, info: &str) -> Diagnostic {
