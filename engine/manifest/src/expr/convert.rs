@@ -85,12 +85,10 @@ impl<'s> Converter<'s> {
 
     pub fn node(&mut self, expr: &ast::Expr<'_>) -> Converted<Node> {
         let span = range_of(expr.span());
+        // Every arm is a call, as in the evaluation: this function is on the stack once per level of the tree.
         match expr {
             ast::Expr::Var(var) => self.variable(var.id, span),
-            ast::Expr::Const(constant) => {
-                let value = literal(&constant.value, &span)?;
-                Ok(Node { kind: Kind::Const(value), range: span })
-            }
+            ast::Expr::Const(constant) => constant_node(&constant.value, span),
             ast::Expr::Slice(slice) => self.slice(slice, span),
             ast::Expr::UnaryOp(unary) => self.unary(unary, span),
             ast::Expr::BinOp(binary) => self.binary(binary, span),
@@ -98,29 +96,33 @@ impl<'s> Converter<'s> {
             ast::Expr::IfExpr(choice) => self.choice(choice, span),
             ast::Expr::Filter(filter) => self.filter(filter, span),
             ast::Expr::Test(test) => self.test(test, span),
-            ast::Expr::GetAttr(get) => {
-                let base = self.node(&get.expr)?;
-                self.get(base, Seg::Name(get.name.to_owned()), span)
-            }
-            ast::Expr::GetItem(get) => {
-                let base = self.node(&get.expr)?;
-                let key = self.node(&get.subscript_expr)?;
-                self.get(base, segment(key), span)
-            }
+            ast::Expr::GetAttr(get) => self.attribute(get, span),
+            ast::Expr::GetItem(get) => self.item(get, span),
             ast::Expr::Call(call) => self.call(call, span),
-            ast::Expr::List(list) => {
-                let items = self.nodes(&list.items)?;
-                Ok(Node { kind: Kind::List(items), range: span })
-            }
-            ast::Expr::Tuple(tuple) => {
-                let items = self.nodes(&tuple.items)?;
-                Ok(Node { kind: Kind::List(items), range: span })
-            }
-            ast::Expr::Map(map) => {
-                let (keys, values) = (self.nodes(&map.keys)?, self.nodes(&map.values)?);
-                Ok(Node { kind: Kind::Map(keys.into_iter().zip(values).collect()), range: span })
-            }
+            ast::Expr::List(list) => self.list(&list.items, span),
+            ast::Expr::Tuple(tuple) => self.list(&tuple.items, span),
+            ast::Expr::Map(map) => self.map(map, span),
         }
+    }
+
+    fn attribute(&mut self, get: &ast::GetAttr<'_>, span: Range<usize>) -> Converted<Node> {
+        let base = self.node(&get.expr)?;
+        self.get(base, Seg::Name(get.name.to_owned()), span)
+    }
+
+    fn item(&mut self, get: &ast::GetItem<'_>, span: Range<usize>) -> Converted<Node> {
+        let base = self.node(&get.expr)?;
+        let key = self.node(&get.subscript_expr)?;
+        self.get(base, segment(key), span)
+    }
+
+    fn list(&mut self, items: &[ast::Expr<'_>], range: Range<usize>) -> Converted<Node> {
+        Ok(Node { kind: Kind::List(self.nodes(items)?), range })
+    }
+
+    fn map(&mut self, map: &ast::Map<'_>, range: Range<usize>) -> Converted<Node> {
+        let (keys, values) = (self.nodes(&map.keys)?, self.nodes(&map.values)?);
+        Ok(Node { kind: Kind::Map(keys.into_iter().zip(values).collect()), range })
     }
 
     pub fn nodes(&mut self, exprs: &[ast::Expr<'_>]) -> Converted<Vec<Node>> {
@@ -303,6 +305,10 @@ fn segment(key: Node) -> Seg {
         },
         _ => Seg::Dynamic(Box::new(key)),
     }
+}
+
+fn constant_node(value: &minijinja::Value, range: Range<usize>) -> Converted<Node> {
+    literal(value, &range).map(|value| Node { kind: Kind::Const(value), range })
 }
 
 fn literal(value: &minijinja::Value, range: &Range<usize>) -> Converted<Value> {

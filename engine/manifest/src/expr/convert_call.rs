@@ -18,12 +18,17 @@ type Arguments<'c> = (Vec<Node>, Vec<(&'c str, Node)>);
 
 impl Converter<'_> {
     pub fn filter(&mut self, filter: &ast::Filter<'_>, span: Range<usize>) -> Converted<Node> {
-        // The parser's range of a filter starts at its name.
-        let place = span.start..span.start + filter.name.len();
         let Some(base) = &filter.expr else {
             return Err(SyntaxError::new("a filter needs a value in front of it", span));
         };
         let base = self.node(base)?;
+        self.filter_on(base, filter, span)
+    }
+
+    /// Apart from [`Converter::filter`], so that a long chain of filters does not carry its temporaries on the stack.
+    fn filter_on(&mut self, base: Node, filter: &ast::Filter<'_>, span: Range<usize>) -> Converted<Node> {
+        // The parser's range of a filter starts at its name.
+        let place = span.start..span.start + filter.name.len();
         let spec = find_filter(filter.name, &place)?;
         let (mut args, given) = self.arguments(&filter.args, &place)?;
         let called = format!("`{}`", filter.name);
@@ -68,9 +73,13 @@ impl Converter<'_> {
     }
 
     pub fn test(&mut self, test: &ast::Test<'_>, span: Range<usize>) -> Converted<Node> {
+        let base = self.node(&test.expr)?;
+        self.test_on(base, test, span)
+    }
+
+    fn test_on(&mut self, base: Node, test: &ast::Test<'_>, span: Range<usize>) -> Converted<Node> {
         // As for a filter, the parser's range starts at the name.
         let place = span.start..span.start + test.name.len();
-        let base = self.node(&test.expr)?;
         let spec = find_test(test.name, &place)?;
         let (args, named) = self.arguments(&test.args, &place)?;
         if let Some((name, node)) = named.into_iter().next() {

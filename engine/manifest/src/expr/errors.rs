@@ -30,62 +30,49 @@ impl SyntaxError {
 /// An expression that has no value here. `range` is always in bytes of the text that was parsed; `operand` and `expr`
 /// are source text, `found` says in words what the value is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the fields are described at the enum")]
 pub enum EvalError {
     /// A value that does not exist was read without `default(...)`.
     #[error("`{expr}` is undefined: {why}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     Undefined { expr: String, why: String, range: Range<usize> },
     /// The scope has no such name.
     #[error("there is no `{name}` here")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     UnknownName { name: String, range: Range<usize> },
     /// An ordering of something that is no number.
     #[error("`{operator}` compares numbers, but {operand} is {found}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     NotComparable { operator: String, operand: String, found: String, range: Range<usize> },
     /// Arithmetic with something that is no number.
     #[error("`{operator}` computes with numbers, but {operand} is {found}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     NotANumber { operator: String, operand: String, found: String, range: Range<usize> },
     /// A condition that is neither true nor false.
     #[error("{what} must be true or false, but {operand} is {found}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     NotABoolean { what: String, operand: String, found: String, range: Range<usize> },
     /// A value of a kind that an operator, filter or test does not take.
     #[error("{what} takes {wants}, but {operand} is {found}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     WrongKind { what: String, wants: String, operand: String, found: String, range: Range<usize> },
     /// A result beyond the numbers that can be held.
     #[error("the result of `{expr}` is not a finite number")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     NotFinite { expr: String, range: Range<usize> },
     /// A division by zero.
     #[error("`{expr}` divides by zero")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     DivisionByZero { expr: String, range: Range<usize> },
     /// An integer that does not fit 64 bits.
     #[error("the result of `{expr}` does not fit a 64-bit integer; write one of the numbers with a point")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     Overflow { expr: String, range: Range<usize> },
     /// The smallest or largest of nothing.
     #[error("`{filter}` needs at least one element, but {operand} is empty")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     Empty { filter: String, operand: String, range: Range<usize> },
     /// An argument that a filter, a slice or a loop cannot use.
     #[error("{message}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     Argument { message: String, range: Range<usize> },
     /// Null where text is made.
     #[error("`{expr}` is null and cannot be put into text; use `default(...)`")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     NullInText { expr: String, range: Range<usize> },
     /// A template that runs too long.
     #[error("the template takes more than {limit} steps")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     TooLong { limit: usize, range: Range<usize> },
     /// A text or value that grows too large.
     #[error("the result is larger than {limit}")]
-    #[expect(missing_docs, reason = "the fields are described at the enum")]
     TooLarge { limit: &'static str, range: Range<usize> },
 }
 

@@ -48,53 +48,75 @@ impl<'a> Env<'a> {
 
     /// The value, or why it is undefined.
     pub fn maybe(&self, node: &'a Node) -> Evaluated<Out<'a>> {
-        let value = match &node.kind {
-            Kind::Path(path) => return self.path(node, path),
-            Kind::Get { base, seg } => return self.get(base, seg),
-            Kind::Ternary { cond, then, other } => {
-                return match (self.condition(cond, "the condition of `if`")?, other) {
-                    (true, _) => self.maybe(then),
-                    (false, Some(other)) => self.maybe(other),
-                    (false, None) => {
-                        Ok(Out::Undefined("the condition is false and there is no `else`".into()))
-                    }
-                };
-            }
-            Kind::Filter(call) => return filters::apply(self, node, call),
-            Kind::Const(value) => return Ok(Out::Value(Cow::Borrowed(value))),
+        // Every arm is a call: without optimization the frame of this function holds the temporaries of all its arms,
+        // and it is on the stack once per level of the tree.
+        match &node.kind {
+            Kind::Path(path) => self.path(node, path),
+            Kind::Get { base, seg } => self.get(base, seg),
+            Kind::Ternary { cond, then, other } => self.ternary(cond, then, other.as_deref()),
+            Kind::Filter(call) => filters::apply(self, node, call),
+            Kind::Const(value) => Ok(Out::Value(Cow::Borrowed(value))),
+            _ => self.operator(node).map(|value| Out::Value(Cow::Owned(value))),
+        }
+    }
+
+    fn operator(&self, node: &'a Node) -> Evaluated<Value> {
+        match &node.kind {
             Kind::Slice { base, start, stop, step } => {
-                self.slice(node, base, [start.as_deref(), stop.as_deref(), step.as_deref()])?
+                self.slice(node, base, [start.as_deref(), stop.as_deref(), step.as_deref()])
             }
-            Kind::Not(inner) => Value::Bool(!self.condition(inner, "the operand of `not`")?),
-            Kind::And(left, right) => {
-                let what = "each side of `and`";
-                Value::Bool(self.condition(left, what)? && self.condition(right, what)?)
+            Kind::Not(inner) => self.condition(inner, "the operand of `not`").map(|flag| Value::Bool(!flag)),
+            Kind::And(left, right) => self.both(left, right),
+            Kind::Or(left, right) => self.either(left, right),
+            Kind::Neg(inner) => self.negate(node, inner),
+            Kind::Arith(op, left, right) => self.arith(node, *op, left, right),
+            Kind::Concat(left, right) => self.concat(node, left, right),
+            Kind::Compare { first, rest } => self.chain(first, rest).map(Value::Bool),
+            Kind::Test(call) => tests_::apply(self, call).map(Value::Bool),
+            Kind::Range(args) => self.range(node, args),
+            Kind::List(items) => self.list(items),
+            Kind::Map(entries) => self.map(entries),
+            // The rest yields values that may be undefined.
+            Kind::Path(_) | Kind::Get { .. } | Kind::Ternary { .. } | Kind::Filter(_) | Kind::Const(_) => {
+                self.value(node).map(Cow::into_owned)
             }
-            Kind::Or(left, right) => {
-                let what = "each side of `or`";
-                Value::Bool(self.condition(left, what)? || self.condition(right, what)?)
-            }
-            Kind::Neg(inner) => {
-                let num = self.number("-", inner)?;
-                ops::arith(ArithOp::Sub, Num::Int(0), num)
-                    .map(|value| negated(num, value))
-                    .map_err(|error| self.no_number(error, node))?
-            }
-            Kind::Arith(op, left, right) => {
-                let (a, b) = (self.number(op.sign(), left)?, self.number(op.sign(), right)?);
-                ops::arith(*op, a, b).map_err(|error| self.no_number(error, node))?
-            }
-            Kind::Concat(left, right) => self.concat(node, left, right)?,
-            Kind::Compare { first, rest } => Value::Bool(self.chain(first, rest)?),
-            Kind::Test(call) => Value::Bool(tests_::apply(self, call)?),
-            Kind::Range(args) => self.range(node, args)?,
-            Kind::List(items) => {
-                let values = items.iter().map(|item| self.value(item).map(Cow::into_owned));
-                Value::Array(values.collect::<Evaluated<Vec<_>>>()?)
-            }
-            Kind::Map(entries) => self.map(entries)?,
+        }
+    }
+
+    fn ternary(&self, cond: &'a Node, then: &'a Node, other: Option<&'a Node>) -> Evaluated<Out<'a>> {
+        match (self.condition(cond, "the condition of `if`")?, other) {
+            (true, _) => self.maybe(then),
+            (false, Some(other)) => self.maybe(other),
+            (false, None) => Ok(Out::Undefined("the condition is false and there is no `else`".to_owned())),
+        }
+    }
+
+    fn both(&self, left: &'a Node, right: &'a Node) -> Evaluated<Value> {
+        let what = "each side of `and`";
+        Ok(Value::Bool(self.condition(left, what)? && self.condition(right, what)?))
+    }
+
+    fn either(&self, left: &'a Node, right: &'a Node) -> Evaluated<Value> {
+        let what = "each side of `or`";
+        Ok(Value::Bool(self.condition(left, what)? || self.condition(right, what)?))
+    }
+
+    fn negate(&self, node: &'a Node, inner: &'a Node) -> Evaluated<Value> {
+        let negative = match self.number("-", inner)? {
+            Num::Int(int) => Num::Int(-int),
+            Num::Float(float) => Num::Float(-float),
         };
-        Ok(Out::Value(Cow::Owned(value)))
+        negative.value().map_err(|error| self.no_number(error, node))
+    }
+
+    fn arith(&self, node: &'a Node, op: ArithOp, left: &'a Node, right: &'a Node) -> Evaluated<Value> {
+        let (a, b) = (self.number(op.sign(), left)?, self.number(op.sign(), right)?);
+        ops::arith(op, a, b).map_err(|error| self.no_number(error, node))
+    }
+
+    fn list(&self, items: &'a [Node]) -> Evaluated<Value> {
+        let values = items.iter().map(|item| self.value(item).map(Cow::into_owned));
+        values.collect::<Evaluated<Vec<_>>>().map(Value::Array)
     }
 
     /// True or false, nothing else.
@@ -322,14 +344,6 @@ impl<'a> Env<'a> {
             }
             other => Err(self.wrong("a slice", "a list or text", self.quoted(base), other, &base.range)),
         }
-    }
-}
-
-/// 0 - 0.0 is 0.0, but the opposite of 0.0 is -0.0.
-fn negated(num: Num, difference: Value) -> Value {
-    match num {
-        Num::Float(float) => Value::from(-float),
-        Num::Int(_) => difference,
     }
 }
 

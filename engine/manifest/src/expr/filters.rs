@@ -163,9 +163,12 @@ pub(super) fn apply<'a>(env: &Env<'a>, node: &'a Node, call: &'a FilterCall) -> 
     if call.filter == Filter::Default {
         return default(env, call);
     }
-    let input = env.value(&call.base)?;
-    let work = Work { env, node, call };
-    let value = match call.filter {
+    // A call of its own, so that a long chain of filters does not carry its temporaries on the stack.
+    env.value(&call.base).and_then(|input| of_value(Work { env, node, call }, input))
+}
+
+fn of_value<'a>(work: Work<'_, 'a>, input: Cow<'a, Value>) -> Result<Out<'a>, EvalError> {
+    let value = match work.call.filter {
         Filter::First => return lists::end(&work, &input, false),
         Filter::Last => return lists::end(&work, &input, true),
         // Answered above; a value that exists stands for itself.

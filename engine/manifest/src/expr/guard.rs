@@ -7,8 +7,10 @@ use super::errors::SyntaxError;
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-/// Deepest tree of one expression: 200 levels take well under the 2 MiB stack of a worker thread.
-const MAX_DEPTH: usize = 200;
+/// Deepest tree of one expression: inside the deepest blocks it takes under half of the 2 MiB stack of a thread.
+const MAX_DEPTH: usize = 150;
+/// Most blocks within each other.
+const MAX_BLOCKS: usize = 50;
 /// Most `elif` in one template.
 const MAX_ELIF: usize = 100;
 /// Longest text with code in it, as for a whole manifest.
@@ -69,14 +71,22 @@ pub(super) fn check(source: &str, bare: bool, config: SyntaxConfig) -> Result<()
         return Ok(());
     }
     let mut depth = Depth::default();
-    let (mut elif, mut after_start) = (0, false);
+    let (mut elif, mut blocks, mut after_start) = (0, 0_usize, false);
     // What cannot be read as tokens is reported by the parser.
     for (token, span) in tokenize(source, bare, config).map_while(Result::ok) {
         depth.note(&token);
-        elif += usize::from(after_start && matches!(token, Token::Ident("elif")));
+        match token {
+            Token::Ident("elif") if after_start => elif += 1,
+            Token::Ident("if" | "for") if after_start => blocks += 1,
+            Token::Ident("endif" | "endfor") if after_start => blocks = blocks.saturating_sub(1),
+            _ => {}
+        }
         after_start = matches!(token, Token::BlockStart);
         if depth.now > MAX_DEPTH {
             return Err(too_deep("the expression nests too deeply", span, source));
+        }
+        if blocks > MAX_BLOCKS {
+            return Err(too_deep("the template nests too deeply", span, source));
         }
         if elif > MAX_ELIF {
             return Err(too_deep("the template has too many `elif`", span, source));

@@ -54,8 +54,10 @@ pub(super) fn of_node(node: &Node, defaulted: bool, out: &mut Vec<Reference>) {
             }
         }
         Kind::Filter(call) => {
-            of_node(&call.base, call.filter == Filter::Default, out);
-            call.args.iter().for_each(|arg| of_node(arg, false, out));
+            let default = call.filter == Filter::Default;
+            of_node(&call.base, default, out);
+            // In `a | default(b) | default(c)`, `b` may be undefined too.
+            call.args.iter().for_each(|arg| of_node(arg, default && defaulted, out));
             call.named.iter().for_each(|(_, arg)| of_node(arg, false, out));
         }
         Kind::Test(call) => {

@@ -191,7 +191,8 @@ impl Render<'_> {
             Stmt::Set { target, value } => {
                 self.step(&value.range)?;
                 let result = self.eval(value)?;
-                if !within(&result, &mut MAX_SET_VALUES.clone()) {
+                let mut left = MAX_SET_VALUES;
+                if !within(&result, &mut left) {
                     let limit = "a million values in one name";
                     return Err(EvalError::TooLarge { limit, range: value.range.clone() });
                 }

@@ -263,7 +263,7 @@ fn syntax_errors_show_a_way_out() {
         ("steps[inputs.name].x", "inputs.name", "steps.<id>"),
         ("1 | lenght", "lenght", "did you mean `length`?"),
         ("1 is nubmer", "nubmer", "did you mean `number`?"),
-        ("inputs.n.upper()", "inputs.n.upper", "inputs.n | upper"),
+        ("inputs.n.upper()", "inputs.n.upper()", "inputs.n | upper"),
         ("length(inputs.n)", "length", "value | length"),
         ("inputs.n == null", "null", "write `none`"),
         ("a && b", "&", "write `and`"),
@@ -299,6 +299,8 @@ fn references() {
     assert_eq!(expr.refs()[0].path, [name("a"), name("b c"), Segment::Index(0), name("x")]);
     assert_eq!(expr.refs()[2].path, [Segment::Dynamic]);
     assert_eq!(expr.refs()[0].root, "steps");
+    let nested = Expr::parse("inputs.a | d(inputs.b) | d(inputs.c)").unwrap();
+    assert_eq!(nested.refs().iter().map(|r| r.defaulted).collect::<Vec<_>>(), [true, true, false]);
 }
 
 #[test]
