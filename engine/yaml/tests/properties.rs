@@ -155,12 +155,16 @@ proptest! {
     }
 }
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    // Known differences are left out of the alphabet: libyaml adds no line break to a block that ends the file
+    // without one, and takes the colon of `&a:` for that of a key (YAML 1.2 makes it part of the name).
     #[test]
-    fn soup(text_ in "([-a-c0é: ,\\[\\]{}'\"#&*!|>?\n ]|: |- |\n  |\n|a: |\\{\\{|&a |\\*a|\n- |>\n  ){0,16}") {
-        let text = text_ + "\n";
+    fn what_both_readers_take_reads_the_same(soup in "([-a-c0é: ,\\[\\]{}'\"#*!|>?\n ]|: |- |\n  |\n|a: |\\{\\{|&a |\\*a|\n- |>\n  ){0,16}") {
+        let text = soup + "\n";
         let ours = parse(SourceId(0), &text, &Limits::default());
-        if let (Some(root), true, Ok(theirs)) = (&ours.root, ours.diagnostics.is_empty(), serde_yaml::from_str::<Value>(&text)) {
+        let theirs = serde_yaml::from_str::<Value>(&text);
+        if let (Some(root), true, Ok(theirs)) = (&ours.root, ours.diagnostics.is_empty(), theirs) {
             prop_assert_eq!(root.to_json(), theirs, "{:?}", text);
             check_places(root, &text);
         }

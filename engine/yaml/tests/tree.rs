@@ -169,15 +169,15 @@ fn hostile_input_is_refused_quickly() {
         laughs.push_str(&format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
     }
     let long_text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(900));
-    let many = "- x\n".repeat(1_100_000);
+    let many = "- x\n".repeat(110_000);
     let aliases = format!("a: &a 1\nb: [{}]\n", "*a, ".repeat(20_000));
     let anchors: String = (0..60).map(|n| format!("&a{n} [")).collect();
     let nested_anchors = format!("[{anchors}{}{}]", "x".repeat(1 << 20), "]".repeat(60));
     let big = "x".repeat((16 << 20) + 1);
-    let one_line = format!("[{}]", "a, ".repeat(300_000));
-    let templates = format!("[{}]", "{{a}},".repeat(200_000));
-    let duplicates = format!("{{{}}}", "a: 1, ".repeat(400_000));
-    let tags = "- !a b\n".repeat(300_000);
+    let one_line = format!("[{}]", "a, ".repeat(90_000));
+    let templates = format!("[{}]", "{{a}},".repeat(20_000));
+    let duplicates = format!("{{{}}}", "a: 1, ".repeat(40_000));
+    let tags = "- !a b\n".repeat(30_000);
     for (text, code) in [
         (&templates, "yaml-key-not-text"),
         (&duplicates, "duplicate-key"),
@@ -192,10 +192,11 @@ fn hostile_input_is_refused_quickly() {
         (&big, "yaml-too-large"),
         (&one_line, ""),
     ] {
+        let limits = Limits { nodes: 100_000, expanded_nodes: 200_000, ..Limits::default() };
         let start = Instant::now();
-        let parsed = read(text);
+        let parsed = parse(SourceId(0), text, &limits);
         // A test build on a loaded machine; the release figures are a tenth of this.
-        assert!(start.elapsed() < Duration::from_secs(5), "{code} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(4), "{code} took {:?}", start.elapsed());
         assert_eq!(parsed.diagnostics.first().map_or("", |found| found.code), code);
         assert_eq!(parsed.root.is_none(), !code.is_empty());
         assert!(parsed.diagnostics.len() < 1100, "{code}");
