@@ -1,5 +1,20 @@
-//! Typed skills and workflows: what an author wrote, as data.
+//! Typed skills and workflows: what an author wrote, as data, with templates and the step catalog.
 //!
 //! Must not run anything.
 
+mod catalog;
+mod config;
 pub mod expr;
+mod fields;
+pub mod input;
+mod lower;
+mod manifest;
+mod paths;
+mod shape;
+
+pub use catalog::{COMMON_OUTPUTS, Effects, Kind, OutputDoc, StepCatalog};
+pub use config::{Config, ConfigKind, ExprAt, ExprUse, RenderError, TextAt};
+pub use fields::{KEYWORDS, Unit, UnitError, is_id};
+pub use lower::{Lowered, called_names, lower};
+pub use manifest::*;
+pub use paths::{RESERVED, absolute, check_delivery};

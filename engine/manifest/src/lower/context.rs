@@ -1,0 +1,315 @@
+//! What lowering carries along: the text, the findings, and helpers that read one field each.
+
+use crate::catalog::StepCatalog;
+use crate::config::{ExprAt, TextAt};
+use crate::expr::{Expr, SyntaxError, Template};
+use crate::fields::{Unit, is_id};
+use crate::manifest::{At, Field};
+use assay_diagnostics::{Diagnostic, SourceId, Span, did_you_mean};
+use assay_protocol::Value;
+use assay_yaml::{Key, Kind, Node};
+
+/// The state of lowering one text.
+pub struct Lower<'a> {
+    /// The text's id.
+    pub source: SourceId,
+    /// The text.
+    pub text: &'a str,
+    /// Known step and check types.
+    pub catalog: &'a StepCatalog,
+    /// What was found so far.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Lower<'a> {
+    /// A fresh context.
+    pub fn new(source: SourceId, text: &'a str, catalog: &'a StepCatalog) -> Self {
+        Self { source, text, catalog, diagnostics: Vec::new() }
+    }
+
+    /// Records a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Records that `node` should have been something else.
+    pub fn wrong_type(&mut self, node: &Node, field: &str, wanted: &str) {
+        self.push(
+            Diagnostic::error("wrong-type", format!("`{field}` takes {wanted}, not {}", node.kind_name()))
+                .at(node.span, format!("expected {wanted}")),
+        );
+    }
+
+    /// Opens a mapping whose keys are all known.
+    pub fn fields<'n>(&mut self, node: &'n Node, what: &'n str, known: &[&str]) -> Option<Fields<'n>> {
+        let Some(entries) = node.as_mapping() else {
+            self.wrong_type(node, what, "a mapping");
+            return None;
+        };
+        for (key, _) in entries {
+            if !known.contains(&&*key.name) {
+                self.unknown_field(key, what, known);
+            }
+        }
+        Some(Fields { what, span: node.span, entries })
+    }
+
+    /// Records a key that does not exist here.
+    pub fn unknown_field(&mut self, key: &Key, what: &str, known: &[&str]) {
+        let mut finding = Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
+            .at(key.span, "not a field here");
+        finding = match did_you_mean(&key.name, known.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(format!("fields here: {}", quoted_list(known))),
+        };
+        self.push(finding);
+    }
+
+    /// Text, as it stands.
+    pub fn text_of(&mut self, node: &Node, field: &str) -> Option<At<String>> {
+        match node.as_str() {
+            Some(text) => Some(At { value: text.to_owned(), span: node.span }),
+            None => {
+                let is_number = matches!(node.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool(_));
+                self.wrong_type(node, field, "text");
+                let written = self.slice(node.span);
+                if is_number && let Some(last) = self.diagnostics.last_mut() {
+                    last.help.push(format!("put it in quotes: `{field}: \"{written}\"`"));
+                }
+                None
+            }
+        }
+    }
+
+    /// The text under a span.
+    pub fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// True or false.
+    pub fn bool_of(&mut self, node: &Node, field: &str) -> Option<bool> {
+        match node.kind {
+            Kind::Bool(value) => Some(value),
+            _ => {
+                self.wrong_type(node, field, "`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn word_of<T: Copy>(&mut self, node: &Node, field: &str, words: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let Some(text) = node.as_str() else {
+            self.wrong_type(node, field, &format!("one of {}", quoted_list(&names)));
+            return None;
+        };
+        if let Some((_, value)) = words.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
+        }
+        let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{text}`"))
+            .at(node.span, format!("expected one of {}", quoted_list(&names)));
+        if let Some(near) = did_you_mean(text, names) {
+            finding = finding.help(format!("did you mean `{near}`?"));
+        }
+        self.push(finding);
+        None
+    }
+
+    /// An id: lower case, no keyword.
+    pub fn check_id(&mut self, name: &str, span: Span, what: &str) {
+        if !is_id(name) {
+            let keyword = crate::fields::KEYWORDS.contains(&name);
+            let message = if keyword {
+                format!("`{name}` is a word of the language and cannot name {what}")
+            } else {
+                format!("`{name}` cannot name {what}")
+            };
+            self.push(
+                Diagnostic::error("bad-id", message)
+                    .at(span, if keyword { "reserved" } else { "expected `[a-z][a-z0-9_]*`" })
+                    .help(format!("use a name such as `{}`", suggest_id(name))),
+            );
+        }
+    }
+
+    /// A list of texts; one text alone is not a list.
+    pub fn texts_of(&mut self, node: &Node, field: &str) -> Vec<At<String>> {
+        match node.as_sequence() {
+            Some(items) => items.iter().filter_map(|item| self.text_of(item, field)).collect(),
+            None => {
+                self.wrong_type(node, field, "a list");
+                if let (Some(text), Some(last)) = (node.as_str(), self.diagnostics.last_mut()) {
+                    last.help.push(format!("write `{field}: [{text}]`"));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// A template.
+    pub fn template_of(&mut self, node: &Node, field: &str) -> Option<TextAt> {
+        let text = self.text_of(node, field)?;
+        self.parse_template(node, &text.value).map(|template| TextAt { template, span: node.span })
+    }
+
+    /// Parses a template that stands in `node`.
+    pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
+        match Template::parse(text) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.syntax_error(node, "template-syntax", &error);
+                None
+            }
+        }
+    }
+
+    /// A bare expression.
+    pub fn expr_of(&mut self, node: &Node, field: &str) -> Option<ExprAt> {
+        let owned;
+        let text = match &node.kind {
+            Kind::Bool(value) => {
+                owned = value.to_string();
+                owned.as_str()
+            }
+            Kind::Int(_) | Kind::Float(_) => {
+                owned = self.slice(node.span).to_owned();
+                owned.as_str()
+            }
+            Kind::String(text) => text,
+            _ => {
+                self.wrong_type(node, field, "an expression");
+                return None;
+            }
+        };
+        if text.trim_start().starts_with("{{") {
+            let bare = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+            self.push(
+                Diagnostic::error(
+                    "expression-in-braces",
+                    format!("`{field}` is an expression already and takes no braces"),
+                )
+                .at(node.span, "remove `{{` and `}}`")
+                .help(format!("write `{field}: {bare}`")),
+            );
+            return None;
+        }
+        match Expr::parse(text) {
+            Ok(expr) => Some(ExprAt { expr, span: node.span }),
+            Err(error) => {
+                self.syntax_error(node, "expression-syntax", &error);
+                None
+            }
+        }
+    }
+
+    /// Records a syntax error of an expression or template at its exact place.
+    pub fn syntax_error(&mut self, node: &Node, code: &'static str, error: &SyntaxError) {
+        let span = node.inner_span(self.text, error.range.clone());
+        let mut finding = Diagnostic::error(code, error.message.clone()).at(span, "here");
+        if let Some(help) = &error.help {
+            finding = finding.help(help.clone());
+        }
+        self.push(finding);
+    }
+
+    /// A quantity with a unit: literal or template.
+    pub fn quantity_of(&mut self, node: &Node, field: &str, unit: Unit) -> Option<Field> {
+        match &node.kind {
+            Kind::String(text) if text.contains("{{") => {
+                self.template_of(node, field).map(Field::Template)
+            }
+            Kind::String(_) | Kind::Int(_) | Kind::Float(_) => {
+                let text = node.as_str().unwrap_or_else(|| self.slice(node.span)).to_owned();
+                match unit.parse(&text) {
+                    Ok(number) => Some(Field::Literal(Value::from(number))),
+                    Err(error) => {
+                        self.push(
+                            Diagnostic::error("bad-quantity", error.to_string())
+                                .at(node.span, format!("`{field}` takes a {}", unit.word()))
+                                .help(error.way_out()),
+                        );
+                        None
+                    }
+                }
+            }
+            _ => {
+                self.wrong_type(node, field, &format!("a {}", unit.word()));
+                None
+            }
+        }
+    }
+
+    /// A quantity that must be known from the text.
+    pub fn fixed_quantity_of(&mut self, node: &Node, field: &str, unit: Unit) -> Option<f64> {
+        match self.quantity_of(node, field, unit)? {
+            Field::Literal(value) => value.as_f64(),
+            Field::Template(template) => {
+                self.push(
+                    Diagnostic::error("template-not-allowed", format!("`{field}` must be a literal"))
+                        .at(template.span, "no template here"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A whole number of at least `least`.
+    pub fn count_of(&mut self, node: &Node, field: &str, least: i64) -> Option<u32> {
+        match node.kind {
+            Kind::Int(value) if value >= least && value <= i64::from(u32::MAX) => Some(value as u32),
+            _ => {
+                self.wrong_type(node, field, &format!("a whole number of at least {least}"));
+                None
+            }
+        }
+    }
+}
+
+/// The entries of a mapping whose unknown keys were already reported.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'n> {
+    /// What the mapping is, in words.
+    pub what: &'n str,
+    /// Where it stands.
+    pub span: Span,
+    /// Its entries.
+    pub entries: &'n [(Key, Node)],
+}
+
+impl<'n> Fields<'n> {
+    /// The value under `key`.
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|(name, _)| &*name.name == key).map(|(_, value)| value)
+    }
+
+    /// The value under `key`, or a finding.
+    pub fn required(&self, cx: &mut Lower<'_>, key: &str, example: &str) -> Option<&'n Node> {
+        let found = self.get(key);
+        if found.is_none() {
+            cx.push(
+                Diagnostic::error("missing-field", format!("{} needs `{key}`", self.what))
+                    .at(self.span, format!("`{key}` is missing"))
+                    .help(format!("add `{example}`")),
+            );
+        }
+        found
+    }
+}
+
+/// `a`, `b`, `c` in backticks.
+pub(crate) fn quoted_list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn suggest_id(name: &str) -> String {
+    let mut id: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .collect();
+    id = id.trim_matches('_').to_owned();
+    if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !is_id(&id) {
+        id = format!("my_{id}");
+    }
+    id.trim_end_matches('_').to_owned()
+}

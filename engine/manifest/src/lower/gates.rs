@@ -1,0 +1,112 @@
+//! `gates:` — verdicts.
+
+use super::context::Lower;
+use crate::fields::Unit;
+use crate::manifest::{At, Demand, Gate};
+use assay_diagnostics::Diagnostic;
+use assay_protocol::Outcome;
+use assay_yaml::{Key, Node};
+
+const FIELDS: &[&str] =
+    &["assert", "compare", "want", "threshold", "needs", "when", "on_fail", "description"];
+
+const ON_FAIL: &[(&str, Outcome)] = &[
+    ("failed", Outcome::Failed),
+    ("incorrect", Outcome::Incorrect),
+    ("unfair", Outcome::Unfair),
+    ("inconclusive", Outcome::Inconclusive),
+    ("warn", Outcome::Warn),
+];
+
+/// The verdicts of a comparison.
+pub(crate) const VERDICTS: &[(&str, &str)] =
+    &[("better", "better"), ("worse", "worse"), ("tie", "tie"), ("undecided", "undecided")];
+
+pub(super) fn lower_gates(cx: &mut Lower<'_>, node: &Node) -> Vec<Gate> {
+    let Some(entries) = node.as_mapping() else {
+        cx.wrong_type(node, "gates", "a mapping of ids to gates");
+        return Vec::new();
+    };
+    entries.iter().filter_map(|(key, value)| lower_gate(cx, key, value)).collect()
+}
+
+fn lower_gate(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Gate> {
+    cx.check_id(&key.name, key.span, "a gate");
+    let what = format!("gate `{}`", key.name);
+    let fields = cx.fields(node, &what, FIELDS)?;
+    let demand = match (fields.get("assert"), fields.get("compare")) {
+        (Some(assert), None) => {
+            for only in ["want", "threshold"] {
+                if let Some(node) = fields.get(only) {
+                    cx.push(
+                        Diagnostic::error("wrong-field", format!("`{only}` goes with `compare`, not with `assert`"))
+                            .at(node.span, "not used by an `assert` gate"),
+                    );
+                }
+            }
+            cx.expr_of(assert, "assert").map(Demand::Assert)
+        }
+        (None, Some(compare)) => {
+            let step = cx.expr_of(compare, "compare");
+            let want = fields
+                .required(cx, "want", "want: [better]")
+                .map(|node| wanted_of(cx, node))
+                .unwrap_or_default();
+            let threshold =
+                fields.get("threshold").and_then(|node| cx.quantity_of(node, "threshold", Unit::Percent));
+            step.map(|step| Demand::Compare { step, want, threshold })
+        }
+        (found, _) => {
+            let message = if found.is_some() {
+                format!("gate `{}` has both `assert` and `compare`", key.name)
+            } else {
+                format!("gate `{}` demands nothing", key.name)
+            };
+            cx.push(
+                Diagnostic::error("gate-demand", message)
+                    .at(key.span, "one of `assert` and `compare` is needed")
+                    .help("write `assert: steps.check.result.max_error <= 1.0e-6` or `compare: steps.race`"),
+            );
+            None
+        }
+    };
+    Some(Gate {
+        id: At { value: key.name.to_string(), span: key.span },
+        demand: demand?,
+        needs: fields.get("needs").map(|node| cx.texts_of(node, "needs")).unwrap_or_default(),
+        when: fields.get("when").and_then(|node| cx.expr_of(node, "when")),
+        on_fail: fields
+            .get("on_fail")
+            .and_then(|node| cx.word_of(node, "on_fail", ON_FAIL))
+            .unwrap_or(Outcome::Failed),
+        description: fields.get("description").and_then(|n| cx.text_of(n, "description")).map(|at| at.value),
+    })
+}
+
+fn wanted_of(cx: &mut Lower<'_>, node: &Node) -> Vec<At<String>> {
+    let Some(items) = node.as_sequence() else {
+        cx.wrong_type(node, "want", "a list of verdicts");
+        return Vec::new();
+    };
+    if items.is_empty() {
+        cx.push(
+            Diagnostic::error("empty-want", "a gate that wants nothing can never pass".to_owned())
+                .at(node.span, "name at least one verdict")
+                .help("write `want: [better]`"),
+        );
+    }
+    items
+        .iter()
+        .filter_map(|item| {
+            let word = cx.word_of(item, "want", VERDICTS)?;
+            if word == "undecided" {
+                cx.push(
+                    Diagnostic::error("want-undecided", "`undecided` cannot be wanted".to_owned())
+                        .at(item.span, "this is always inconclusive")
+                        .help("want `tie` if an equal speed is enough"),
+                );
+            }
+            Some(At { value: word.to_owned(), span: item.span })
+        })
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! Tree to manifest: every fault of the text in one go, each with its place and a way out.
+
+mod calls;
+mod context;
+mod document;
+mod gates;
+mod inputs;
+mod outputs;
+mod steps;
+
+pub use calls::called_names;
+pub use context::Lower;
+
+use crate::catalog::StepCatalog;
+use crate::manifest::{Manifest, Origin};
+use assay_diagnostics::{Diagnostic, Severity, SourceId};
+
+/// A manifest with everything that was found wrong on the way to it.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The manifest, unless the text could not even be read as one.
+    pub manifest: Option<Manifest>,
+    /// What was found.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Lowered {
+    /// Whether anything found is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads `text` as a manifest.
+pub fn lower(source: SourceId, text: &str, origin: Origin, catalog: &StepCatalog) -> Lowered {
+    let parsed = assay_yaml::parse(source, text, &assay_yaml::Limits::default());
+    let mut cx = Lower::new(source, text, catalog);
+    cx.diagnostics = parsed.diagnostics;
+    let manifest = parsed.root.and_then(|root| document::lower_document(&mut cx, &root, origin));
+    Lowered { manifest, diagnostics: cx.diagnostics }
+}

@@ -1,0 +1,264 @@
+//! Edges: `needs` plus every reference to another step or gate.
+
+use crate::node::{Dep, ManifestPlan, Node, NodeId, What};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_manifest::expr::{Reference, Segment};
+use assay_manifest::{
+    At, Config, DeliverFrom, Demand, ExprAt, Field, Gate, Manifest, Output, OutputKind, Step, TextAt,
+};
+
+/// Makes a node of every step, gate, delivery and finally step.
+pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
+    let manifest = &plan.manifest;
+    let whats = (0..manifest.steps.len() as u32)
+        .map(What::Step)
+        .chain((0..manifest.gates.len() as u32).map(What::Gate))
+        .chain((0..manifest.deliver.len() as u32).map(What::Deliver))
+        .chain((0..manifest.finally.len() as u32).map(What::Finally));
+    plan.nodes = whats.map(|what| Node { what, deps: Vec::new(), dependents: Vec::new() }).collect();
+    for index in 0..plan.nodes.len() as NodeId {
+        if !matches!(plan.nodes[index as usize].what, What::Deliver(_)) {
+            let id = plan.id(index).to_owned();
+            plan.by_id.entry(id).or_insert(index);
+        }
+    }
+}
+
+/// Connects them. Unknown ids in `needs` are findings; unknown references were reported by `check`.
+pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
+    let mut all: Vec<Vec<Dep>> = Vec::with_capacity(plan.nodes.len());
+    for node in &plan.nodes {
+        let mut deps = Deps { plan, deps: Vec::new() };
+        match node.what {
+            What::Step(index) => {
+                let step = &plan.manifest.steps[index as usize];
+                deps.needs(&step.needs, findings, &format!("step `{}`", step.id.value), false);
+                visit_step(step, &mut |reference, _| deps.reference(reference));
+            }
+            What::Gate(index) => {
+                let gate = &plan.manifest.gates[index as usize];
+                deps.needs(&gate.needs, findings, &format!("gate `{}`", gate.id.value), false);
+                visit_gate(gate, &mut |reference, _| deps.reference(reference));
+            }
+            What::Deliver(index) => {
+                let deliver = &plan.manifest.deliver[index as usize];
+                visit_deliver(deliver, &plan.manifest, &mut |reference, _| deps.waits(reference));
+                if matches!(deliver.from, DeliverFrom::Template(_)) {
+                    // The template may name any step or gate, and is read only when it is rendered.
+                    deps.waits_for_everything();
+                }
+            }
+            What::Finally(index) => {
+                let step = &plan.manifest.finally[index as usize];
+                deps.needs(&step.needs, findings, &format!("finally step `{}`", step.id.value), true);
+                visit_step(step, &mut |reference, _| deps.finally_reference(reference));
+            }
+        }
+        all.push(deps.deps);
+    }
+    for (index, deps) in all.into_iter().enumerate() {
+        for dep in &deps {
+            plan.nodes[dep.node as usize].dependents.push(index as NodeId);
+        }
+        plan.nodes[index].deps = deps;
+    }
+}
+
+struct Deps<'p> {
+    plan: &'p ManifestPlan,
+    deps: Vec<Dep>,
+}
+
+impl Deps<'_> {
+    fn add(&mut self, node: NodeId, requires_success: bool) {
+        match self.deps.iter_mut().find(|dep| dep.node == node) {
+            Some(dep) => dep.requires_success |= requires_success,
+            None => self.deps.push(Dep { node, requires_success }),
+        }
+    }
+
+    fn target(&self, reference: &Reference) -> Option<NodeId> {
+        if !matches!(reference.root.as_str(), "steps" | "gates") {
+            return None;
+        }
+        match reference.path.first() {
+            Some(Segment::Name(id)) => self.plan.by_id.get(id.as_str()).copied(),
+            _ => None,
+        }
+    }
+
+    fn reference(&mut self, reference: &Reference) {
+        if let Some(node) = self.target(reference) {
+            let waits = reference.root == "gates" || reads_status(self.plan, node, reference);
+            self.add(node, !waits);
+        }
+    }
+
+    fn waits(&mut self, reference: &Reference) {
+        if let Some(node) = self.target(reference) {
+            self.add(node, false);
+        }
+    }
+
+    fn waits_for_everything(&mut self) {
+        for (index, node) in self.plan.nodes.iter().enumerate() {
+            if matches!(node.what, What::Step(_) | What::Gate(_)) {
+                self.add(index as NodeId, false);
+            }
+        }
+    }
+
+    /// Steps of `finally` run whatever happened: only those among themselves are edges.
+    fn finally_reference(&mut self, reference: &Reference) {
+        if let Some(node) = self.target(reference)
+            && matches!(self.plan.nodes[node as usize].what, What::Finally(_))
+        {
+            self.add(node, !reads_status(self.plan, node, reference));
+        }
+    }
+
+    fn needs(&mut self, needs: &[At<String>], findings: &mut Vec<Diagnostic>, what: &str, finally: bool) {
+        for need in needs {
+            let node = self.plan.by_id.get(need.value.as_str()).copied().filter(|node| {
+                finally == matches!(self.plan.nodes[*node as usize].what, What::Finally(_))
+            });
+            match node {
+                Some(node) => self.add(node, true),
+                None => findings.push(unknown_need(self.plan, need, what, finally)),
+            }
+        }
+    }
+}
+
+/// `steps.x.status` and `steps.x['key'].status` only wait.
+fn reads_status(plan: &ManifestPlan, node: NodeId, reference: &Reference) -> bool {
+    let looped = plan.step(node).is_some_and(|step| step.foreach.is_some());
+    let at = if looped { 2 } else { 1 };
+    matches!(reference.path.get(at), Some(Segment::Name(name)) if name == "status")
+}
+
+fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: bool) -> Diagnostic {
+    let exists = plan.by_id.get(need.value.as_str());
+    let message = match exists {
+        Some(_) if finally => format!("{what} comes after everything already, `{}` too", need.value),
+        Some(_) => format!("{what} cannot need `{}`, which runs in `finally`", need.value),
+        None => format!("{what} needs `{}`, which does not exist", need.value),
+    };
+    let mut finding = Diagnostic::error("unknown-reference", message).at(need.span, "no such step or gate");
+    let known = plan.by_id.keys().map(String::as_str);
+    if exists.is_some() {
+        finding = finding.help("remove it from `needs`");
+    } else if let Some(near) = did_you_mean(&need.value, known) {
+        finding = finding.help(format!("did you mean `{near}`?"));
+    } else {
+        finding = finding.help("name a step or a gate of this manifest");
+    }
+    finding
+}
+
+type Visit<'a, 'v> = &'v mut dyn FnMut(&'a Reference, Span);
+
+fn visit_expr<'a>(at: &'a ExprAt, visit: Visit<'a, '_>) {
+    at.expr.refs().iter().for_each(|reference| visit(reference, at.span));
+}
+
+fn visit_text<'a>(at: &'a TextAt, visit: Visit<'a, '_>) {
+    at.template.refs().iter().for_each(|reference| visit(reference, at.span));
+}
+
+fn visit_field<'a>(field: &'a Field, visit: Visit<'a, '_>) {
+    if let Field::Template(text) = field {
+        visit_text(text, visit);
+    }
+}
+
+fn visit_config<'a>(config: &'a Config, visit: Visit<'a, '_>) {
+    config.visit_refs(visit);
+}
+
+/// Every reference of a step.
+pub(crate) fn visit_step<'a>(step: &'a Step, visit: Visit<'a, '_>) {
+    visit_config(&step.with, visit);
+    if let Some(when) = &step.when {
+        visit_expr(when, visit);
+    }
+    if let Some(foreach) = &step.foreach {
+        foreach.lists.iter().for_each(|(_, list)| visit_config(list, visit));
+    }
+    if let Some(timeout) = &step.timeout {
+        visit_field(timeout, visit);
+    }
+    if let Some(resources) = &step.resources {
+        visit_field(&resources.cpus, visit);
+        visit_field(&resources.gpus, visit);
+        if let Some(memory) = &resources.memory {
+            visit_field(memory, visit);
+        }
+        resources.locks.iter().for_each(|lock| visit_text(lock, visit));
+    }
+    step.files.iter().for_each(|(_, path)| visit_text(path, visit));
+    step.reads.iter().for_each(|path| visit_text(path, visit));
+    step.env.iter().for_each(|(_, value)| visit_text(value, visit));
+    if let Some(cwd) = &step.cwd {
+        visit_text(cwd, visit);
+    }
+}
+
+/// Every reference of a gate.
+pub(crate) fn visit_gate<'a>(gate: &'a Gate, visit: Visit<'a, '_>) {
+    match &gate.demand {
+        Demand::Assert(expr) => visit_expr(expr, visit),
+        Demand::Compare { step, threshold, .. } => {
+            visit_expr(step, visit);
+            if let Some(threshold) = threshold {
+                visit_field(threshold, visit);
+            }
+        }
+    }
+    if let Some(when) = &gate.when {
+        visit_expr(when, visit);
+    }
+}
+
+/// Every reference of an output.
+pub(crate) fn visit_output<'a>(output: &'a Output, visit: Visit<'a, '_>) {
+    match &output.kind {
+        OutputKind::Value { value, .. } => visit_expr(value, visit),
+        OutputKind::Table { rows, .. } => visit_expr(rows, visit),
+    }
+}
+
+/// Every reference of a delivery, those of the outputs it names included.
+pub(crate) fn visit_deliver<'a>(
+    deliver: &'a assay_manifest::Deliver,
+    manifest: &'a Manifest,
+    visit: Visit<'a, '_>,
+) {
+    visit_text(&deliver.path, visit);
+    let mut whole = false;
+    let mut named: Vec<&str> = Vec::new();
+    match &deliver.from {
+        DeliverFrom::Value(expr) => {
+            for reference in expr.expr.refs() {
+                if reference.root == "outputs" {
+                    match reference.path.first() {
+                        Some(Segment::Name(name)) => named.push(name),
+                        _ => whole = true,
+                    }
+                } else {
+                    visit(reference, expr.span);
+                }
+            }
+        }
+        DeliverFrom::Template(text) => {
+            // The template file is read when the run ends; it may name anything.
+            visit_text(text, visit);
+            whole = true;
+        }
+    }
+    for output in &manifest.outputs {
+        if whole || named.contains(&output.name.value.as_str()) {
+            visit_output(output, visit);
+        }
+    }
+}

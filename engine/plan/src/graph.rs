@@ -1,0 +1,68 @@
+//! The DAG in petgraph's hands: is it one, and if not, which path goes in a circle.
+
+use crate::node::{ManifestPlan, NodeId};
+use assay_diagnostics::{Diagnostic, Span};
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// A shortest circle of nodes, if there is one.
+pub(crate) fn find_cycle(plan: &ManifestPlan) -> Option<Vec<NodeId>> {
+    let mut graph: DiGraph<(), (), u32> = DiGraph::with_capacity(plan.nodes.len(), plan.nodes.len());
+    for _ in &plan.nodes {
+        graph.add_node(());
+    }
+    for (index, node) in plan.nodes.iter().enumerate() {
+        for dep in &node.deps {
+            graph.add_edge(NodeIndex::new(dep.node as usize), NodeIndex::new(index), ());
+        }
+    }
+    let component = tarjan_scc(&graph)
+        .into_iter()
+        .find(|component| component.len() > 1 || graph.contains_edge(component[0], component[0]))?;
+    let start = component.iter().min()?.index() as NodeId;
+    Some(shortest_circle(plan, start))
+}
+
+/// Breadth-first from `start` along dependents back to itself.
+fn shortest_circle(plan: &ManifestPlan, start: NodeId) -> Vec<NodeId> {
+    let mut before: Vec<Option<NodeId>> = vec![None; plan.nodes.len()];
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for dep in &plan.nodes[node as usize].deps {
+            if dep.node == start {
+                let mut path = vec![node];
+                while let Some(next) = before[path[path.len() - 1] as usize] {
+                    path.push(next);
+                }
+                if path.last() != Some(&start) {
+                    path.push(start);
+                }
+                return path;
+            }
+            if before[dep.node as usize].is_none() {
+                before[dep.node as usize] = Some(node);
+                queue.push_back(dep.node);
+            }
+        }
+    }
+    vec![start]
+}
+
+pub(crate) fn cycle_finding(plan: &ManifestPlan, cycle: &[NodeId]) -> Diagnostic {
+    let mut names: Vec<&str> = cycle.iter().map(|node| plan.id(*node)).collect();
+    names.push(names[0]);
+    let path = names.join(" -> ");
+    let mut finding = Diagnostic::error("cycle", format!("these wait for each other: {path}"));
+    for (at, node) in cycle.iter().enumerate() {
+        let next = plan.id(cycle[(at + 1) % cycle.len()]);
+        if let Some(span) = id_span(plan, *node) {
+            let label = format!("`{}` comes before `{next}`", plan.id(*node));
+            finding = if at == 0 { finding.at(span, label) } else { finding.also(span, label) };
+        }
+    }
+    finding.help("remove one of the references or `needs` on this path")
+}
+
+fn id_span(plan: &ManifestPlan, node: NodeId) -> Option<Span> {
+    plan.step(node).map(|step| step.id.span).or_else(|| plan.gate(node).map(|gate| gate.id.span))
+}

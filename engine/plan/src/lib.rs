@@ -1,0 +1,17 @@
+//! Manifest and inputs to a DAG: nodes, edges, callees, fingerprints and explanations.
+//!
+//! Must not touch the world: texts of called manifests come through [`Library`].
+
+mod check;
+mod doc;
+mod edges;
+pub mod fingerprint;
+mod graph;
+mod load;
+mod node;
+mod walk;
+
+pub use doc::plan_doc;
+pub use load::{Found, Library, Loaded, NotFound, load};
+pub use node::{Dep, ManifestPlan, Node, NodeId, What};
+pub use walk::{baselines_above, downstream};

@@ -1,0 +1,163 @@
+//! From the text of a manifest to its plan and the plans of everything it calls.
+
+use crate::graph::{self, find_cycle};
+use crate::node::ManifestPlan;
+use crate::{check, edges};
+use assay_diagnostics::{Diagnostic, Severity, Sources, Span, did_you_mean};
+use assay_manifest::{Manifest, Origin, StepCatalog, called_names, lower};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The text of a manifest and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its file as users know it: relative if that is shorter.
+    pub shown: String,
+    /// Its text.
+    pub text: String,
+    /// Its absolute file and folder.
+    pub origin: Origin,
+}
+
+/// Why a name led to no manifest.
+#[derive(Debug, Clone)]
+pub struct NotFound {
+    /// One sentence.
+    pub why: String,
+    /// Names that exist.
+    pub known: Vec<String>,
+}
+
+/// Where called skills and workflows are found.
+pub trait Library {
+    /// The manifest called `name` by one that stands in `caller`.
+    fn find(&self, name: &str, caller: &Origin) -> Result<Found, NotFound>;
+}
+
+/// A plan, or the reasons why there is none.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The plan, if nothing found is an error.
+    pub plan: Option<Rc<ManifestPlan>>,
+    /// Everything that was found, in all texts.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every text that was read, the root first: for the digest.
+    pub texts: Vec<(String, String)>,
+}
+
+impl Loaded {
+    /// Digest over all texts, in order of reading.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, text) in &self.texts {
+            hasher.update(name.as_bytes()).update(&[0]).update(text.as_bytes()).update(&[0]);
+        }
+        hasher.finalize().to_hex().as_str()[..32].to_owned()
+    }
+}
+
+struct Loader<'a> {
+    library: &'a dyn Library,
+    catalog: &'a StepCatalog,
+    sources: &'a mut Sources,
+    diagnostics: Vec<Diagnostic>,
+    texts: Vec<(String, String)>,
+    /// Finished plans by file; `None` for one with errors.
+    done: HashMap<String, Option<Rc<ManifestPlan>>>,
+    /// Files being loaded, outermost first: a call back into one of them is a recursion.
+    open: Vec<String>,
+}
+
+/// Reads a manifest, everything it calls, and puts the DAG together.
+pub fn load(root: Found, library: &dyn Library, catalog: &StepCatalog, sources: &mut Sources) -> Loaded {
+    let mut loader = Loader {
+        library,
+        catalog,
+        sources,
+        diagnostics: Vec::new(),
+        texts: Vec::new(),
+        done: HashMap::new(),
+        open: Vec::new(),
+    };
+    let plan = loader.load(root);
+    Loaded { plan, diagnostics: loader.diagnostics, texts: loader.texts }
+}
+
+impl Loader<'_> {
+    fn load(&mut self, found: Found) -> Option<Rc<ManifestPlan>> {
+        let file = found.origin.file.clone();
+        let before = self.errors();
+        let source = self.sources.add(found.shown, found.text.as_str());
+        let lowered = lower(source, &found.text, found.origin, self.catalog);
+        self.texts.push((file.clone(), found.text));
+        self.diagnostics.extend(lowered.diagnostics);
+        let manifest = lowered.manifest?;
+        self.open.push(file.clone());
+        let callees = self.load_callees(&manifest);
+        self.open.pop();
+        let plan = self.assemble(manifest, callees);
+        let plan = (self.errors() == before).then_some(plan).map(Rc::new);
+        self.done.insert(file, plan.clone());
+        plan
+    }
+
+    fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    fn load_callees(&mut self, manifest: &Manifest) -> HashMap<String, Rc<ManifestPlan>> {
+        let mut callees = HashMap::new();
+        let mut tried: Vec<&str> = Vec::new();
+        for call in called_names(manifest) {
+            if tried.contains(&call.value) {
+                continue;
+            }
+            tried.push(call.value);
+            if let Some(plan) = self.load_callee(call.value, call.span, manifest) {
+                callees.insert(call.value.to_owned(), plan);
+            }
+        }
+        callees
+    }
+
+    fn load_callee(&mut self, name: &str, span: Span, caller: &Manifest) -> Option<Rc<ManifestPlan>> {
+        let found = match self.library.find(name, &caller.origin) {
+            Ok(found) => found,
+            Err(missing) => {
+                let mut finding = Diagnostic::error("unknown-skill", missing.why).at(span, "called here");
+                let known = missing.known.iter().map(String::as_str);
+                finding = match did_you_mean(name, known) {
+                    Some(near) => finding.help(format!("did you mean `skill:{near}`?")),
+                    None => finding.help("`assay list` shows what can be called and where it comes from"),
+                };
+                self.diagnostics.push(finding);
+                return None;
+            }
+        };
+        if let Some(at) = self.open.iter().position(|file| *file == found.origin.file) {
+            let chain: Vec<&str> =
+                self.open[at..].iter().map(String::as_str).chain([found.origin.file.as_str()]).collect();
+            self.diagnostics.push(
+                Diagnostic::error("recursive-call", format!("`skill:{name}` calls itself"))
+                    .at(span, "this call closes the circle")
+                    .help(format!("the chain: {}", chain.join(" -> "))),
+            );
+            return None;
+        }
+        if let Some(plan) = self.done.get(&found.origin.file) {
+            return plan.clone();
+        }
+        self.load(found)
+    }
+
+    fn assemble(&mut self, manifest: Manifest, callees: HashMap<String, Rc<ManifestPlan>>) -> ManifestPlan {
+        let mut plan = ManifestPlan { manifest, nodes: Vec::new(), by_id: HashMap::new(), callees };
+        edges::add_nodes(&mut plan);
+        check::check_references(&plan, self.catalog, &mut self.diagnostics);
+        edges::connect(&mut plan, &mut self.diagnostics);
+        if let Some(cycle) = find_cycle(&plan) {
+            self.diagnostics.push(graph::cycle_finding(&plan, &cycle));
+        }
+        plan
+    }
+}

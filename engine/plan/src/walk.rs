@@ -1,0 +1,54 @@
+//! Questions about what lies above and below a node.
+
+use crate::node::{ManifestPlan, NodeId, What};
+use assay_manifest::Uses;
+
+/// Baseline steps above a node, directly or through others.
+pub fn baselines_above(plan: &ManifestPlan, node: NodeId) -> Vec<NodeId> {
+    if !plan.manifest.steps.iter().any(|step| is_baseline(&step.uses.value)) {
+        return Vec::new();
+    }
+    let mut seen = vec![false; plan.nodes.len()];
+    let mut stack = vec![node];
+    let mut found = Vec::new();
+    while let Some(at) = stack.pop() {
+        for dep in &plan.nodes[at as usize].deps {
+            if std::mem::replace(&mut seen[dep.node as usize], true) {
+                continue;
+            }
+            if plan.step(dep.node).is_some_and(|step| is_baseline(&step.uses.value)) {
+                found.push(dep.node);
+            }
+            stack.push(dep.node);
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn is_baseline(uses: &Uses) -> bool {
+    matches!(uses, Uses::Kind(kind) if kind == "baseline")
+}
+
+/// A node and everything that comes after it, in no particular order.
+pub fn downstream(plan: &ManifestPlan, node: NodeId) -> Vec<NodeId> {
+    let mut seen = vec![false; plan.nodes.len()];
+    let mut stack = vec![node];
+    let mut found = Vec::new();
+    seen[node as usize] = true;
+    while let Some(at) = stack.pop() {
+        found.push(at);
+        for next in &plan.nodes[at as usize].dependents {
+            if !std::mem::replace(&mut seen[*next as usize], true) {
+                stack.push(*next);
+            }
+        }
+    }
+    for (index, other) in plan.nodes.iter().enumerate() {
+        // `finally` follows everything, although no edge says so.
+        if matches!(other.what, What::Finally(_)) && !seen[index] {
+            found.push(index as NodeId);
+        }
+    }
+    found
+}
