@@ -24,7 +24,8 @@ pub(crate) fn open(dir: impl AsFd, relative: &Path, flags: OFlags) -> Result<Own
     let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
     if !NO_OPENAT2.load(Ordering::Relaxed) {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(dir.as_fd(), relative, flags, mode, resolve) {
+        // With `O_NOFOLLOW` a link at the end would be opened, then be `ENOTDIR` rather than `ELOOP`.
+        match rustix::fs::openat2(dir.as_fd(), relative, flags - OFlags::NOFOLLOW, mode, resolve) {
             Err(Errno::NOSYS) => NO_OPENAT2.store(true, Ordering::Relaxed),
             // Some sandboxes answer `EPERM` to calls they do not know: the slow way then decides.
             Err(Errno::PERM) => {}
@@ -156,6 +157,13 @@ mod tests {
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
             let fast = open(&dir, Path::new(path), flags).err();
             let slow = open_by_component(dir.as_fd(), Path::new(path), flags, Mode::empty()).err();
+            assert_eq!((fast, slow), (wanted, wanted), "{path}");
+        }
+        for (path, wanted) in
+            [("a/b", None), ("a/link", Some(Errno::LOOP)), ("a/b/file", Some(Errno::NOTDIR))]
+        {
+            let fast = open(&dir, Path::new(path), FOLDER).err();
+            let slow = open_by_component(dir.as_fd(), Path::new(path), FOLDER, Mode::empty()).err();
             assert_eq!((fast, slow), (wanted, wanted), "{path}");
         }
     }

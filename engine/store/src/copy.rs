@@ -16,7 +16,8 @@ pub(crate) fn copy(source: &Path, dir: BorrowedFd<'_>, name: &Path) -> Result<()
 }
 
 fn copy_entry(root: &Path, source: &Path, dir: BorrowedFd<'_>, name: &Path) -> Result<(), StoreError> {
-    let kind = fs::symlink_metadata(source).map_err(|error| StoreError::io("read", source, error))?.file_type();
+    let kind =
+        fs::symlink_metadata(source).map_err(|error| StoreError::io("read", source, error))?.file_type();
     if kind.is_file() {
         copy_file(source, dir, name)
     } else if kind.is_dir() {

@@ -22,7 +22,8 @@ pub use host_locks::{HolderInfo, HostLock, HostLocks, LockKind};
 #[cfg(feature = "fault")]
 pub use journal::fault;
 pub use journal::{
-    Head, HeadCheck, JOURNAL, Journal, JournalError, JournalWriter, OnDurable, OnError, Record, for_each_record, read,
+    Head, HeadCheck, JOURNAL, Journal, JournalError, JournalWriter, OnDurable, OnError, Record,
+    for_each_record, read,
 };
 pub use lock::{LockError, RunLock, holder};
 pub use names::{RESERVED, safe_relative, slug};

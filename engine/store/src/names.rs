@@ -42,7 +42,10 @@ pub fn safe_relative(path: impl AsRef<Path>) -> Result<PathBuf, StoreError> {
         return Err(refused(path, format!("`{}` is reserved for the engine", first.display())));
     }
     if first.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
-        return Err(refused(path, format!("names that begin with `{TEMPORARY}` are reserved for the engine")));
+        return Err(refused(
+            path,
+            format!("names that begin with `{TEMPORARY}` are reserved for the engine"),
+        ));
     }
     Ok(plain)
 }

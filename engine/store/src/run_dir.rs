@@ -188,7 +188,9 @@ impl RunDir {
     /// Removes a file, a link or a whole folder; missing is fine.
     pub fn remove(&self, relative: impl AsRef<Path>) -> Result<(), StoreError> {
         let place = match self.place(relative.as_ref(), false) {
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(());
+            }
             other => other?,
         };
         beneath::remove_tree(place.parent.as_fd(), &place.name)
@@ -214,13 +216,16 @@ impl RunDir {
     /// Links inside a folder are copied as links if they stay inside it; others are [`StoreError::LinkOut`].
     pub fn copy_in(&self, source: &Path, relative: impl AsRef<Path>) -> Result<(), StoreError> {
         let place = self.place(relative.as_ref(), true)?;
-        if source.canonicalize().is_ok_and(|source| place.full.parent().is_some_and(|to| to.starts_with(source))) {
+        if source
+            .canonicalize()
+            .is_ok_and(|source| place.full.parent().is_some_and(|to| to.starts_with(source)))
+        {
             let text = source.to_string_lossy().into_owned();
             return Err(StoreError::UnsafePath { text, why: "it would be copied into itself".to_owned() });
         }
         let temporary = place.temporary();
-        let copied = copy::copy(source, place.parent.as_fd(), &temporary)
-            .and_then(|()| place.replace_by(&temporary));
+        let copied =
+            copy::copy(source, place.parent.as_fd(), &temporary).and_then(|()| place.replace_by(&temporary));
         if copied.is_err() {
             let _ = beneath::remove_tree(place.parent.as_fd(), &temporary);
         }
@@ -262,7 +267,8 @@ impl Place {
         rustix::fs::renameat(&self.parent, temporary, &self.parent, &self.name)
             .map_err(|errno| explain("write", &self.full, errno))?;
         if durable {
-            rustix::fs::fsync(&self.parent).map_err(|errno| explain("sync the folder of", &self.full, errno))?;
+            rustix::fs::fsync(&self.parent)
+                .map_err(|errno| explain("sync the folder of", &self.full, errno))?;
         }
         Ok(())
     }

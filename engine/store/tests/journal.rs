@@ -28,7 +28,8 @@ fn records_come_back_in_order_with_the_chain() {
     let text = fs::read_to_string(bench.journal_path()).unwrap();
     let first = text.lines().next().unwrap();
     let zeros = "0".repeat(32);
-    let head = format!("{{\"v\":1,\"seq\":1,\"ts\":1.000000,\"prev\":\"{zeros}\",\"type\":\"note\",\"data\":{{");
+    let head =
+        format!("{{\"v\":1,\"seq\":1,\"ts\":1.000000,\"prev\":\"{zeros}\",\"type\":\"note\",\"data\":{{");
     assert!(first.starts_with(&head), "{first}");
     let second: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
     let hash = assay_store::blake3_hex(format!("{first}\n").as_bytes());
@@ -46,7 +47,8 @@ fn every_record_is_reported_durable_once_and_in_order() {
         sink.lock().unwrap().push((seq, lines));
     });
     let writer =
-        JournalWriter::create(&bench.run, &bench.head, on_durable, Box::new(|error| panic!("{error}"))).unwrap();
+        JournalWriter::create(&bench.run, &bench.head, on_durable, Box::new(|error| panic!("{error}")))
+            .unwrap();
     for number in 1..=1000 {
         assert_eq!(writer.append(0.0, note(number)), number);
     }

@@ -111,10 +111,7 @@ fn pipes_and_sockets_do_not_make_anyone_wait() {
         let opened = run.open_file(name);
         assert!(matches!(opened, Err(StoreError::NotAFile { .. })), "{name}: {opened:?}");
     }
-    assert!(matches!(
-        run.copy_in(&run.path().join("pipe"), "copy"),
-        Err(StoreError::NotAFile { .. })
-    ));
+    assert!(matches!(run.copy_in(&run.path().join("pipe"), "copy"), Err(StoreError::NotAFile { .. })));
 }
 
 #[test]
@@ -143,7 +140,11 @@ fn copies_keep_inner_links_and_refuse_others() {
     run.copy_in(&source, "out/copy").unwrap();
     let copy = run.path().join("out/copy");
     assert_eq!(fs::read_to_string(copy.join("deep/er/link")).unwrap(), "one");
-    assert!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(copy.join("tool")).unwrap().permissions()) & 0o100 != 0);
+    assert!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(copy.join("tool")).unwrap().permissions())
+            & 0o100
+            != 0
+    );
     run.copy_in(&source.join("tool"), "out/copy").unwrap();
     assert_eq!(run.read("out/copy", 9).unwrap(), b"#!");
     assert_eq!(fs::read_dir(run.path().join("out")).unwrap().count(), 1);

@@ -195,7 +195,11 @@ impl<'a> Scan<'a> {
             return self.torn(line).map(|()| false);
         };
         let Ok(text) = std::str::from_utf8(body) else {
-            return if is_last { Ok(false) } else { Err(self.corrupt("it is not valid UTF-8")) };
+            return if is_last {
+                self.no_record_and_more(body).map(|()| false)
+            } else {
+                Err(self.corrupt("it is not valid UTF-8"))
+            };
         };
         let raw: RawRecord<'_> = match serde_json::from_str(text) {
             Ok(raw) => raw,
@@ -241,7 +245,8 @@ impl<'a> Scan<'a> {
         if let Some(wanted) = self.known.and_then(|known| known.wanted(number))
             && (wanted.hash != hash || wanted.len != self.end.len + line.len() as u64)
         {
-            let why = format!("record {number} is not the one whose hash was stored outside the run directory");
+            let why =
+                format!("record {number} is not the one whose hash was stored outside the run directory");
             return Err(JournalError::Tampered { why });
         }
         Ok(hash)
