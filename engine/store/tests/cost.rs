@@ -1,5 +1,6 @@
 //! What a journal of 10,000 steps costs. Run by hand, optimised: `cargo test --release -p assay-store --test cost -- --ignored
 //! --nocapture`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The journal: round trips, torn tails, damage, rewriting, and the checks of a live writer.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

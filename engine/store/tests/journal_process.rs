@@ -1,4 +1,5 @@
 //! The journal under things that only a process of its own can suffer: kill -9, a full disk, a folder without rights.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

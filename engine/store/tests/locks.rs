@@ -1,4 +1,5 @@
 //! The lock of a run and the locks of a host.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

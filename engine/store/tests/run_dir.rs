@@ -1,4 +1,5 @@
 //! Run directories: layout, planted links, publishing, copying, finding.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use assay_store::{FindError, RunDir, StoreError, find, list};
 use std::fs;
