@@ -201,7 +201,7 @@ impl<'a> Scan<'a> {
                 Err(self.corrupt("it is not valid UTF-8"))
             };
         };
-        let raw: RawRecord<'_> = match serde_json::from_str(text) {
+        let raw = match RawRecord::parse(text) {
             Ok(raw) => raw,
             Err(error) => return self.not_a_record(body, is_last, &error).map(|()| false),
         };
