@@ -1,4 +1,7 @@
-//! An audit of the descriptors that would survive an exec: the engine must have none beyond the standard three.
+//! Descriptors that would survive an exec: the engine must have none beyond the standard three.
+//!
+//! Everything this engine opens is close-on-exec. What it was started with is not: a shell's `flock` or a caller's pipe
+//! would reach every server, and keep its lock for as long as that runs.
 
 use std::path::PathBuf;
 
@@ -24,6 +27,13 @@ pub fn inheritable_descriptors() -> Vec<OpenDescriptor> {
         .collect()
 }
 
+/// Marks everything this process was started with, beyond the standard three, as close-on-exec, and tells what that was.
+pub fn shut_out_inherited() -> Vec<OpenDescriptor> {
+    let inherited = inheritable_descriptors();
+    inherited.iter().for_each(|open| crate::sys::close_on_exec(open.fd));
+    inherited
+}
+
 fn is_inheritable(fd: i32) -> bool {
     let Ok(info) = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")) else { return false };
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
@@ -43,5 +53,7 @@ mod tests {
         let found = inheritable_descriptors();
         assert!(found.iter().any(|open| open.fd == leaking.as_raw_fd()));
         assert!(!found.iter().any(|open| open.fd == kept.as_raw_fd()));
+        assert!(shut_out_inherited().iter().any(|open| open.fd == leaking.as_raw_fd()));
+        assert_eq!(inheritable_descriptors(), []);
     }
 }

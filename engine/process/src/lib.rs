@@ -22,7 +22,7 @@ mod sweep;
 mod sys;
 mod tree;
 
-pub use descriptors::{OpenDescriptor, inheritable_descriptors};
+pub use descriptors::{OpenDescriptor, inheritable_descriptors, shut_out_inherited};
 pub use exit::{Exit, Usage, signal_name, signal_number};
 pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};
 pub use identity::{

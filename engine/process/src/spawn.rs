@@ -214,12 +214,24 @@ impl Drop for Actions {
     }
 }
 
-/// Own process group, empty signal mask, and the default action for the signals that Rust or a shell may have ignored.
+const fn all_standard_signals() -> [i32; 31] {
+    let mut signals = [0; 31];
+    let mut at = 0;
+    while at < signals.len() {
+        // Linux numbers them from 1 without gaps (signal(7)).
+        signals[at] = at as i32 + 1;
+        at += 1;
+    }
+    signals
+}
+
+/// Own process group, empty signal mask, and the default action for every signal: Rust ignores SIGPIPE, `nohup` and
+/// background jobs of scripts ignore more.
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
     fn new() -> io::Result<Self> {
-        const DEFAULTS: [i32; 5] = [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGCHLD];
+        const DEFAULTS: [i32; 31] = all_standard_signals();
         const FLAGS: i32 =
             libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         let mut attributes = MaybeUninit::uninit();

@@ -197,3 +197,15 @@ pub(crate) fn page_size() -> u64 {
     // SAFETY: `sysconf` has no preconditions; -1 means unknown and cannot happen for this name.
     u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
+
+/// Marks a descriptor as close-on-exec; nothing happens if it is not open.
+pub(crate) fn close_on_exec(fd: RawFd) {
+    // SAFETY: changes a flag of a number; no memory is involved.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
+/// Closes a descriptor that this process was started with and that therefore no Rust value owns.
+pub(crate) fn close_inherited(fd: RawFd) {
+    // SAFETY: Rust opens everything close-on-exec, and the caller passes only what was not, so nobody owns it.
+    unsafe { libc::close(fd) };
+}

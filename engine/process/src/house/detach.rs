@@ -1,6 +1,7 @@
 //! A house in the background: the caller forks the front, waits for one line, and goes home.
 
 use super::{Attempt, EngineSide, HouseEnd, HouseError, front};
+use crate::descriptors::OpenDescriptor;
 use crate::sys::{self, Fork};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -10,6 +11,7 @@ use std::os::fd::OwnedFd;
 
 pub(super) fn run(
     output: Option<OwnedFd>,
+    inherited: &[OpenDescriptor],
     engine: impl FnOnce(EngineSide) -> u8,
 ) -> Result<HouseEnd, HouseError> {
     let (listen, announce) = crate::pipe().attempt("open a pipe")?;
@@ -18,6 +20,8 @@ pub(super) fn run(
         Fork::Child => {
             drop(listen);
             leave(output)?;
+            // A lock or pipe of whoever started us must not live as long as a run in the background.
+            inherited.iter().for_each(|open| sys::close_inherited(open.fd));
             front::run(Some(announce), engine)
         }
         Fork::Parent(pid) => {

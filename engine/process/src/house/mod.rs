@@ -85,5 +85,7 @@ pub fn run_house(
     options: HouseOptions,
     engine: impl FnOnce(EngineSide) -> u8,
 ) -> Result<HouseEnd, HouseError> {
-    if options.detach { detach::run(options.output, engine) } else { front::run(None, engine) }
+    // Must come first: afterwards, descriptors of ours would look like inherited ones if a library forgot the flag.
+    let inherited = crate::shut_out_inherited();
+    if options.detach { detach::run(options.output, &inherited, engine) } else { front::run(None, engine) }
 }
