@@ -102,7 +102,8 @@ async fn a_forgotten_grandchild_does_not_delay_the_end() {
     assert!(std::fs::read_to_string(dir.path().join("out")).unwrap().contains("over\n"));
     assert_eq!((end.masked, end.error), (0, None));
     let nobody = ProcessIdentity { pid: u32::MAX, start: 0, boot: String::new() };
-    assert_eq!(kill_tree(&nobody, Some(&Tag::exact("R", &value))).await.killed, 1);
+    let killed = kill_tree(&nobody, Some(&Tag::exact("R", &value))).await;
+    assert!(killed.killed >= 1 && killed.left.is_empty(), "{killed:?}");
     drop(link);
     serving.join().unwrap();
 }

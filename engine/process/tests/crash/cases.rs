@@ -182,11 +182,15 @@ fn killed(parts: &[Part]) {
 
 fn hopping(part: usize) {
     let house = House::start("hopping");
-    let identities = house.stand(SLEEPERS);
-    wait_until("it hops", LIMIT, || house.marked().iter().any(|(_, line)| line.contains("hop.sh")));
+    let identities = house.stand(SLEEPERS + 1);
+    let hops = || house.read("hop.sh.hops").map_or(0, |hops| hops.len());
+    wait_until("it hops", Duration::from_secs(10), || hops() > 20);
     let since = Instant::now();
     signal_process(&identities[part], Signal::KILL);
     house.assert_nothing_left(&identities, since);
+    let last = hops();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(hops(), last, "it still hops");
 }
 
 fn an_engine_that_leaves_leaves_nothing() {
