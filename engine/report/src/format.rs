@@ -31,6 +31,16 @@ pub fn duration(seconds: f64) -> String {
     format!("{sign}{text}")
 }
 
+/// Seconds since a start, to the second: `+5 s`, `+2:05`, `+1:06:40`.
+pub fn offset(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) => format!("+{s} s"),
+        (0, m, s) => format!("+{m}:{s:02}"),
+        (h, m, s) => format!("+{h}:{m:02}:{s:02}"),
+    }
+}
+
 /// Bytes with a binary unit: `812 B`, `4.1 KiB`, `2.0 GiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -141,6 +151,11 @@ mod tests {
         for (seconds, expected) in cases {
             assert_eq!(duration(seconds), expected);
         }
+    }
+
+    #[test]
+    fn offsets_keep_their_seconds() {
+        assert_eq!([5.2, 125.0, 4000.0].map(offset), ["+5 s", "+2:05", "+1:06:40"]);
     }
 
     #[test]

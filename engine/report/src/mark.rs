@@ -59,7 +59,7 @@ marks! {
     FAILED = "failed", "✗", Bad, "M4.2 4.2l7.6 7.6M11.8 4.2l-7.6 7.6";
     TIMED_OUT = "timed out", "◷", Bad, "M13.5 8a5.5 5.5 0 1 1-11 0a5.5 5.5 0 0 1 11 0zM8 4.8V8l2.3 1.5";
     ENVIRONMENT = "environment", "△", Warn, "M8 2.6l6 10.6H2zM8 6.6v3M8 11.3v.2";
-    UNSUPPORTED = "unsupported", "⊘", Warn, "M3 3h10v10H3zM5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8";
+    UNSUPPORTED = "unsupported", "⊠", Warn, "M3 3h10v10H3zM5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8";
     EXCLUDED = "excluded", "⊖", Warn, "M13.5 8a5.5 5.5 0 1 1-11 0a5.5 5.5 0 0 1 11 0zM5.3 8h5.4";
     SKIPPED = "skipped", "»", Quiet, "M4 4.3L7.7 8 4 11.7M8.6 4.3L12.3 8l-3.7 3.7";
     BLOCKED = "blocked", "⊘", Quiet, "M13.5 8a5.5 5.5 0 1 1-11 0a5.5 5.5 0 0 1 11 0zM4.2 4.2l7.6 7.6";

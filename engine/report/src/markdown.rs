@@ -117,7 +117,7 @@ fn evidence(model: &Model, out: &mut String) {
                 };
                 format!("{}{extra}", prose(&gate.decided.measured))
             });
-            vec![escape::cell(&row.path), sign(row.mark), escape::code(row.wanted), measured]
+            vec![escape::code(&row.path), sign(row.mark), escape::code(row.wanted), measured]
         });
         table(out, &["Gate", "Outcome", "Wanted", "Measured"], rows);
         left_out(out, model.gates.len(), MAX_LISTED, "gates");
@@ -135,7 +135,7 @@ fn evidence(model: &Model, out: &mut String) {
     if !checks.is_empty() {
         let rows = checks.iter().take(MAX_LISTED).map(|(path, check)| {
             let found = prose(&format::sentence(&check.finished.reason));
-            vec![escape::cell(path), sign(mark::check(Some(check))), found]
+            vec![escape::code(path), sign(mark::check(Some(check))), found]
         });
         table(out, &["Preflight check", "Status", "Found"], rows);
         left_out(out, checks.len(), MAX_LISTED, "checks");
@@ -151,7 +151,7 @@ fn failures(model: &Model, out: &mut String) {
     left_out(out, model.failures_total, MAX_FAILURES, "failures");
     if !model.held_back.is_empty() {
         let rows = model.held_back.iter().take(MAX_LISTED).map(|(path, mark, reason)| {
-            vec![escape::cell(path), sign(*mark), prose(&format::sentence(reason))]
+            vec![escape::code(path), sign(*mark), prose(&format::sentence(reason))]
         });
         table(out, &["Held back, left out or skipped", "Status", "Why"], rows);
         left_out(out, model.held_back.len(), MAX_LISTED, "steps");
@@ -159,7 +159,7 @@ fn failures(model: &Model, out: &mut String) {
 }
 
 fn failure(card: &Failure, out: &mut String) {
-    let _ = writeln!(out, "### {}: {}\n", escape::cell(card.path), sign(card.mark));
+    let _ = writeln!(out, "### {}: {}\n", escape::code(card.path), sign(card.mark));
     let mut facts: Vec<String> = Vec::new();
     if let Some(finished) = card.finished {
         facts.extend(finished.exit.map(|exit| format!("exit code {exit}")));
@@ -301,7 +301,7 @@ fn step(row: &StepRow, run_start: f64) -> Vec<String> {
     let cached = finished.and_then(|finished| finished.cached_from.as_ref());
     let cached = cached.map_or(String::new(), |run| format!(" reused from run {}", escape::code(run)));
     vec![
-        format!("{}{number}", escape::cell(row.path)),
+        format!("{}{number}", escape::code(row.path)),
         sign(row.mark),
         row.attempt.map_or(String::new(), |attempt| {
             format!("+{}", format::duration(attempt.started_at - run_start))

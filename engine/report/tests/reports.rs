@@ -80,7 +80,7 @@ fn html_says_verdict_first_and_what_it_rests_on() {
         "ratio 1.84, 95 % interval 1.812 to 1.871",
         "ratio 0.91", // read from `result.json`
         "is decided only after <code>correct</code>",
-        "no assert gate stands before it",
+        "<code>all_faster</code> compares measurements and is decided only after <code>judge/correct</code>",
         "idle 1 h 07 min",
         "Dropped 17 B of a torn last record",
     ] {

@@ -70,9 +70,10 @@ fn calls(plan: &PlanDoc, state: &RunState, prefix: &str, left: &mut usize, page:
             *left -= 1;
             let mark = mark::node(state.nodes.get(&instance));
             let below = format!("{instance}/");
+            let open = if mark.tone == mark::Tone::Bad { " open" } else { "" };
             let _ = write!(
                 page.out,
-                "<details><summary><b>{}</b> calls {} · {}</summary>",
+                "<details{open}><summary><b>{}</b> calls {} · {}</summary>",
                 escape::html(&instance),
                 escape::html(&inner.name),
                 super::badge(mark)

@@ -77,7 +77,7 @@ fn data_table(table: &Table, caption: &str, page: &mut Page) {
         .map(|((_, title), numeric)| if *numeric { format!("#{title}") } else { (*title).to_owned() })
         .collect();
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-    page.table("", caption, &heads);
+    page.table("data", caption, &heads);
     for row in table.rows.iter().take(MAX_TABLE_ROWS) {
         page.out.push_str("<tr>");
         for ((key, _), numeric) in table.columns.iter().zip(&numeric) {

@@ -12,7 +12,7 @@ h2{font-size:19px;margin:0 0 12px;font-weight:650;letter-spacing:-.006em}h3{font
 section{padding:26px 0 6px}section>p:first-of-type{margin-top:0}p{margin:0 0 10px;max-width:76ch}\
 a{color:var(--live);text-decoration-thickness:1px;text-underline-offset:2px}\
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,\"SF Mono\",Menlo,Consolas,\"Liberation Mono\",monospace;\
-font-size:.885em}code{overflow-wrap:anywhere}p code,td code,li code{background:var(--faint);padding:.08em .32em;\
+font-size:.885em}code{overflow-wrap:anywhere}code:empty{display:none}p code,td code,li code{background:var(--faint);padding:.08em .32em;\
 border-radius:4px}td.cmd code{background:none;padding:0;font-size:12px}\
 .soft{color:var(--soft)}.meta{color:var(--soft);margin:6px 0 0;max-width:none}.meta b{color:var(--ink);font-weight:600}\
 .defs{position:absolute}\
@@ -23,8 +23,8 @@ background:var(--tint);display:grid;grid-template-columns:auto 1fr;gap:4px 14px;
 .verdict .why{grid-column:2;margin:0;font-size:16px}.verdict .act{grid-column:2;margin:2px 0 0;color:var(--soft);\
 font-size:13.5px}\
 symbol path{fill:none;stroke:currentColor;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}\
-.badge{display:inline-flex;align-items:center;gap:5px;color:var(--tone);font-weight:600;font-size:13.5px;\
-white-space:nowrap}.badge svg{width:15px;height:15px;flex:none}\
+.badge{display:inline-flex;align-items:baseline;gap:5px;color:var(--tone);font-weight:600;font-size:13.5px;\
+white-space:nowrap}.badge svg{width:15px;height:15px;flex:none;align-self:center}\
 .counts{display:flex;flex-wrap:wrap;gap:6px 18px;margin:16px 0 0;padding:0;list-style:none}.counts b{margin-right:3px}\
 nav{margin:18px 0 0;padding:9px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line);display:flex;\
 flex-wrap:wrap;gap:3px 18px;font-size:13.5px}nav a{color:var(--soft);text-decoration:none}nav a:hover{color:var(--live);\
@@ -36,7 +36,8 @@ svg.tl{min-width:760px;width:100%;height:auto}svg.cp{min-width:520px;width:100%;
 table{border-collapse:collapse;width:100%;font-size:14px}caption{text-align:left;color:var(--soft);font-size:13px;\
 padding:0 0 6px}th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-bottom:1px solid var(--line)}\
 th:last-child,td:last-child{padding-right:0}thead th{font-size:12.5px;font-weight:600;color:var(--soft);\
-border-bottom-color:var(--soft);white-space:nowrap}tbody th{font-weight:600}.num{text-align:right;white-space:nowrap}\
+border-bottom-color:var(--soft);white-space:nowrap}tbody th{font-weight:600}th .soft{font-weight:400}table.wide{min-width:640px}table.wide td:nth-child(3){width:36%}\
+table.data{width:auto;min-width:min(100%,560px)}table.data th,table.data td{padding-right:32px}.num{text-align:right;white-space:nowrap}th.num,td.num{padding-right:26px}\
 td.cmd,td.text{overflow-wrap:anywhere}td.cmd{min-width:240px}table.wide td{min-width:70px}\
 table.pairs{width:auto;min-width:min(100%,480px)}table.pairs th{color:var(--soft);font-weight:500;padding-right:28px;\
 white-space:nowrap}table.pairs td{overflow-wrap:anywhere}.null{color:var(--soft);font-style:italic}\

@@ -29,7 +29,7 @@ pub fn sentences(plan: &PlanDoc, prefix: &str, out: &mut Vec<String>) {
     }
 }
 
-fn sentence(gate: &PlanNode, prefix: &str, before: &[&str]) -> String {
+fn sentence(gate: &PlanNode, prefix: &str, before: &[String]) -> String {
     let name = format!("`{prefix}{}`", gate.id);
     if before.is_empty() {
         return format!("{name} compares measurements, and no assert gate stands before it.");
@@ -38,7 +38,7 @@ fn sentence(gate: &PlanNode, prefix: &str, before: &[&str]) -> String {
     format!("{name} compares measurements and is decided only after {}.", list.join(", "))
 }
 
-fn asserts_before<'a>(gate: &'a PlanNode, by_id: &HashMap<&str, &'a PlanNode>) -> Vec<&'a str> {
+fn asserts_before(gate: &PlanNode, by_id: &HashMap<&str, &PlanNode>) -> Vec<String> {
     let mut seen: HashSet<&str> = HashSet::new();
     let mut open: Vec<&PlanNode> = vec![gate];
     let mut found = Vec::new();
@@ -47,8 +47,8 @@ fn asserts_before<'a>(gate: &'a PlanNode, by_id: &HashMap<&str, &'a PlanNode>) -
             if let Some(before) = by_id.get(edge.from.as_str())
                 && seen.insert(&before.id)
             {
-                if before.kind == PlanNodeKind::Gate && before.uses == "assert" && edge.requires_success {
-                    found.push(before.id.as_str());
+                if edge.requires_success {
+                    found.extend(own_asserts(before));
                 }
                 open.push(before);
             }
@@ -56,4 +56,12 @@ fn asserts_before<'a>(gate: &'a PlanNode, by_id: &HashMap<&str, &'a PlanNode>) -
     }
     found.sort_unstable();
     found
+}
+
+/// A gate itself, or the gates of a call: a call passes only if all its gates passed.
+fn own_asserts(node: &PlanNode) -> Vec<String> {
+    let is_assert = |node: &&PlanNode| node.kind == PlanNodeKind::Gate && node.uses == "assert";
+    let inner = node.call.iter().flat_map(|call| &call.nodes).filter(is_assert);
+    let of_call = inner.map(|gate| format!("{}/{}", node.id, gate.id));
+    Some(node).filter(is_assert).map(|gate| gate.id.clone()).into_iter().chain(of_call).collect()
 }

@@ -100,7 +100,14 @@ fn draw_lane(svg: &mut Svg, lane: &Lane, name: &str, top: f64, label: f64, clock
         last = draw_attempt(svg, attempt, mark, top + (ROW - BAR) / 2.0, clock, state.last_at);
     }
     let note = if lane.attempts.len() > 1 { format!("{took} · {}×", lane.attempts.len()) } else { took };
-    svg.text("soft", last + 7.0, top + 16.0, &note);
+    // A note that a folded gap would cover stands before the first bar instead.
+    let right = last + 7.0 + text_width(&note, 11.0);
+    let covered = clock.folds().iter().any(|fold| last < fold.right && right > fold.left);
+    if covered {
+        svg.text("soft end", clock.x(lane.start) - 7.0, top + 16.0, &note);
+    } else {
+        svg.text("soft", last + 7.0, top + 16.0, &note);
+    }
     svg.end_group();
 }
 
@@ -138,8 +145,7 @@ fn axis(svg: &mut Svg, clock: &Clock, bottom: f64) {
             svg.text("soft mid", x, TOP - 24.0, &format::clock(at));
             let since = at - clock.start();
             // Below a second the clock repeats itself, so the offset carries the difference.
-            let offset =
-                if step < 1.0 { format!("+{:.3} s", since) } else { format!("+{}", format::duration(since)) };
+            let offset = if step < 1.0 { format!("+{since:.3} s") } else { format::offset(since) };
             svg.text("soft mid", x, TOP - 11.0, &offset);
             free = x + 70.0;
         }
