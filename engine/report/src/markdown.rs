@@ -105,7 +105,7 @@ fn head(model: &Model, out: &mut String) {
 fn evidence(model: &Model, out: &mut String) {
     out.push_str("## What this rests on\n\n");
     if model.gates.is_empty() {
-        out.push_str("No gate is declared: the verdict says only that the steps ended as expected.\n\n");
+        out.push_str("No gate is declared: the verdict rests only on how the steps ended.\n\n");
     } else {
         let rows = model.gates.iter().take(MAX_LISTED).map(|row| {
             let measured = row.state.map_or("not decided".to_owned(), |gate| {

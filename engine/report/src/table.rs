@@ -195,7 +195,7 @@ mod tests {
             "| Name | Median (ms) |\n| --- | ---: |\n| a\\|b | 1.23457 |\n| say \"hi\",<br>you |  |\n"
         );
         assert_eq!(csv(&sample()).unwrap(), "Name,Median (ms)\na|b,1.23456789\n\"say \"\"hi\"\",\nyou\",\n");
-        let rows: Value = serde_json::from_str(&super::json(&sample()).unwrap()).unwrap();
+        let rows: Value = serde_json::from_str(&json(&sample()).unwrap()).unwrap();
         assert_eq!(
             rows,
             json!([{"name": "a|b", "ms": 1.234_567_89}, {"name": "say \"hi\",\nyou", "ms": null}])

@@ -14,7 +14,7 @@ const MAX_HELD: usize = 40;
 pub fn rests_on(model: &Model, page: &mut Page) {
     page.section("evidence", "What this rests on");
     if model.gates.is_empty() {
-        page.paragraph("", "No gate is declared: the verdict says only that the steps ended as expected.");
+        page.paragraph("", "No gate is declared: the verdict rests only on how the steps ended.");
     } else {
         gates(model, page);
     }

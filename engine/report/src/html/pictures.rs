@@ -7,6 +7,8 @@ use crate::{escape, format, mark};
 use assay_protocol::{PlanDoc, RunState};
 use std::fmt::Write;
 
+/// Pictures of more bytes than this are high: about 60 lanes or nodes.
+const TALL_BYTES: usize = 48 << 10;
 /// Pictures of calls on one page.
 const MAX_CALLS: usize = 12;
 
@@ -28,6 +30,9 @@ pub fn dag(model: &Model, page: &mut Page) {
 }
 
 fn legend(plan: &PlanDoc) -> String {
+    if plan.nodes.len() > drawing::MAX_NODES {
+        return String::new();
+    }
     let mut parts = vec!["An arrow leads to what waits; a dashed arrow only waits for the end."];
     if plan.nodes.iter().any(|node| node.kind == assay_protocol::PlanNodeKind::Gate) {
         parts.push("Gates have pointed sides.");
@@ -42,10 +47,12 @@ fn legend(plan: &PlanDoc) -> String {
     parts.join(" ")
 }
 
+/// A picture in a frame; what is much higher than a window scrolls inside it.
 fn figure(page: &mut Page, picture: &str, caption: &str) {
+    let tall = if picture.len() > TALL_BYTES { " tall" } else { "" };
     let _ = write!(
         page.out,
-        "<figure class=\"figure\"><div class=\"scroll\" tabindex=\"0\">{picture}</div><figcaption>{}</figcaption></figure>",
+        "<figure class=\"figure\"><div class=\"scroll{tall}\" tabindex=\"0\">{picture}</div><figcaption>{}</figcaption></figure>",
         escape::html(caption)
     );
 }

@@ -31,7 +31,7 @@ flex-wrap:wrap;gap:3px 18px;font-size:13.5px}nav a{color:var(--soft);text-decora
 text-decoration:underline}\
 .scroll{overflow-x:auto;margin:0 0 16px}.scroll>svg{display:block;margin:0 auto;max-width:none}\
 .figure{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;margin:0 0 16px}\
-.figure figcaption{color:var(--soft);font-size:13px;margin:10px 0 0;max-width:84ch}.figure .scroll{margin:0}\
+.figure figcaption{color:var(--soft);font-size:13px;margin:10px 0 0;max-width:84ch}.figure .scroll{margin:0}.scroll.tall{max-height:min(85vh,1400px);overflow:auto}\
 svg.tl{min-width:760px;width:100%;height:auto}svg.cp{min-width:520px;width:100%;max-width:760px;height:auto}\
 table{border-collapse:collapse;width:100%;font-size:14px}caption{text-align:left;color:var(--soft);font-size:13px;\
 padding:0 0 6px}th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-bottom:1px solid var(--line)}\
@@ -59,5 +59,5 @@ h1{font-size:23px}.verdict{padding:14px 15px;gap:4px 10px}.verdict .why,.verdict
 .verdict .title small{margin-left:0;display:block}.figure{padding:10px}th,td{padding-right:10px}}\
 @media print{:root{--page:#fff;--card:#fff}body{font-size:10.5pt}nav{display:none}header,main,footer{max-width:none;\
 padding-left:0;padding-right:0}.card,.verdict,figure,tr{break-inside:avoid}h2,h3,caption{break-after:avoid}\
-.scroll{overflow:visible}svg.dg{max-width:100%;height:auto}svg.tl,svg.cp{min-width:0}\
+.scroll,.scroll.tall{overflow:visible;max-height:none}svg.dg{max-width:100%;height:auto}svg.tl,svg.cp{min-width:0}\
 details::details-content{content-visibility:visible;height:auto}a{color:inherit}}";

@@ -228,7 +228,7 @@ fn summary(cards: &[Card], plan: &PlanDoc, style: Option<&str>) -> String {
     groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let most = groups.first().map_or(1, |(_, count)| *count) as f64;
     let title = format!("{} of {}, counted per status", format::count(cards.len(), "node"), plan.name);
-    let mut svg = Svg::new("dg tl", 640.0, groups.len() as f64 * 30.0 + 30.0, &title, style);
+    let mut svg = Svg::new("dg", 640.0, groups.len() as f64 * 30.0 + 30.0, &title, style);
     let limit = format!(
         "{} nodes are too many to draw one by one; above {MAX_NODES} they are counted.",
         format::grouped(cards.len())

@@ -11,6 +11,8 @@ const GAP_Y: f64 = 40.0;
 const BEND_WIDTH: f64 = 10.0;
 /// Ranks wider than this are broken into rows; then long edges pass behind the nodes.
 const MAX_PER_ROW: usize = 8;
+/// Width of a row that still fits a page, in pixels.
+const ROW_WIDTH: f64 = 980.0;
 const SWEEPS: usize = 8;
 
 /// Where everything stands.
@@ -70,7 +72,7 @@ fn rows(widths: &[f64], members: &[Vec<usize>], edge_count: usize) -> Layout {
     let row_width = |row: &[usize]| row.iter().map(|node| widths[*node] + GAP_X).sum::<f64>() - GAP_X;
     let all: Vec<(&[usize], bool)> = members
         .iter()
-        .flat_map(|rank| rank.chunks(MAX_PER_ROW).enumerate().map(|(index, row)| (row, index == 0)))
+        .flat_map(|rank| fitting(rank, widths).into_iter().enumerate().map(|(index, row)| (row, index == 0)))
         .collect();
     let width = all.iter().map(|(row, _)| row_width(row)).fold(0.0, f64::max);
     let mut nodes = vec![(0.0, 0.0); widths.len()];
@@ -86,6 +88,20 @@ fn rows(widths: &[f64], members: &[Vec<usize>], edge_count: usize) -> Layout {
         }
     }
     Layout { width, height: top + NODE_HEIGHT, nodes, bends: vec![Vec::new(); edge_count] }
+}
+
+/// Cuts a rank into rows that fit the page.
+fn fitting<'a>(rank: &'a [usize], widths: &[f64]) -> Vec<&'a [usize]> {
+    let (mut rows, mut first, mut filled) = (Vec::new(), 0, 0.0);
+    for (index, node) in rank.iter().enumerate() {
+        if index > first && filled + widths[*node] > ROW_WIDTH {
+            rows.push(&rank[first..index]);
+            (first, filled) = (index, 0.0);
+        }
+        filled += widths[*node] + GAP_X;
+    }
+    rows.push(&rank[first..]);
+    rows
 }
 
 /// Nodes and bends with their neighbours one rank above and below.
@@ -322,7 +338,7 @@ mod tests {
 
     #[test]
     fn wide_ranks_become_rows() {
-        let layout = layered(&[50.0; 20], &[]);
+        let layout = layered(&[150.0; 13], &[]);
         let rows: std::collections::BTreeSet<i64> = layout.nodes.iter().map(|(_, top)| *top as i64).collect();
         assert_eq!(rows.len(), 3);
     }

@@ -27,7 +27,7 @@ stroke:var(--tone,var(--line));stroke-width:1}.dg .bar{stroke:var(--tone,var(--l
 .dg .edge{fill:none;stroke:var(--soft);stroke-opacity:.55;stroke-width:1.2}.dg .waits{stroke-dasharray:4 3}\
 .dg .tip{fill:var(--soft);fill-opacity:.75}.dg .band{stroke:var(--line);stroke-dasharray:2 4;fill:none}\
 .tl .grid{stroke:var(--line);stroke-width:1;fill:none}.tl .lane{fill:var(--faint);fill-opacity:.55}\
-.tl .run{fill:var(--tone);fill-opacity:.82}.tl .starting{fill:var(--tint);stroke:var(--tone);stroke-width:1}\
+rect.run{fill:var(--tone);fill-opacity:.82}.tl .starting{fill:var(--tint);stroke:var(--tone);stroke-width:1}\
 .tl .open{fill:var(--tint);stroke:var(--tone);stroke-dasharray:3 2}.tl .ready{fill:var(--card);stroke:var(--tone);\
 stroke-width:1.5}.tl .session{stroke:var(--live);stroke-dasharray:3 3;fill:none}.tl .gap{fill:var(--page)}\
 .hatch{stroke:var(--card);stroke-width:2.4;stroke-opacity:.75}.hatch-dot{fill:var(--card);fill-opacity:.8}\
