@@ -1,0 +1,211 @@
+//! The few system calls that have no safe wrapper: fork, waiting with usage, signal masks and `signalfd`.
+//!
+//! Every function here is small and total: it returns an error instead of leaving a half-done state.
+
+#![expect(unsafe_code, reason = "calls into libc that rustix does not offer")]
+
+use crate::exit::{Exit, Usage};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Which side of a fork this is.
+pub(crate) enum Fork {
+    /// The new process.
+    Child,
+    /// The process that forked, with the child's pid.
+    Parent(u32),
+}
+
+/// Forks. Only for a process with one thread: it refuses otherwise, because a lock that another thread holds would
+/// stay locked in the child for ever.
+pub(crate) fn fork() -> io::Result<Fork> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("a process with several threads cannot fork safely"));
+    }
+    // SAFETY: the process has one thread (checked above), so the child owns a consistent copy of everything.
+    match unsafe { libc::fork() } {
+        0 => Ok(Fork::Child),
+        pid if pid > 0 => Ok(Fork::Parent(pid.unsigned_abs())),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Ends the process without running exit handlers, which belong to the process it was forked from.
+pub(crate) fn exit_now(code: u8) -> ! {
+    // SAFETY: `_exit` has no preconditions.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// What a look at the children found.
+pub(crate) enum Ended {
+    /// This child has ended and is not reaped yet.
+    Pid(u32),
+    /// There are children, none has ended.
+    Running,
+    /// There is no child at all. With a subreaper this means: nothing is left below.
+    NoChildren,
+}
+
+/// Looks for an ended child without reaping it.
+pub(crate) fn peek_ended() -> io::Result<Ended> {
+    loop {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: `info` is valid for writes; all-zero is a valid `siginfo_t`.
+        let rc = unsafe {
+            libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+        };
+        if rc == 0 {
+            // SAFETY: zeroed above or filled by the kernel; for a child's state change `si_pid` is the active field,
+            // and it stays 0 when no child has ended.
+            let pid = unsafe { info.assume_init().si_pid() };
+            return Ok(if pid > 0 { Ended::Pid(pid.unsigned_abs()) } else { Ended::Running });
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ECHILD) => return Ok(Ended::NoChildren),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Reaps this ended child; `None` if it has not ended or is no child.
+pub(crate) fn reap(pid: u32) -> Option<(Exit, Usage)> {
+    let pid = i32::try_from(pid).ok()?;
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: both pointers are valid for writes; all-zero is a valid `rusage`.
+        let rc = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, usage.as_mut_ptr()) };
+        if rc == pid {
+            // SAFETY: zeroed above or filled by the kernel.
+            let usage = unsafe { usage.assume_init() };
+            return Some((Exit::from_raw(status), read_usage(&usage)));
+        }
+        if rc == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            return None;
+        }
+    }
+}
+
+fn read_usage(usage: &libc::rusage) -> Usage {
+    let time = |value: libc::timeval| {
+        Duration::from_secs(value.tv_sec.unsigned_abs()) + Duration::from_micros(value.tv_usec.unsigned_abs())
+    };
+    // Linux gives `ru_maxrss` in kilobytes (getrusage(2)).
+    let max_rss_bytes = usage.ru_maxrss.unsigned_abs() * 1024;
+    Usage { user: time(usage.ru_utime), system: time(usage.ru_stime), max_rss_bytes }
+}
+
+/// A set of signals.
+#[derive(Clone, Copy)]
+pub(crate) struct SignalSet(libc::sigset_t);
+
+impl SignalSet {
+    /// The set with exactly these signals.
+    pub(crate) fn of(signals: &[i32]) -> Self {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: `sigemptyset` initialises the set; `sigaddset` changes an initialised one.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in signals {
+                libc::sigaddset(set.as_mut_ptr(), *signal);
+            }
+            Self(set.assume_init())
+        }
+    }
+
+    /// The set, for calls that take a pointer.
+    pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
+        &raw const self.0
+    }
+
+    /// Blocks these signals in this thread and gives the mask from before.
+    pub(crate) fn block(&self) -> io::Result<Self> {
+        let mut old = Self::of(&[]);
+        // SAFETY: both pointers are valid signal sets.
+        check(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const self.0, &raw mut old.0) })?;
+        Ok(old)
+    }
+
+    /// Makes this the mask of this thread.
+    pub(crate) fn install(&self) -> io::Result<()> {
+        // SAFETY: the new set is valid, the old one is not asked for.
+        check(unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) })
+    }
+
+    /// A descriptor that tells of these (blocked) signals; close-on-exec, non-blocking.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the set is valid; -1 asks for a new descriptor.
+        let fd = unsafe { libc::signalfd(-1, &raw const self.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` was just opened and nobody else owns it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+/// Turns an error number, as the `pthread_` and `posix_spawn` families return it, into a result.
+pub(crate) fn check(code: libc::c_int) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// The signals that a `signalfd` has for us now.
+pub(crate) fn read_signals(fd: &OwnedFd) -> Vec<i32> {
+    const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+    let mut signals = Vec::new();
+    let mut buffer = [0_u8; SIZE * 8];
+    while let Ok(bytes) = rustix::io::read(fd, &mut buffer) {
+        // `ssi_signo` is the first field, a `u32` (signalfd(2)).
+        let records = buffer[..bytes].chunks_exact(SIZE);
+        signals
+            .extend(records.map(|record| i32::from_ne_bytes([record[0], record[1], record[2], record[3]])));
+        if bytes < buffer.len() {
+            break;
+        }
+    }
+    signals
+}
+
+/// Whether this process ignores the signal (`nohup`, a background job of a script).
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: no new action is given, the old one is written to valid memory; all-zero is a valid `sigaction`.
+    let rc = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroed above or filled by the kernel.
+    rc == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// Gives a signal its default action again, which the program that started us may have taken from it.
+pub(crate) fn restore_default(signal: i32) {
+    // SAFETY: `SIG_DFL` is a valid action for every signal.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Makes `target` (0, 1 or 2) a copy of `fd`.
+pub(crate) fn replace_standard(fd: &OwnedFd, target: RawFd) -> io::Result<()> {
+    debug_assert!((0..=2).contains(&target), "only standard streams, which nobody owns");
+    // SAFETY: the standard streams are owned by no Rust value, so none is invalidated.
+    if unsafe { libc::dup2(fd.as_raw_fd(), target) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Bytes of a memory page.
+pub(crate) fn page_size() -> u64 {
+    // SAFETY: `sysconf` has no preconditions; -1 means unknown and cannot happen for this name.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// Marks a descriptor as close-on-exec; nothing happens if it is not open.
+pub(crate) fn close_on_exec(fd: RawFd) {
+    // SAFETY: changes a flag of a number; no memory is involved.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
+/// Closes a descriptor that this process was started with and that therefore no Rust value owns.
+pub(crate) fn close_inherited(fd: RawFd) {
+    // SAFETY: Rust opens everything close-on-exec, and the caller passes only what was not, so nobody owns it.
+    unsafe { libc::close(fd) };
+}
