@@ -77,7 +77,9 @@ impl Config {
     /// The value under `key` of a mapping.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.kind {
-            ConfigKind::Map(entries) => entries.iter().find(|(name, _)| &**name == key).map(|(_, value)| value),
+            ConfigKind::Map(entries) => {
+                entries.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
+            }
             _ => None,
         }
     }

@@ -71,7 +71,9 @@ impl Unit {
     fn way_out(self) -> &'static str {
         match self {
             Self::Duration => "write a number with `ms`, `s`, `m`, `h` or `d`, such as `90s` or `1h30m`",
-            Self::Size => "write a number with `B`, `KiB`, `MiB`, `GiB`, `TiB`, `KB`, `MB`, `GB` or `TB`, such as `16GiB`",
+            Self::Size => {
+                "write a number with `B`, `KiB`, `MiB`, `GiB`, `TiB`, `KB`, `MB`, `GB` or `TB`, such as `16GiB`"
+            }
             Self::Percent => "write a number with `%`, such as `1%`",
         }
     }
@@ -105,7 +107,11 @@ impl Unit {
             return Err(malformed());
         }
         if rest.parse::<f64>().is_ok() {
-            return Err(UnitError::NoUnit { text: text.to_owned(), kind: self.word(), way_out: self.way_out() });
+            return Err(UnitError::NoUnit {
+                text: text.to_owned(),
+                kind: self.word(),
+                way_out: self.way_out(),
+            });
         }
         let mut total = 0.0;
         while !rest.is_empty() {
@@ -114,8 +120,7 @@ impl Unit {
             rest = rest[digits..].trim_start();
             let letters = rest.bytes().take_while(|b| b.is_ascii_alphabetic() || *b == b'%').count();
             let unit = &rest[..letters];
-            let (_, factor) =
-                self.factors().iter().find(|(name, _)| *name == unit).ok_or_else(malformed)?;
+            let (_, factor) = self.factors().iter().find(|(name, _)| *name == unit).ok_or_else(malformed)?;
             total += number * factor;
             rest = rest[letters..].trim_start();
             if self != Self::Duration && !rest.is_empty() {

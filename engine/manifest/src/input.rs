@@ -110,9 +110,10 @@ pub fn convert(input: &Input, value: &Value, base: &Path) -> Result<Value, Input
             Ok(Value::from(paths::absolute(base, text).to_string_lossy().into_owned()))
         }
         Some(format) => match Unit::of_format(format) {
-            Some(unit) => unit.from_value(value).map(Value::from).map_err(|error| InputError::Invalid {
-                what: format!("{error}; {}", error.way_out()),
-            }),
+            Some(unit) => unit
+                .from_value(value)
+                .map(Value::from)
+                .map_err(|error| InputError::Invalid { what: format!("{error}; {}", error.way_out()) }),
             None => check(&input.schema, value).map(|()| value.clone()),
         },
         None => check(&input.schema, value).map(|()| value.clone()),

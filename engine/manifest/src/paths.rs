@@ -4,8 +4,20 @@ use std::path::{Component, Path, PathBuf};
 
 /// Names at the top of a run directory that belong to the engine.
 pub const RESERVED: &[&str] = &[
-    "plan.json", "journal.jsonl", "steps", "artifacts", "report.md", "report.html", "live", "work", "scratch",
-    "lock", "manifest.yaml", "manifests", "run.json", "console.log",
+    "plan.json",
+    "journal.jsonl",
+    "steps",
+    "artifacts",
+    "report.md",
+    "report.html",
+    "live",
+    "work",
+    "scratch",
+    "lock",
+    "manifest.yaml",
+    "manifests",
+    "run.json",
+    "console.log",
 ];
 
 /// Says why `path` cannot be a delivery, if it cannot.

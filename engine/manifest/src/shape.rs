@@ -22,9 +22,7 @@ pub(crate) fn lower_config(cx: &mut Lower<'_>, node: &Node, schema: &Value) -> C
 pub(crate) fn lower_free(cx: &mut Lower<'_>, node: &Node) -> Config {
     let kind = match &node.kind {
         Kind::String(text) => return text_config(cx, node, text, false),
-        Kind::Sequence(items) => {
-            ConfigKind::List(items.iter().map(|item| lower_free(cx, item)).collect())
-        }
+        Kind::Sequence(items) => ConfigKind::List(items.iter().map(|item| lower_free(cx, item)).collect()),
         Kind::Mapping(entries) => ConfigKind::Map(
             entries.iter().map(|(key, value)| (key.name.clone(), lower_free(cx, value))).collect(),
         ),
@@ -126,9 +124,7 @@ impl<'s> Walk<'s> {
             accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind))
         };
         let by_words = resolved.iter().copied().find(|branch| {
-            node.as_str().is_some_and(|text| {
-                words(branch).is_some_and(|words| words.contains(&text))
-            })
+            node.as_str().is_some_and(|text| words(branch).is_some_and(|words| words.contains(&text)))
         });
         by_words
             .or_else(|| {
@@ -209,9 +205,14 @@ impl<'s> Walk<'s> {
         let fits = node_types(node).iter().any(|kind| wanted.contains(kind));
         if !fits {
             // argv and the like: a number is taken as it is written.
-            if wanted.contains(&"string") && matches!(node.kind, Kind::Int(_) | Kind::Float(_)) && format == "argument"
+            if wanted.contains(&"string")
+                && matches!(node.kind, Kind::Int(_) | Kind::Float(_))
+                && format == "argument"
             {
-                return Config { kind: ConfigKind::Literal(Value::from(cx.slice(node.span))), span: node.span };
+                return Config {
+                    kind: ConfigKind::Literal(Value::from(cx.slice(node.span))),
+                    span: node.span,
+                };
             }
             let wanted: Vec<&str> =
                 wanted.iter().filter(|kind| **kind != "null").map(|kind| type_words(kind)).collect();
@@ -229,10 +230,14 @@ impl<'s> Walk<'s> {
             (Kind::String(text), "regex") => {
                 if let Err(error) = regex::Regex::new(text) {
                     let cause = error.to_string();
-                    let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    let cause =
+                        cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                     cx.push(
-                        Diagnostic::error("bad-regex", format!("`{field}` is not a regular expression: {cause}"))
-                            .at(node.span, "cannot be read"),
+                        Diagnostic::error(
+                            "bad-regex",
+                            format!("`{field}` is not a regular expression: {cause}"),
+                        )
+                        .at(node.span, "cannot be read"),
                     );
                 }
             }
@@ -257,8 +262,9 @@ fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
         return;
     }
     let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
-        .at(node.span, format!("expected one of {list}"));
+    let mut finding =
+        Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
+            .at(node.span, format!("expected one of {list}"));
     if let Some(near) = did_you_mean(text, words.iter().copied()) {
         finding = finding.help(format!("did you mean `{near}`?"));
     }
@@ -280,7 +286,8 @@ fn check_range(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str) {
     }
     if let Some(most) = bound("maximum").filter(|most| number > *most) {
         cx.push(
-            Diagnostic::error("out-of-range", format!("`{field}` is at most {most}")).at(node.span, "too large"),
+            Diagnostic::error("out-of-range", format!("`{field}` is at most {most}"))
+                .at(node.span, "too large"),
         );
     }
 }

@@ -166,9 +166,12 @@ impl<'a> Checker<'a, '_> {
         let Some(name) = first else { return };
         if self.manifest().secrets.iter().any(|secret| secret.value == name) {
             self.push(
-                Diagnostic::error("secret-in-scope", format!("`{name}` is a secret and cannot be read by expressions"))
-                    .at(span, "would reach argv, the plan and the journal")
-                    .help(format!("list it in `pass_env` of the step; the program reads `${name}` itself")),
+                Diagnostic::error(
+                    "secret-in-scope",
+                    format!("`{name}` is a secret and cannot be read by expressions"),
+                )
+                .at(span, "would reach argv, the plan and the journal")
+                .help(format!("list it in `pass_env` of the step; the program reads `${name}` itself")),
             );
             return;
         }
@@ -176,9 +179,12 @@ impl<'a> Checker<'a, '_> {
         let known: Vec<&str> = passed.map(|name| name.value.as_str()).collect();
         if !known.contains(&name) {
             self.push(
-                Diagnostic::error("unknown-reference", format!("`{name}` is not passed from the environment"))
-                    .at(span, "not listed in `pass_env`")
-                    .help(format!("add `pass_env: [{name}]`")),
+                Diagnostic::error(
+                    "unknown-reference",
+                    format!("`{name}` is not passed from the environment"),
+                )
+                .at(span, "not listed in `pass_env`")
+                .help(format!("add `pass_env: [{name}]`")),
             );
         }
     }
@@ -193,9 +199,10 @@ impl<'a> Checker<'a, '_> {
 
     fn step_reference(&mut self, reference: &Reference, first: Option<&str>, span: Span) {
         let Some(id) = first else {
-            let finding = Diagnostic::error("steps-without-id", "`steps` must be followed by the id of a step")
-                .at(span, "which step?")
-                .help("write `steps.<id>`: a computed id would hide an edge of the DAG");
+            let finding =
+                Diagnostic::error("steps-without-id", "`steps` must be followed by the id of a step")
+                    .at(span, "which step?")
+                    .help("write `steps.<id>`: a computed id would hide an edge of the DAG");
             return self.push(finding);
         };
         let Some(step) = self.manifest().step(id) else {
@@ -216,7 +223,9 @@ impl<'a> Checker<'a, '_> {
             self.push(
                 Diagnostic::error("foreach-list", format!("`steps.{id}` is a list, one entry per instance"))
                     .at(span, format!("`{name}` is an output of an instance"))
-                    .help(format!("name the instance: `steps.{id}['<key>'].{name}` or `steps.{id}[0].{name}`")),
+                    .help(format!(
+                        "name the instance: `steps.{id}['<key>'].{name}` or `steps.{id}[0].{name}`"
+                    )),
             );
             return;
         }
@@ -243,9 +252,10 @@ impl<'a> Checker<'a, '_> {
 
     fn is_key(&self, step: &Step, name: &str) -> bool {
         let lists = step.foreach.iter().flat_map(|foreach| &foreach.lists);
-        lists.filter_map(|(_, list)| list.literal()).filter_map(|value| value.as_array()).any(|items| {
-            items.iter().any(|item| item.as_str() == Some(name))
-        })
+        lists
+            .filter_map(|(_, list)| list.literal())
+            .filter_map(|value| value.as_array())
+            .any(|items| items.iter().any(|item| item.as_str() == Some(name)))
     }
 
     fn has_result(&self, step: &Step) -> bool {
@@ -275,7 +285,9 @@ impl<'a> Checker<'a, '_> {
     /// A call's inputs: known names, none missing, literals of the right type.
     fn call(&mut self, step: &'a Step) {
         let Uses::Call(name) = &step.uses.value else {
-            if step.on_fail == OnFail::Exclude && self.manifest().kind == assay_manifest::ManifestKind::Workflow {
+            if step.on_fail == OnFail::Exclude
+                && self.manifest().kind == assay_manifest::ManifestKind::Workflow
+            {
                 self.exclude_outside_branch(step.id.span);
             }
             return;
@@ -290,20 +302,25 @@ impl<'a> Checker<'a, '_> {
                 continue;
             };
             if let Some(literal) = value.literal()
-                && let Err(error) = assay_manifest::input::convert(input, literal, &self.manifest().origin.dir)
+                && let Err(error) =
+                    assay_manifest::input::convert(input, literal, &self.manifest().origin.dir)
             {
                 self.push(
-                    Diagnostic::error("bad-input", format!("input `{key}` of `{name}` does not fit: {error}"))
-                        .at(value.span, "this value")
-                        .also(input.span, "the input is declared here"),
+                    Diagnostic::error(
+                        "bad-input",
+                        format!("input `{key}` of `{name}` does not fit: {error}"),
+                    )
+                    .at(value.span, "this value")
+                    .also(input.span, "the input is declared here"),
                 );
             }
         }
         for (key, input) in inputs {
             if input.default.is_none() && !given.iter().any(|(name, _)| **name == *key) {
-                let mut finding = Diagnostic::error("missing-input", format!("`{name}` needs the input `{key}`"))
-                    .at(step.id.span, "this call does not give it")
-                    .also(input.span, "declared here, without a default");
+                let mut finding =
+                    Diagnostic::error("missing-input", format!("`{name}` needs the input `{key}`"))
+                        .at(step.id.span, "this call does not give it")
+                        .also(input.span, "declared here, without a default");
                 if let Some(description) = &input.description {
                     finding = finding.help(format!("`{key}`: {description}"));
                 }
@@ -314,15 +331,19 @@ impl<'a> Checker<'a, '_> {
 
     fn exclude_outside_branch(&mut self, span: Span) {
         self.push(
-            Diagnostic::error("exclude-outside-branch", "`on_fail: exclude` removes a branch, and this is none")
-                .at(span, "not inside a branch")
-                .help("put the chain into a skill and call it with `uses: skill:<name>` and `foreach`"),
+            Diagnostic::error(
+                "exclude-outside-branch",
+                "`on_fail: exclude` removes a branch, and this is none",
+            )
+            .at(span, "not inside a branch")
+            .help("put the chain into a skill and call it with `uses: skill:<name>` and `foreach`"),
         );
     }
 
     fn variables(&mut self, step: &'a Step) {
         let Uses::Kind(kind) = &step.uses.value else { return };
-        if step.detach && !self.catalog.steps.get(kind.as_str()).is_some_and(|k| k.effects == Effects::Server) {
+        if step.detach && !self.catalog.steps.get(kind.as_str()).is_some_and(|k| k.effects == Effects::Server)
+        {
             self.push(
                 Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
                     .at(step.id.span, "this step ends by itself")
@@ -331,9 +352,12 @@ impl<'a> Checker<'a, '_> {
         }
         if let Some(template) = shell_without_quotes(&step.with) {
             self.push(
-                Diagnostic::error("unquoted-shell-value", "a value is put into `shell` without the `q` filter")
-                    .at(template, "the shell would split or run what it holds")
-                    .help("write `{{ value | q }}`, or use `argv`"),
+                Diagnostic::error(
+                    "unquoted-shell-value",
+                    "a value is put into `shell` without the `q` filter",
+                )
+                .at(template, "the shell would split or run what it holds")
+                .help("write `{{ value | q }}`, or use `argv`"),
             );
         }
     }

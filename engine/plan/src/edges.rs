@@ -15,7 +15,9 @@ pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
         .chain((0..manifest.gates.len() as u32).map(What::Gate))
         .chain((0..manifest.deliver.len() as u32).map(What::Deliver))
         .chain((0..manifest.finally.len() as u32).map(What::Finally));
-    plan.nodes = whats.map(|what| Node { what, deps: Vec::new(), dependents: Vec::new() }).collect();
+    plan.nodes = whats
+        .map(|what| Node { what, deps: Vec::new(), dependents: Vec::new(), read_by_finally: false })
+        .collect();
     for index in 0..plan.nodes.len() as NodeId {
         if !matches!(plan.nodes[index as usize].what, What::Deliver(_)) {
             let id = plan.id(index).to_owned();
@@ -27,6 +29,7 @@ pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
 /// Connects them. Unknown ids in `needs` are findings; unknown references were reported by `check`.
 pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
     let mut all: Vec<Vec<Dep>> = Vec::with_capacity(plan.nodes.len());
+    let mut pinned = Vec::new();
     for node in &plan.nodes {
         let mut deps = Deps { plan, deps: Vec::new() };
         match node.what {
@@ -51,7 +54,7 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
             What::Finally(index) => {
                 let step = &plan.manifest.finally[index as usize];
                 deps.needs(&step.needs, findings, &format!("finally step `{}`", step.id.value), true);
-                visit_step(step, &mut |reference, _| deps.finally_reference(reference));
+                visit_step(step, &mut |reference, _| pinned.extend(deps.finally_reference(reference)));
             }
         }
         all.push(deps.deps);
@@ -61,6 +64,9 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
             plan.nodes[dep.node as usize].dependents.push(index as NodeId);
         }
         plan.nodes[index].deps = deps;
+    }
+    for node in pinned {
+        plan.nodes[node as usize].read_by_finally = true;
     }
 }
 
@@ -108,20 +114,22 @@ impl Deps<'_> {
         }
     }
 
-    /// Steps of `finally` run whatever happened: only those among themselves are edges.
-    fn finally_reference(&mut self, reference: &Reference) {
-        if let Some(node) = self.target(reference)
-            && matches!(self.plan.nodes[node as usize].what, What::Finally(_))
-        {
-            self.add(node, !reads_status(self.plan, node, reference));
+    /// Steps of `finally` run whatever happened: only those among themselves are edges. Gives any other node it reads.
+    fn finally_reference(&mut self, reference: &Reference) -> Option<NodeId> {
+        let node = self.target(reference)?;
+        if !matches!(self.plan.nodes[node as usize].what, What::Finally(_)) {
+            return Some(node);
         }
+        self.add(node, !reads_status(self.plan, node, reference));
+        None
     }
 
     fn needs(&mut self, needs: &[At<String>], findings: &mut Vec<Diagnostic>, what: &str, finally: bool) {
         for need in needs {
-            let node = self.plan.by_id.get(need.value.as_str()).copied().filter(|node| {
-                finally == matches!(self.plan.nodes[*node as usize].what, What::Finally(_))
-            });
+            let node =
+                self.plan.by_id.get(need.value.as_str()).copied().filter(|node| {
+                    finally == matches!(self.plan.nodes[*node as usize].what, What::Finally(_))
+                });
             match node {
                 Some(node) => self.add(node, true),
                 None => findings.push(unknown_need(self.plan, need, what, finally)),

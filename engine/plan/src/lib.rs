@@ -14,4 +14,4 @@ mod walk;
 pub use doc::plan_doc;
 pub use load::{Found, Library, Loaded, NotFound, load};
 pub use node::{Dep, ManifestPlan, Node, NodeId, What};
-pub use walk::{baselines_above, downstream};
+pub use walk::{baselines_above, downstream, visit_references};

@@ -38,6 +38,8 @@ pub struct Node {
     pub deps: Vec<Dep>,
     /// What comes after.
     pub dependents: Vec<NodeId>,
+    /// A step of `finally` reads it, so a server must outlive `finally`.
+    pub read_by_finally: bool,
 }
 
 /// A manifest with its DAG and the plans of what it calls.

@@ -1,7 +1,9 @@
 //! Questions about what lies above and below a node.
 
+use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::{ManifestPlan, NodeId, What};
 use assay_manifest::Uses;
+use assay_manifest::expr::Reference;
 
 /// Baseline steps above a node, directly or through others.
 pub fn baselines_above(plan: &ManifestPlan, node: NodeId) -> Vec<NodeId> {
@@ -51,4 +53,31 @@ pub fn downstream(plan: &ManifestPlan, node: NodeId) -> Vec<NodeId> {
         }
     }
     found
+}
+
+/// Every reference of a manifest and of those it calls.
+pub fn visit_references(plan: &ManifestPlan, visit: &mut dyn FnMut(&Reference)) {
+    let manifest = &plan.manifest;
+    for check in &manifest.preflight {
+        check.with.visit_refs(&mut |reference, _| visit(reference));
+        check.when.iter().flat_map(|when| when.expr.refs()).for_each(&mut *visit);
+    }
+    for text in manifest.env.values().chain(&manifest.slug) {
+        text.template.refs().iter().for_each(&mut *visit);
+    }
+    for step in manifest.steps.iter().chain(&manifest.finally) {
+        visit_step(step, &mut |reference, _| visit(reference));
+    }
+    for gate in &manifest.gates {
+        visit_gate(gate, &mut |reference, _| visit(reference));
+    }
+    for output in &manifest.outputs {
+        visit_output(output, &mut |reference, _| visit(reference));
+    }
+    for deliver in &manifest.deliver {
+        visit_deliver(deliver, manifest, &mut |reference, _| visit(reference));
+    }
+    for callee in plan.callees.values() {
+        visit_references(callee, visit);
+    }
 }

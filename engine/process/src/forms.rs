@@ -151,16 +151,42 @@ fn add_shell(value: &[u8], forms: &mut BTreeSet<Vec<u8>>) {
     forms.insert(backslash(value, |byte| bash(byte) && byte != b'#' && byte != b','));
     forms.insert(backslash(value, shellwords));
     forms.insert(backslash(value, quotemeta));
-    // bash's `$'...'`, its answer to control characters.
-    forms.insert(replace(value, |byte| match byte {
-        b'\n' => Some(b"\\n"),
-        b'\t' => Some(b"\\t"),
-        b'\r' => Some(b"\\r"),
-        b'\\' => Some(b"\\\\"),
-        b'\'' => Some(b"\\'"),
-        0x1b => Some(b"\\E"),
-        _ => None,
-    }));
+    // bash's `$'...'`, its answer to control characters; in the C locale it writes the rest of the bytes in octal.
+    for octal in [false, true] {
+        forms.insert(ansi_c(value, octal));
+    }
+}
+
+fn ansi_c(value: &[u8], octal: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len() + 16);
+    for byte in value {
+        let letter = match byte {
+            b'\n' => b'n',
+            b'\t' => b't',
+            b'\r' => b'r',
+            0x07 => b'a',
+            0x08 => b'b',
+            0x0b => b'v',
+            0x0c => b'f',
+            0x1b => b'E',
+            b'\\' | b'\'' => *byte,
+            byte if byte.is_ascii_control() || (octal && !byte.is_ascii()) => {
+                out.extend_from_slice(&[
+                    b'\\',
+                    b'0' + (byte >> 6),
+                    b'0' + ((byte >> 3) & 7),
+                    b'0' + (byte & 7),
+                ]);
+                continue;
+            }
+            byte => {
+                out.push(*byte);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', letter]);
+    }
+    out
 }
 
 fn replace(value: &[u8], by: impl Fn(u8) -> Option<&'static [u8]>) -> Vec<u8> {
@@ -206,6 +232,7 @@ mod tests {
         has("p/a ss'w\"d+ü", "p/a ss'\"'\"'w\"d+ü"); // Python shlex.quote
         has("p/a ss'w\"d+", "p/a\\ ss\\'w\\\"d+"); // bash printf %q
         has("line one\nline 'two", "line one\\nline \\'two"); // bash printf %q, inside $''
+        has("pass'wörd", "pass\\'w\\303\\266rd"); // bash printf %q, LC_ALL=C
         has("line one\nline two", "line one\\nline two"); // json
         has("hunter2!", "68756e7465723221"); // xxd -p
         has("hunter2!", "aHVudGVyMi"); // base64, at the start

@@ -37,6 +37,7 @@ pub struct Captured {
 
 impl Reaper {
     /// Runs a program to its end and captures both streams; `stdout` and `stderr` of `spawn` are not used.
+    /// Not cancel safe: if the future is dropped, the program runs on.
     pub async fn output(&self, spawn: &Spawn, limits: CaptureLimits) -> Result<Captured, SpawnError> {
         let failed = |source| SpawnError::System { program: spawn.program.clone(), source };
         let (out_read, out_write) = crate::pipe().map_err(failed)?;

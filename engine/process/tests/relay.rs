@@ -64,24 +64,19 @@ async fn secrets_are_masked_across_writes_and_encodings() {
     let script = r#"
         printf '%s|' "$S"; printf '%s' "$S" | cut -c1-6 | tr -d '\n'; sleep 0.05; printf '%s\n' "$S" | cut -c7-
         printf 'x%s' "$S" | base64; printf '%s' "$S" | od -An -tx1 | tr -d ' \n'; echo
-        bash -c 'printf "%q\n" "$S"'
+        bash -c 'printf "%q\n" "$S"'; LC_ALL=C.UTF-8 bash -c 'printf "%q\n" "$S"'
         printf 'no secret, no newline: %.6s' "$S"
         echo "error: $S" >&2
     "#;
     let exit =
-        run(&reaper, Spawn { stdout, stderr, ..shell(script, &[("S", SECRET), ("LC_ALL", "C.UTF-8")]) })
-            .await;
+        run(&reaper, Spawn { stdout, stderr, ..shell(script, &[("S", SECRET), ("LC_ALL", "C")]) }).await;
     assert_eq!(exit, Exit::Code(0));
     let end = timeout(LIMIT, out_relay.finish()).await.unwrap().unwrap();
     let text = std::fs::read_to_string(&out).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "***|***");
-    assert!(
-        lines[1].starts_with("eH***") || lines[1].starts_with("eH") && lines[1].contains("***"),
-        "{text}"
-    );
-    assert_eq!(lines[2..], ["***", "***", "no secret, no newline: p4ss \"w"].map(|line| line), "{text}");
-    assert_eq!(end, RelayEnd { bytes: text.len() as u64, masked: 5, error: None });
+    assert_eq!(lines[1..], ["eH***", "***", "$'***'", "***", "no secret, no newline: p4ss \""], "{text}");
+    assert_eq!(end, RelayEnd { bytes: text.len() as u64, masked: 6, error: None });
     assert_eq!(timeout(LIMIT, err_relay.finish()).await.unwrap().unwrap().masked, 1);
     assert_eq!(std::fs::read_to_string(&err).unwrap(), "error: ***\n");
     drop(link);
@@ -107,7 +102,8 @@ async fn a_forgotten_grandchild_does_not_delay_the_end() {
     assert!(std::fs::read_to_string(dir.path().join("out")).unwrap().contains("over\n"));
     assert_eq!((end.masked, end.error), (0, None));
     let nobody = ProcessIdentity { pid: u32::MAX, start: 0, boot: String::new() };
-    assert_eq!(kill_tree(&nobody, Some(&Tag::exact("R", &value))).await.killed, 1);
+    let killed = kill_tree(&nobody, Some(&Tag::exact("R", &value))).await;
+    assert!(killed.killed >= 1 && killed.left.is_empty(), "{killed:?}");
     drop(link);
     serving.join().unwrap();
 }

@@ -96,7 +96,7 @@ async fn environment_directory_group_and_signals_are_as_asked() {
     let cwd = dir.path().join("mit leer ü");
     std::fs::create_dir(&cwd).unwrap();
     let out = dir.path().join("out");
-    let script = "pwd; env | sort | grep -v -e ^_= -e ^SHLVL -e ^PWD -e ^OLDPWD; ps -o pgid= -p $$; echo $$; grep SigBlk /proc/$$/status; grep SigIgn /proc/$$/status";
+    let script = "pwd; env | sort | grep -v -e ^_= -e ^SHLVL -e ^PWD -e ^OLDPWD; ps -o pgid= -p $$; echo $$; grep SigBlk /proc/self/status; grep SigIgn /proc/self/status";
     let spawn = Spawn { cwd: cwd.clone(), stdout: log(&out), ..shell(script, &[("A_B", "ü=1")]) };
     let mut child = reaper.spawn(&spawn).unwrap();
     assert_eq!(child.wait().await, Exit::Code(0));
@@ -254,11 +254,10 @@ async fn a_forgotten_grandchild_does_not_delay_a_probe() {
     assert_eq!((captured.stdout.as_slice(), captured.timed_out), (&b"done\n"[..], false));
     let tag = Tag::exact("TREE_TEST", &value);
     let nobody = assay_protocol::ProcessIdentity { pid: u32::MAX, start: 0, boot: String::new() };
-    assert_eq!(
-        kill_tree(&nobody, Some(&tag)).await.killed,
-        1,
-        "the one in a session of its own is found by its tag"
-    );
+    // The one in a session of its own; under load the one in the group may still be dying.
+    let killed = kill_tree(&nobody, Some(&tag)).await;
+    assert!((1..=2).contains(&killed.killed) && killed.left.is_empty(), "{killed:?}");
+    assert_eq!(tagged(&tag), []);
 }
 
 #[tokio::test]

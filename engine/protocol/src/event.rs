@@ -3,7 +3,6 @@
 use crate::{Outcome, ProcessIdentity, Status, Value, ValueMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 fn is_false(value: &bool) -> bool {
     !*value
@@ -21,9 +20,9 @@ macro_rules! events {
             pub fn type_name(&self) -> &'static str { match self { $(Self::$variant(_) => $name),* } }
 
             /// Reads an event from a record's `type` and `data`; `Ok(None)` for a type that this version does not know.
-            pub fn from_parts(type_name: &str, data: &RawValue) -> Result<Option<Self>, serde_json::Error> {
+            pub fn from_parts(type_name: &str, data: &str) -> Result<Option<Self>, serde_json::Error> {
                 Ok(Some(match type_name {
-                    $($name => Self::$variant(serde_json::from_str(data.get())?),)*
+                    $($name => Self::$variant(serde_json::from_str(data)?),)*
                     _ => return Ok(None),
                 }))
             }

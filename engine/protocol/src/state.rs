@@ -149,6 +149,8 @@ impl RunState {
                 node.finished = None;
                 node.finished_at = None;
                 node.ready = None;
+                // Most steps have one attempt; a vector would make room for four.
+                node.attempts.reserve_exact(1);
                 node.attempts.push(Attempt {
                     number: data.attempt,
                     started_at: at,

@@ -41,8 +41,11 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// Reads `{columns, rows}`. `columns` maps keys to titles or lists `{key, title}`; without it the keys of the
-    /// rows are the columns.
+    /// rows are the columns. A plain list of maps is a table too.
     pub fn new(table: &'a Value) -> Result<Self, TableError> {
+        if table.is_array() {
+            return Self::of_rows(table);
+        }
         let map = table.as_object().ok_or(TableError::NotATable { got: kind(table) })?;
         let rows = map.get("rows").ok_or(TableError::NotATable { got: "a map without `rows`" })?;
         let rows = Self::rows_of(rows)?;
@@ -143,6 +146,29 @@ pub fn markdown(table: &Value) -> Result<String, TableError> {
     Ok(Table::new(table)?.markdown(usize::MAX))
 }
 
+/// Any value as markdown: a table as a table, a map as a table of its plain values with a section for each table in
+/// it, everything else as text.
+pub fn value_markdown(value: &Value) -> String {
+    if let Ok(table) = Table::new(value) {
+        return table.markdown(usize::MAX);
+    }
+    let Value::Object(map) = value else { return format!("{}\n", escape::cell(&value::short(value))) };
+    let mut out = String::new();
+    let plain: Vec<_> = map.iter().filter(|(_, value)| Table::new(value).is_err()).collect();
+    if !plain.is_empty() {
+        out.push_str("| Name | Value |\n| --- | --- |\n");
+        for (name, value) in plain {
+            let text = if value.is_null() { "null".to_owned() } else { value::short(value) };
+            out.push_str(&format!("| {} | {} |\n", escape::cell(name), escape::cell(&text)));
+        }
+    }
+    for (name, table) in map.iter().filter_map(|(name, value)| Some((name, Table::new(value).ok()?))) {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        out.push_str(&format!("{gap}## {}\n\n{}", escape::cell(name), table.markdown(usize::MAX)));
+    }
+    out
+}
+
 /// The table as CSV (RFC 4180, `\n` line ends) with the titles as the header; every digit kept, null is empty, and
 /// lists and maps are JSON.
 pub fn csv(table: &Value) -> Result<String, TableError> {
@@ -168,14 +194,22 @@ pub fn csv(table: &Value) -> Result<String, TableError> {
 
 /// The rows as a JSON list of maps under their keys, only the declared columns, in their order; ends with a newline.
 pub fn json(table: &Value) -> Result<String, TableError> {
+    Ok(format!("{:#}\n", Value::Array(objects(table)?)))
+}
+
+/// The same rows as JSON lines: one map per line.
+pub fn jsonl(table: &Value) -> Result<String, TableError> {
+    Ok(objects(table)?.iter().map(|row| format!("{row}\n")).collect())
+}
+
+fn objects(table: &Value) -> Result<Vec<Value>, TableError> {
     let table = Table::new(table)?;
     let row = |row: &&ValueMap| {
         let cell =
             |(key, _): &(&str, &str)| ((*key).to_owned(), row.get(*key).cloned().unwrap_or(Value::Null));
         Value::Object(table.columns.iter().map(cell).collect())
     };
-    let rows = Value::Array(table.rows.iter().map(row).collect());
-    Ok(format!("{rows:#}\n"))
+    Ok(table.rows.iter().map(row).collect())
 }
 
 #[cfg(test)]
@@ -208,6 +242,24 @@ mod tests {
         assert_eq!(csv(&listed).unwrap(), "B,a\n2,1\n");
         assert_eq!(csv(&json!({"rows": [{"a": 1}, {"b": [1, 2]}]})).unwrap(), "a,b\n1,\n,\"[1,2]\"\n");
         assert_eq!(csv(&json!({"rows": []})).unwrap(), "");
+    }
+
+    #[test]
+    fn lists_of_maps_are_tables_and_json_lines_have_one_row_each() {
+        let list = json!([{"a": 1}, {"a": 2}]);
+        assert_eq!(jsonl(&list).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
+        assert_eq!(markdown(&list).unwrap(), "| a |\n| ---: |\n| 1 |\n| 2 |\n");
+    }
+
+    #[test]
+    fn all_outputs_at_once_become_sections() {
+        let outputs =
+            json!({"speedup": 1.84, "tokens": null, "table": {"columns": {"a": "A"}, "rows": [{"a": "x"}]}});
+        assert_eq!(
+            value_markdown(&outputs),
+            "| Name | Value |\n| --- | --- |\n| speedup | 1.84 |\n| tokens | null |\n\n## table\n\n| A |\n| --- |\n| x |\n"
+        );
+        assert_eq!(value_markdown(&json!("a|b")), "a\\|b\n");
     }
 
     #[test]

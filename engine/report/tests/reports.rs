@@ -109,6 +109,28 @@ fn pictures_stand_alone() {
     well_formed(&dag::svg(&plan(), None));
 }
 
+#[test]
+fn a_small_run_that_passed_is_a_small_page() {
+    let mut run = Builder { state: RunState::default() };
+    fixture::begin(&mut run);
+    run.start(0.2, "oracle", "command", 1, &["cc", "-O2", "oracle.c"]).end(
+        0.9,
+        "oracle",
+        Status::Passed,
+        |_| {},
+    );
+    fixture::pass(&mut run);
+    let mut plan = plan();
+    plan.nodes.retain(|node| node.id == "oracle");
+    plan.nodes[0].needs.clear();
+    let page = with_input(&run.state, &plan, html);
+    keep("small.html", &page);
+    well_formed(&page);
+    assert!(
+        page.contains("exit 0 · ok") && !page.contains("Next to act") && !page.contains("id=\"failures\"")
+    );
+}
+
 fn wide(count: usize) -> (RunState, assay_protocol::PlanDoc) {
     let mut run = Builder { state: RunState::default() };
     let mut plan = plan();

@@ -39,7 +39,8 @@ fn describe(by: Option<&ProcessIdentity>) -> String {
     by.map(|by| format!(" (pid {})", by.pid)).unwrap_or_default()
 }
 
-/// A held lock. It is let go when this and every copy of its descriptor are closed.
+/// A held lock. It is let go when this and every copy of its descriptor are closed; a process that is just being started
+/// elsewhere in this one has a copy until its exec, so that may be a moment later.
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
@@ -70,6 +71,11 @@ impl RunLock {
     /// A lock that another process took and handed over by descriptor.
     pub fn from_fd(fd: OwnedFd) -> Self {
         Self { file: File::from(fd) }
+    }
+
+    /// Lets go now, for every copy of the descriptor, in other processes too.
+    pub fn release(self) -> io::Result<()> {
+        self.file.unlock()
     }
 
     /// One more holder of the same lock.

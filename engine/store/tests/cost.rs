@@ -55,6 +55,8 @@ fn ten_thousand_steps() {
     writer.close().unwrap();
     println!("append {appended:?}, on the disk {:?} ({})", start.elapsed(), cpu().trim());
     assert!(errors.lock().unwrap().is_empty());
+    println!("{} bytes per node", size_of::<assay_protocol::NodeState>());
+    println!("{} bytes per attempt", size_of::<assay_protocol::Attempt>());
     for _ in 0..5 {
         let start = Instant::now();
         let journal = bench.read().unwrap();

@@ -107,7 +107,7 @@ impl EvalError {
 const QUOTED: usize = 40;
 
 /// What a value is, in words.
-pub(super) fn describe(value: &Value) -> String {
+pub fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),

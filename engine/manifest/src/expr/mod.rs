@@ -26,7 +26,7 @@ mod test_props;
 mod tests_;
 mod texts;
 
-pub use errors::{EvalError, SyntaxError};
+pub use errors::{EvalError, SyntaxError, describe};
 pub use refs::{Reference, Segment};
 pub use scope::{Key, Lookup, MapScope, Scope, descend};
 pub use template::Template;

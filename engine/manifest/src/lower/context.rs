@@ -56,8 +56,9 @@ impl<'a> Lower<'a> {
 
     /// Records a key that does not exist here.
     pub fn unknown_field(&mut self, key: &Key, what: &str, known: &[&str]) {
-        let mut finding = Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
-            .at(key.span, "not a field here");
+        let mut finding =
+            Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
+                .at(key.span, "not a field here");
         finding = match did_you_mean(&key.name, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
@@ -216,9 +217,7 @@ impl<'a> Lower<'a> {
     /// A quantity with a unit: literal or template.
     pub fn quantity_of(&mut self, node: &Node, field: &str, unit: Unit) -> Option<Field> {
         match &node.kind {
-            Kind::String(text) if text.contains("{{") => {
-                self.template_of(node, field).map(Field::Template)
-            }
+            Kind::String(text) if text.contains("{{") => self.template_of(node, field).map(Field::Template),
             Kind::String(_) | Kind::Int(_) | Kind::Float(_) => {
                 let text = node.as_str().unwrap_or_else(|| self.slice(node.span)).to_owned();
                 match unit.parse(&text) {
@@ -303,10 +302,8 @@ pub(crate) fn quoted_list(words: &[&str]) -> String {
 }
 
 fn suggest_id(name: &str) -> String {
-    let mut id: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .collect();
+    let mut id: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     id = id.trim_matches('_').to_owned();
     if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !is_id(&id) {
         id = format!("my_{id}");

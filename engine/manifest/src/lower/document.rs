@@ -11,8 +11,23 @@ use std::collections::HashMap;
 
 /// The top-level fields.
 pub(crate) const FIELDS: &[&str] = &[
-    "apiVersion", "kind", "name", "version", "description", "verified", "slug", "inputs", "secrets", "env",
-    "pass_env", "preflight", "steps", "gates", "outputs", "deliver", "finally",
+    "apiVersion",
+    "kind",
+    "name",
+    "version",
+    "description",
+    "verified",
+    "slug",
+    "inputs",
+    "secrets",
+    "env",
+    "pass_env",
+    "preflight",
+    "steps",
+    "gates",
+    "outputs",
+    "deliver",
+    "finally",
 ];
 
 const API_VERSION: &str = "assay/v1";
@@ -126,9 +141,8 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
     let against = fields
         .required(cx, "against", "against: \"gcc 12.2\"")
         .and_then(|node| cx.text_of(node, "verified.against"));
-    let date = fields
-        .required(cx, "date", "date: 2026-01-31")
-        .and_then(|node| cx.text_of(node, "verified.date"));
+    let date =
+        fields.required(cx, "date", "date: 2026-01-31").and_then(|node| cx.text_of(node, "verified.date"));
     if let Some(date) = &date
         && !is_date(&date.value)
     {
@@ -144,8 +158,7 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
 
 fn is_date(text: &str) -> bool {
     let parts: Vec<Option<u32>> = text.split('-').map(|part| part.parse().ok()).collect();
-    text.len() == 10
-        && matches!(parts.as_slice(), [Some(_), Some(1..=12), Some(day @ 1..=31)] if *day > 0)
+    text.len() == 10 && matches!(parts.as_slice(), [Some(_), Some(1..=12), Some(day @ 1..=31)] if *day > 0)
 }
 
 /// Names of environment variables.

@@ -39,8 +39,11 @@ fn lower_gate(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Gate> {
             for only in ["want", "threshold"] {
                 if let Some(node) = fields.get(only) {
                     cx.push(
-                        Diagnostic::error("wrong-field", format!("`{only}` goes with `compare`, not with `assert`"))
-                            .at(node.span, "not used by an `assert` gate"),
+                        Diagnostic::error(
+                            "wrong-field",
+                            format!("`{only}` goes with `compare`, not with `assert`"),
+                        )
+                        .at(node.span, "not used by an `assert` gate"),
                     );
                 }
             }

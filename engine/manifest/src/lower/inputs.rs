@@ -10,9 +10,30 @@ use indexmap::IndexMap;
 
 /// The JSON Schema keywords that an input may use, and ours.
 const KEYWORDS: &[&str] = &[
-    "type", "format", "default", "description", "enum", "const", "minimum", "maximum", "exclusiveMinimum",
-    "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "items", "minItems", "maxItems",
-    "uniqueItems", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "examples",
+    "type",
+    "format",
+    "default",
+    "description",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "items",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "examples",
 ];
 
 const TYPES: &[(&str, &str)] = &[
@@ -24,8 +45,15 @@ const TYPES: &[(&str, &str)] = &[
     ("object", "object"),
 ];
 
-const FORMATS: &[(&str, ())] =
-    &[("path", ()), ("duration", ()), ("size", ()), ("percent", ()), ("baseline", ()), ("date", ()), ("uri", ())];
+const FORMATS: &[(&str, ())] = &[
+    ("path", ()),
+    ("duration", ()),
+    ("size", ()),
+    ("percent", ()),
+    ("baseline", ()),
+    ("date", ()),
+    ("uri", ()),
+];
 
 pub(super) fn lower_inputs(cx: &mut Lower<'_>, node: &Node) -> IndexMap<String, Input> {
     let mut inputs = IndexMap::new();
@@ -67,8 +95,7 @@ fn lower_input(cx: &mut Lower<'_>, name: &str, span: Span, node: &Node) -> Optio
             schema.insert(key.name.to_string(), value.to_json());
         }
     }
-    let default =
-        fields.get("default").map(|node| At { value: node.to_json(), span: node.span });
+    let default = fields.get("default").map(|node| At { value: node.to_json(), span: node.span });
     if let (Some(default), Some(Ok(unit))) = (&default, format.map(|(w, _)| Unit::of_format(w).ok_or(())))
         && let Err(error) = unit.from_value(&default.value).and_then(|number| {
             if default.value.is_number() { unit.parse(&number.to_string()) } else { Ok(number) }
@@ -98,8 +125,11 @@ fn check_default(cx: &mut Lower<'_>, name: &str, input: &Input) {
     match crate::input::check(&input.schema, &default.value) {
         Ok(()) => {}
         Err(crate::input::InputError::BadSchema { what }) => cx.push(
-            Diagnostic::error("bad-schema", format!("the type of input `{name}` is not a valid schema: {what}"))
-                .at(input.span, "declared here"),
+            Diagnostic::error(
+                "bad-schema",
+                format!("the type of input `{name}` is not a valid schema: {what}"),
+            )
+            .at(input.span, "declared here"),
         ),
         Err(error) => cx.push(
             Diagnostic::error("bad-default", format!("the default of `{name}` does not fit: {error}"))

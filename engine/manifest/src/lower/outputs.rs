@@ -31,9 +31,8 @@ fn lower_output(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Output> {
     let fields = cx.fields(node, &what, FIELDS)?;
     let kind = match (fields.get("value"), fields.get("rows")) {
         (Some(value), None) => {
-            let type_name = fields
-                .required(cx, "type", "type: number")
-                .and_then(|node| cx.word_of(node, "type", TYPES));
+            let type_name =
+                fields.required(cx, "type", "type: number").and_then(|node| cx.word_of(node, "type", TYPES));
             let mut schema = ValueMap::new();
             schema.insert("type".to_owned(), Value::from(type_name.unwrap_or("string")));
             OutputKind::Value {

@@ -14,8 +14,26 @@ use assay_yaml::{Key, Kind, Node};
 
 /// The fields of a step.
 pub(crate) const STEP_FIELDS: &[&str] = &[
-    "uses", "with", "needs", "when", "foreach", "timeout", "retry", "resources", "expect", "status", "files",
-    "reads", "env", "pass_env", "cwd", "cache", "detach", "bind", "isolate", "on_fail",
+    "uses",
+    "with",
+    "needs",
+    "when",
+    "foreach",
+    "timeout",
+    "retry",
+    "resources",
+    "expect",
+    "status",
+    "files",
+    "reads",
+    "env",
+    "pass_env",
+    "cwd",
+    "cache",
+    "detach",
+    "bind",
+    "isolate",
+    "on_fail",
 ];
 const CHECK_FIELDS: &[&str] = &["check", "with", "when", "on_fail", "as"];
 const ON_FAIL: &[(&str, OnFail)] =
@@ -289,10 +307,13 @@ fn ends_of(cx: &mut Lower<'_>, fields: &Fields<'_>) -> Ends {
     match (fields.get("expect"), fields.get("status")) {
         (Some(expect), Some(status)) => {
             cx.push(
-                Diagnostic::error("expect-and-status", format!("{} has both `expect` and `status`", fields.what))
-                    .at(status.span, "these exclude each other")
-                    .also(expect.span, "`expect` stands here")
-                    .help("keep the one that you mean"),
+                Diagnostic::error(
+                    "expect-and-status",
+                    format!("{} has both `expect` and `status`", fields.what),
+                )
+                .at(status.span, "these exclude each other")
+                .also(expect.span, "`expect` stands here")
+                .help("keep the one that you mean"),
             );
             Ends::Success
         }
@@ -309,7 +330,11 @@ fn expect_of(cx: &mut Lower<'_>, node: &Node) -> Option<Expect> {
         expect.exit = match &node.kind {
             Kind::Int(code) => Some(ExpectExit::Codes(vec![*code as i32])),
             Kind::Sequence(items) => Some(ExpectExit::Codes(
-                items.iter().filter_map(|item| cx.count_of(item, "expect.exit", 0)).map(|c| c as i32).collect(),
+                items
+                    .iter()
+                    .filter_map(|item| cx.count_of(item, "expect.exit", 0))
+                    .map(|c| c as i32)
+                    .collect(),
             )),
             _ => cx
                 .word_of(node, "expect.exit", &[("any", true), ("nonzero", false)])
@@ -370,10 +395,7 @@ fn files_of(cx: &mut Lower<'_>, node: &Node) -> Vec<(At<String>, TextAt)> {
         .iter()
         .filter_map(|(key, value)| {
             cx.check_id(&key.name, key.span, "a file");
-            Some((
-                At { value: key.name.to_string(), span: key.span },
-                cx.template_of(value, "files")?,
-            ))
+            Some((At { value: key.name.to_string(), span: key.span }, cx.template_of(value, "files")?))
         })
         .collect()
 }

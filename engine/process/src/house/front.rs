@@ -65,7 +65,8 @@ fn watch(supervisor: u32, report: &OwnedFd, signals: &SignalSet) -> Result<House
     };
     // After a regular end nothing is left and this is one look; else everything below is ours to kill.
     let swept = sweep(Some(supervisor));
-    descriptor.attempt("listen to signals")?;
+    // A last impatient Ctrl-C was meant for the engine; unread, it would kill us instead of giving the engine's code.
+    forward(&descriptor.attempt("listen to signals")?, None);
     let reported = std::iter::from_fn(|| Report::receive(report)).last();
     Ok(match (reported, exit.or(swept)) {
         (Some(Report::Ended(Exit::Code(code))), Some(Exit::Code(_))) => {

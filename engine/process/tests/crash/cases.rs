@@ -22,6 +22,9 @@ pub const ALL: &[(&str, Case)] = &[
     ("supervisor_then_engine_killed", || killed(&[Part::Supervisor, Part::Engine])),
     ("engine_and_front_killed", || killed(&[Part::Engine, Part::Front])),
     ("front_and_engine_killed", || killed(&[Part::Front, Part::Engine])),
+    ("engine_killed_while_a_step_hops_away", || hopping(2)),
+    ("supervisor_killed_while_a_step_hops_away", || hopping(1)),
+    ("front_killed_while_a_step_hops_away", || hopping(0)),
     ("an_engine_that_leaves_leaves_nothing", an_engine_that_leaves_leaves_nothing),
     ("signals_reach_the_engine", signals_reach_the_engine),
     ("a_lock_outlives_the_engine_until_its_steps_are_dead", a_lock_outlives_the_engine),
@@ -175,6 +178,19 @@ fn killed(parts: &[Part]) {
     assert_eq!(house.code(), 137);
     let lost = parts.contains(&Part::Supervisor);
     assert_eq!(house.read("end"), Some(format!("137 Some(9) {lost}")));
+}
+
+fn hopping(part: usize) {
+    let house = House::start("hopping");
+    let identities = house.stand(SLEEPERS + 1);
+    let hops = || house.read("hop.sh.hops").map_or(0, |hops| hops.len());
+    wait_until("it hops", Duration::from_secs(10), || hops() > 20);
+    let since = Instant::now();
+    signal_process(&identities[part], Signal::KILL);
+    house.assert_nothing_left(&identities, since);
+    let last = hops();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(hops(), last, "it still hops");
 }
 
 fn an_engine_that_leaves_leaves_nothing() {

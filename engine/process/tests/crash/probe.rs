@@ -71,6 +71,14 @@ async fn engine(mode: &str, folder: &Path, duration: &str, mut side: EngineSide)
     for step in STEPS {
         reaper.spawn(&shell(&step.replace('M', duration), Io::Null)).unwrap();
     }
+    if mode == "hopping" {
+        // Never the same process for longer than it takes to start the next, each in a session of its own.
+        let script = folder.join("hop.sh");
+        std::fs::write(&script, "echo >> \"$0.hops\"; setsid sh \"$0\" \"$1\" &\n").unwrap();
+        reaper
+            .spawn(&shell(&format!("setsid sh {} {duration} & sleep {duration}", script.display()), Io::Null))
+            .unwrap();
+    }
     side.announce(&format!("run ü\nengine {}", side.engine.pid));
     if mode == "leave" {
         // Ends with everything still running, once the test says so.

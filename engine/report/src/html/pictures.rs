@@ -33,7 +33,11 @@ fn legend(plan: &PlanDoc) -> String {
     if plan.nodes.len() > drawing::MAX_NODES {
         return String::new();
     }
-    let mut parts = vec!["An arrow leads to what waits; a dashed arrow only waits for the end."];
+    let has_edges = plan.nodes.iter().any(|node| !node.needs.is_empty());
+    let mut parts = Vec::new();
+    if has_edges {
+        parts.push("An arrow leads to what waits; a dashed arrow only waits for the end.");
+    }
     if plan.nodes.iter().any(|node| node.kind == assay_protocol::PlanNodeKind::Gate) {
         parts.push("Gates have pointed sides.");
     }
@@ -43,7 +47,9 @@ fn legend(plan: &PlanDoc) -> String {
     if plan.nodes.iter().any(|node| !node.foreach.is_empty()) {
         parts.push("Stacked boxes run once per value.");
     }
-    parts.push("Arrows that others imply are left out.");
+    if has_edges {
+        parts.push("Arrows that others imply are left out.");
+    }
     parts.join(" ")
 }
 
@@ -52,8 +58,12 @@ fn figure(page: &mut Page, picture: &str, caption: &str) {
     let tall = if picture.len() > TALL_BYTES { " tall" } else { "" };
     let _ = write!(
         page.out,
-        "<figure class=\"figure\"><div class=\"scroll{tall}\" tabindex=\"0\">{picture}</div><figcaption>{}</figcaption></figure>",
-        escape::html(caption)
+        "<figure class=\"figure\"><div class=\"scroll{tall}\" tabindex=\"0\">{picture}</div>{}</figure>",
+        if caption.is_empty() {
+            String::new()
+        } else {
+            format!("<figcaption>{}</figcaption>", escape::html(caption))
+        }
     );
 }
 

@@ -58,11 +58,7 @@ fn scalar(output: &Output, page: &mut Page) {
         OutputKind::Table(_) | OutputKind::Json(_) => {}
     }
     if !output.description.is_empty() {
-        let _ = write!(
-            page.out,
-            "<dd class=\"note\" style=\"font-size:12.5px;font-weight:400\">{}</dd>",
-            inline(output.description)
-        );
+        let _ = write!(page.out, "<dd class=\"note\">{}</dd>", inline(output.description));
     }
     page.out.push_str("</div>");
 }

@@ -53,7 +53,7 @@ padding-left:20px}ul.plain li{margin:2px 0;overflow-wrap:anywhere}\
 border-radius:8px;background:var(--card);padding:10px 16px;min-width:130px;max-width:100%}.scalars dt{color:var(--soft);\
 font-size:13px}.scalars dd{margin:0;font-size:21px;font-weight:650;overflow-wrap:anywhere}.scalars dd small{font-size:14px;\
 font-weight:500;color:var(--soft)}.scalars dd.null{font-size:14px;font-weight:400;max-width:40ch}\
-.scalars .note{color:var(--soft);font-size:12.5px;max-width:34ch}\
+.scalars .note{color:var(--soft);font-size:12.5px;font-weight:400;max-width:34ch}\
 @media (max-width:600px){header,main,footer{padding-left:16px;padding-right:16px}header{padding-top:22px}\
 h1{font-size:23px}.verdict{padding:14px 15px;gap:4px 10px}.verdict .why,.verdict .act{grid-column:1/-1}\
 .verdict .title small{margin-left:0;display:block}.figure{padding:10px}th,td{padding-right:10px}}\

@@ -69,6 +69,7 @@ impl Queue {
     /// Asks for a sync of everything up to `seq` without gathering.
     pub(crate) fn hurry(&self, seq: u64) {
         let mut state = self.lock();
+        let seq = seq.min(state.handed_in);
         if seq > state.hurry {
             state.hurry = seq;
             self.to_writer.notify_one();

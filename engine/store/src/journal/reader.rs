@@ -206,7 +206,7 @@ impl<'a> Scan<'a> {
             Err(error) => return self.not_a_record(body, is_last, &error).map(|()| false),
         };
         let hash = self.check(&raw, line)?;
-        let event = match Event::from_parts(&raw.type_name, raw.data) {
+        let event = match Event::from_parts(&raw.type_name, raw.data.get()) {
             Ok(Some(event)) => event,
             Ok(None) => {
                 let what = format!("records of type `{}` are unknown here", raw.type_name);

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!((quick.v, quick.seq, quick.ts), (general.v, general.seq, general.ts));
         assert_eq!((&quick.prev, &quick.type_name), (&general.prev, &general.type_name));
         assert_eq!(quick.data.get(), general.data.get());
-        assert_eq!(Event::from_parts(&quick.type_name, quick.data).unwrap(), Some(event));
+        assert_eq!(Event::from_parts(&quick.type_name, quick.data.get()).unwrap(), Some(event));
         assert_eq!(quick.prev, LineHash::of(b"x").to_string());
         for (from, to) in
             [("seq\":7", "seq\":+7"), ("}}", "}"), ("note", "no\\u0074e"), ("\"v\":1", "\"v\": 1")]

@@ -1,0 +1,168 @@
+//! What every step of one engine shares: run directory, journal, processes, locks, the caller's environment.
+
+use crate::pool::Pool;
+use crate::step::Registry;
+use assay_manifest::StepCatalog;
+use assay_process::{Programs, Reaper, SupervisorLink, Tag};
+use assay_protocol::{Event, ProcessIdentity};
+use assay_store::{HolderInfo, HostLock, HostLocks, JournalWriter, LockKind, RunDir, StoreError};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Hears every event, in order, as it is handed to the journal.
+pub trait Subscriber {
+    /// `at`: seconds since the Unix epoch.
+    fn event(&mut self, at: f64, event: &Event);
+}
+
+/// Times of events: the wall clock once, then the monotonic clock, so that a clock set back changes nothing.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    wall: f64,
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock that never goes behind `after` (seconds since the Unix epoch).
+    pub(crate) fn starting_after(after: f64) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        Self { wall: now.max(after), start: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> f64 {
+        self.wall + self.start.elapsed().as_secs_f64()
+    }
+
+    pub(crate) fn elapsed_s(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// Shared by the executor and every step context.
+pub(crate) struct Host {
+    pub run: RunDir,
+    pub runs_root: PathBuf,
+    pub state_dir: PathBuf,
+    pub journal: JournalWriter,
+    pub reaper: Reaper,
+    pub pool: RefCell<Pool>,
+    pub programs: RefCell<Programs>,
+    pub link: Option<SupervisorLink>,
+    pub locks: HostLocks,
+    pub env: HashMap<String, String>,
+    pub identity: ProcessIdentity,
+    pub clock: Clock,
+    pub subscribers: RefCell<Vec<Box<dyn Subscriber>>>,
+    pub registry: Registry,
+    pub catalog: StepCatalog,
+    /// Time between TERM and KILL.
+    pub grace: Duration,
+    next_hold: Cell<u64>,
+}
+
+/// A host lock that the supervisor holds too, so that it outlives a killed engine until the tree below is dead.
+#[derive(Debug)]
+pub(crate) struct Held {
+    lock: HostLock,
+    name: String,
+}
+
+pub(crate) struct HostParts {
+    pub run: RunDir,
+    pub runs_root: PathBuf,
+    pub state_dir: PathBuf,
+    pub journal: JournalWriter,
+    pub reaper: Reaper,
+    pub session: u64,
+    pub link: Option<SupervisorLink>,
+    pub locks: HostLocks,
+    pub env: HashMap<String, String>,
+    pub identity: ProcessIdentity,
+    pub clock: Clock,
+    pub subscribers: Vec<Box<dyn Subscriber>>,
+    pub registry: Registry,
+    pub grace: Duration,
+}
+
+impl Host {
+    pub(crate) fn new(parts: HostParts) -> Self {
+        let catalog = parts.registry.catalog();
+        Self {
+            pool: RefCell::new(Pool::new(parts.run.clone(), parts.session)),
+            run: parts.run,
+            runs_root: parts.runs_root,
+            state_dir: parts.state_dir,
+            journal: parts.journal,
+            reaper: parts.reaper,
+            programs: RefCell::default(),
+            link: parts.link,
+            locks: parts.locks,
+            env: parts.env,
+            identity: parts.identity,
+            clock: parts.clock,
+            subscribers: RefCell::new(parts.subscribers),
+            registry: parts.registry,
+            catalog,
+            grace: parts.grace,
+            next_hold: Cell::new(0),
+        }
+    }
+
+    /// Tells every subscriber and hands the event to the journal. Gives the record's number.
+    pub(crate) fn record(&self, event: Event) -> u64 {
+        let now = self.clock.now();
+        for subscriber in self.subscribers.borrow_mut().iter_mut() {
+            subscriber.event(now, &event);
+        }
+        self.journal.append(now, event)
+    }
+
+    /// The environment entry by which the processes of an attempt are found again.
+    pub(crate) fn tag_value(&self, path: &str, attempt: u32) -> String {
+        format!("{}/{path}#{attempt}", self.run.id())
+    }
+
+    pub(crate) fn tag(&self, path: &str, attempt: u32) -> Tag {
+        Tag::exact(STEP_TAG, &self.tag_value(path, attempt))
+    }
+
+    /// Takes a host-wide lock if it is free.
+    pub(crate) fn try_lock(
+        &self,
+        kind: LockKind,
+        name: &str,
+        step: &str,
+    ) -> Result<Option<Held>, StoreError> {
+        let holder = HolderInfo {
+            run: self.run.id().to_owned(),
+            step: step.to_owned(),
+            identity: self.identity.clone(),
+        };
+        let Some(lock) = self.locks.try_acquire(kind, name, &holder)? else { return Ok(None) };
+        let hold = self.next_hold.get();
+        self.next_hold.set(hold + 1);
+        let name = format!("{hold}");
+        if let Some(link) = &self.link {
+            // Without the supervisor the lock still holds while the engine lives.
+            let _ = link.hold(&name, lock.as_fd());
+        }
+        Ok(Some(Held { lock, name }))
+    }
+
+    /// Lets a host-wide lock go, in the supervisor too.
+    pub(crate) async fn unlock(&self, held: Held) {
+        // Unlocking counts for every copy; closing the supervisor's copy only frees its descriptor.
+        let _ = held.lock.release();
+        if let Some(link) = &self.link {
+            let _ = link.release(&held.name).await;
+        }
+    }
+}
+
+/// The variable that names run, step and attempt in the environment of every process of a step.
+pub const STEP_TAG: &str = "ASSAY_STEP";
+/// The variable that names the run.
+pub const RUN_TAG: &str = "ASSAY_RUN";

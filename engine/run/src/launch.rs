@@ -1,0 +1,520 @@
+//! From a unit that may start to an attempt that is under way: earlier results, slots, leases, the context.
+
+use crate::attempt::{self, Plan as AttemptPlan};
+use crate::ctx::StepCtx;
+use crate::engine::{Cancel, Engine, Release, Running};
+use crate::host::Held;
+use crate::message::{Ended, Message};
+use crate::scope::View;
+use crate::world::{End, Unit};
+use assay_manifest::{Effects, Field, Step, Unit as Quantity, Uses};
+use assay_protocol::{Event, Status, StepReady, Value, ValueMap};
+use assay_store::LockKind;
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How often locks that somebody else holds are tried again.
+const LOCK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What a unit books.
+#[derive(Debug, Clone, Default)]
+struct Booking {
+    cpus: u32,
+    gpus: Gpus,
+    locks: Vec<String>,
+    memory: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Gpus {
+    #[default]
+    None,
+    Count(u32),
+    Ids(Vec<u32>),
+}
+
+impl Engine {
+    /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
+    pub(crate) fn consider(&mut self, unit: Unit) {
+        if let Some(end) = self.reusable(unit) {
+            return self.end_unit(unit, end, 0);
+        }
+        let is_call = {
+            let world = self.world.borrow();
+            let step = world.scopes[unit.scope].plan.step(unit.node);
+            step.is_some_and(|step| matches!(step.uses.value, Uses::Call(_)))
+        };
+        if is_call { self.start_call(unit) } else { self.enqueue(unit) }
+    }
+
+    pub(crate) fn enqueue(&mut self, unit: Unit) {
+        match self.booking(unit) {
+            Ok(booking) if matches!(booking.gpus, Gpus::None) && booking.locks.is_empty() => {
+                self.queue.push_back(unit);
+            }
+            Ok(_) => self.special.push_back(unit),
+            Err((status, reason)) => self.fail_unit(unit, status, reason),
+        }
+    }
+
+    fn fail_unit(&mut self, unit: Unit, status: Status, reason: String) {
+        let path = self.world.borrow().path(unit);
+        let on_fail = self.world.borrow().on_fail(unit);
+        let warned = on_fail == assay_manifest::OnFail::Warn;
+        let end = End { warned, ..End::bare(status, reason) };
+        let seq = self.host.record(Event::StepFinished(crate::nodes::finished_record(&path, 0, &end)));
+        self.end_unit(unit, end, seq);
+    }
+
+    fn step_of(&self, unit: Unit) -> Rc<assay_plan::ManifestPlan> {
+        Rc::clone(&self.world.borrow().scopes[unit.scope].plan)
+    }
+
+    fn booking(&self, unit: Unit) -> Result<Booking, (Status, String)> {
+        let plan = self.step_of(unit);
+        let Some(step) = plan.step(unit.node) else { return Ok(Booking::default()) };
+        let Some(resources) = &step.resources else {
+            return Ok(Booking { cpus: self.default_cpus(step), ..Booking::default() });
+        };
+        let world = self.world.borrow();
+        let view = View::of_unit(&world, unit);
+        let bad = |what: &str, error: String| (Status::Failed, format!("`resources.{what}`: {error}"));
+        let value = |field: &Field, what: &str| self.field(field, &view).map_err(|error| bad(what, error));
+        let cpus = value(&resources.cpus, "cpus")?;
+        let cpus = cpus.as_u64().and_then(|count| u32::try_from(count).ok());
+        let cpus = cpus.ok_or_else(|| bad("cpus", "must be a whole number".to_owned()))?;
+        if cpus > self.cpus_total {
+            let reason = format!("it needs {cpus} CPU slots, and this host has {}", self.cpus_total);
+            return Err((Status::Unsupported, reason));
+        }
+        let gpus = match value(&resources.gpus, "gpus")? {
+            Value::Array(ids) => {
+                Gpus::Ids(ids.iter().filter_map(Value::as_u64).map(|id| id as u32).collect())
+            }
+            count => match count.as_u64() {
+                Some(0) => Gpus::None,
+                Some(count) => Gpus::Count(count as u32),
+                None => return Err(bad("gpus", "must be a count or a list of ids".to_owned())),
+            },
+        };
+        let has = self.gpus_total.len();
+        let missing = match &gpus {
+            Gpus::Count(count) => (*count as usize > has).then(|| format!("{count} GPUs")),
+            Gpus::Ids(ids) => {
+                ids.iter().find(|id| !self.gpus_total.contains(id)).map(|id| format!("GPU {id}"))
+            }
+            Gpus::None => None,
+        };
+        if let Some(missing) = missing {
+            return Err((Status::Unsupported, format!("it needs {missing}, and this host has {has} GPUs")));
+        }
+        let memory = match &resources.memory {
+            Some(field) => {
+                let number = Quantity::Size.from_value(&value(field, "memory")?);
+                Some(number.map_err(|error| bad("memory", error.to_string()))? as u64)
+            }
+            None => None,
+        };
+        let mut locks = Vec::new();
+        for lock in &resources.locks {
+            locks.push(lock.template.render_text(&view).map_err(|error| bad("locks", error.to_string()))?);
+        }
+        // One order for everybody: two steps that want the same two locks cannot block each other.
+        locks.sort_unstable();
+        locks.dedup();
+        Ok(Booking { cpus, gpus, locks, memory })
+    }
+
+    /// Servers, questions and requests keep no core busy.
+    fn default_cpus(&self, step: &Step) -> u32 {
+        let Uses::Kind(kind) = &step.uses.value else { return 0 };
+        match self.host.catalog.steps.get(kind.as_str()).map(|kind| kind.effects) {
+            Some(Effects::Server | Effects::Question) => 0,
+            _ => 1,
+        }
+    }
+
+    pub(crate) fn field(&self, field: &Field, view: &View<'_>) -> Result<Value, String> {
+        match field {
+            Field::Literal(value) => Ok(value.clone()),
+            Field::Template(text) => text
+                .template
+                .render_value(view)
+                .map_err(|error| format!("{error} ({})", self.place(text.span))),
+        }
+    }
+
+    /// Starts the next unit whose slots are free. `false` when none can start now.
+    pub(crate) fn launch_next(&mut self) -> bool {
+        if let Some(unit) = self.queue.front().copied() {
+            match self.booking(unit) {
+                Ok(booking) if booking.cpus <= self.cpus_free => {
+                    self.queue.pop_front();
+                    self.launch(unit, booking, Vec::new(), Vec::new());
+                    return true;
+                }
+                Ok(booking) if self.only_servers_hold_slots() => {
+                    self.queue.pop_front();
+                    let reason = format!("it needs {} CPU slots that ready servers hold", booking.cpus);
+                    self.fail_unit(unit, Status::Unsupported, reason);
+                    return true;
+                }
+                Ok(_) => {}
+                Err((status, reason)) => {
+                    self.queue.pop_front();
+                    self.fail_unit(unit, status, reason);
+                    return true;
+                }
+            }
+        }
+        for at in 0..self.special.len() {
+            let unit = self.special[at];
+            let Ok(booking) = self.booking(unit) else { continue };
+            if booking.cpus > self.cpus_free {
+                continue;
+            }
+            match self.lease(unit, &booking) {
+                Ok(Some((held, gpus))) => {
+                    self.special.remove(at);
+                    self.launch(unit, booking, held, gpus);
+                    return true;
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    self.special.remove(at);
+                    self.fail_unit(unit, Status::Environment, reason);
+                    return true;
+                }
+            }
+        }
+        self.tick_for_locks();
+        false
+    }
+
+    /// Nothing that will end by itself is running, so waiting for slots would be for ever.
+    fn only_servers_hold_slots(&self) -> bool {
+        self.timers == 0
+            && self.release.is_empty()
+            && self.special.is_empty()
+            && !self.running.is_empty()
+            && self.running.values().all(|running| running.ready)
+    }
+
+    fn tick_for_locks(&mut self) {
+        if self.special.is_empty() || self.ticking {
+            return;
+        }
+        self.ticking = true;
+        let messages = self.messages.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(LOCK_INTERVAL).await;
+            // The engine may be gone by then.
+            let _ = messages.send(Message::Tick);
+        });
+    }
+
+    /// All locks and GPUs, or none.
+    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<(Vec<Held>, Vec<u32>)>, String> {
+        let path = self.world.borrow().path(unit);
+        let take =
+            |kind, name: &str| self.host.try_lock(kind, name, &path).map_err(|error| error.to_string());
+        let mut held = Vec::new();
+        let mut gpus = Vec::new();
+        let complete = 'all: {
+            for name in &booking.locks {
+                match take(LockKind::Name, name)? {
+                    Some(lock) => held.push(lock),
+                    None => break 'all false,
+                }
+            }
+            match &booking.gpus {
+                Gpus::None => true,
+                Gpus::Ids(ids) => {
+                    for id in ids {
+                        match take(LockKind::Gpu, &id.to_string())? {
+                            Some(lock) => held.push(lock),
+                            None => break 'all false,
+                        }
+                    }
+                    gpus.clone_from(ids);
+                    true
+                }
+                Gpus::Count(count) => {
+                    for id in &self.gpus_total {
+                        if gpus.len() < *count as usize
+                            && let Some(lock) = take(LockKind::Gpu, &id.to_string())?
+                        {
+                            held.push(lock);
+                            gpus.push(*id);
+                        }
+                    }
+                    gpus.len() == *count as usize
+                }
+            }
+        };
+        if complete {
+            return Ok(Some((held, gpus)));
+        }
+        self.unlock_all(held);
+        Ok(None)
+    }
+
+    pub(crate) fn unlock_all(&self, held: Vec<Held>) {
+        if held.is_empty() {
+            return;
+        }
+        let host = Rc::clone(&self.host);
+        tokio::task::spawn_local(async move {
+            for lock in held {
+                host.unlock(lock).await;
+            }
+        });
+    }
+
+    fn launch(&mut self, unit: Unit, booking: Booking, held: Vec<Held>, gpus: Vec<u32>) {
+        if let Some(reason) = self.missing_requirement(unit.scope, unit.node) {
+            self.unlock_all(held);
+            return self.fail_unit(unit, Status::Blocked, reason);
+        }
+        let made = self.context(unit, booking.memory, gpus);
+        let (cx, plan) = match made {
+            Ok(made) => made,
+            Err(reason) => {
+                self.unlock_all(held);
+                return self.fail_unit(unit, Status::Failed, reason);
+            }
+        };
+        self.cpus_free -= booking.cpus;
+        let cancel = Rc::new(Cancel::default());
+        self.running.insert(
+            unit,
+            Running {
+                cancel: Rc::clone(&cancel),
+                stop: Rc::clone(&cx.stop),
+                cpus: booking.cpus,
+                held,
+                ready: false,
+                asking: None,
+            },
+        );
+        tokio::task::spawn_local(attempt::run(cx, plan, cancel));
+    }
+
+    /// Renders everything and puts the context together.
+    fn context(
+        &self,
+        unit: Unit,
+        memory: Option<u64>,
+        gpus: Vec<u32>,
+    ) -> Result<(StepCtx, AttemptPlan), String> {
+        let manifest_plan = self.step_of(unit);
+        let step = manifest_plan.step(unit.node).ok_or("the step is gone")?;
+        let Uses::Kind(kind_name) = &step.uses.value else { return Err("a call is no attempt".to_owned()) };
+        let step_type = self
+            .host
+            .registry
+            .step_type(kind_name)
+            .ok_or_else(|| format!("there is no step type `{kind_name}` in this build"))?;
+        let effects = step_type.kind().effects;
+        let attempt = {
+            let mut world = self.world.borrow_mut();
+            let path = world.path(unit);
+            let earlier = self.prior.get(&path).map_or(0, |node| node.attempts.len() as u32);
+            let instance = world.instance_mut(unit);
+            instance.attempts = instance.attempts.max(earlier) + 1;
+            instance.attempts
+        };
+        let wants_dir = step_type.kind().runs_processes;
+        let work = match wants_dir {
+            true => Some(self.host.pool.borrow_mut().dir().map_err(|error| error.to_string())?),
+            false => None,
+        };
+        let world = self.world.borrow();
+        let path = world.path(unit);
+        let own = self.own_values(step, effects, &path, unit)?;
+        let dir = work.as_ref().map(|work| work.path.clone());
+        let view = View {
+            own: own.as_ref().map(|(value, _)| value),
+            step_dir: dir.as_deref(),
+            gpus: &gpus,
+            ..View::of_unit(&world, unit)
+        };
+        let rendered = self.render(step, &view)?;
+        let scope = &world.scopes[unit.scope];
+        let mut config = rendered.config;
+        if let (Some((value, _)), Value::Object(map)) = (&own, &mut config) {
+            map.insert("port".to_owned(), value["port"].clone());
+        }
+        if kind_name == "compare"
+            && let Value::Object(map) = &mut config
+            && !map.contains_key("threshold")
+            && let Some(threshold) = self.gate_threshold(scope, unit.node, &view)?
+        {
+            map.insert("threshold".to_owned(), Value::from(threshold));
+        }
+        let fingerprint = self.fingerprint(unit, kind_name, step, &world, dir.as_deref());
+        let skill_dir = manifest_plan.manifest.origin.dir.clone();
+        let timeout = match &step.timeout {
+            Some(field) => {
+                let value = self.field(field, &view)?;
+                Some(Quantity::Duration.from_value(&value).map_err(|error| format!("`timeout`: {error}"))?)
+            }
+            None => None,
+        };
+        let (env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
+        let prior = self.prior.get(&path);
+        let cx = StepCtx {
+            attempt,
+            config,
+            ends: step.ends.clone(),
+            cwd: rendered.cwd.or(dir).unwrap_or_else(|| skill_dir.clone()),
+            skill_dir,
+            env,
+            deadline: timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.max(0.0))),
+            memory,
+            gpus: gpus.clone(),
+            fingerprint: RefCell::new(String::new()),
+            unit: Some(unit),
+            scope: unit.scope,
+            host: Rc::clone(&self.host),
+            world: Rc::clone(&self.world),
+            messages: self.messages.clone(),
+            secrets,
+            logs: RefCell::new(None),
+            work: RefCell::new(work),
+            trees: RefCell::default(),
+            relays: RefCell::default(),
+            started: Cell::new(false),
+            stop: Rc::new(Notify::new()),
+            prior: prior.and_then(|node| Some((node.asked.clone()?, node.answered.clone()))),
+            ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),
+            path,
+        };
+        let plan = AttemptPlan {
+            step_type,
+            files: rendered.files,
+            reads: rendered.reads,
+            fingerprint,
+            folder: world.folder(unit),
+            compare_with: self.candidate_for_reuse(unit, &cx.path),
+            cache: step.cache,
+            frozen: effects == Effects::Frozen,
+        };
+        Ok((cx, plan))
+    }
+
+    /// A server's port, allocated before its configuration is rendered.
+    fn own_values(
+        &self,
+        step: &Step,
+        effects: Effects,
+        path: &str,
+        unit: Unit,
+    ) -> Result<Option<(Value, Vec<Held>)>, String> {
+        if effects != Effects::Server {
+            return Ok(None);
+        }
+        let world = self.world.borrow();
+        let view = View::of_unit(&world, unit);
+        let wanted = match step.with.get("port") {
+            Some(config) => config.render(&view).map_err(|error| error.error.to_string())?,
+            None => Value::from("auto"),
+        };
+        let (port, held) = match wanted.as_u64().and_then(|port| u16::try_from(port).ok()) {
+            Some(port) => (port, self.lock_port(port, path)?),
+            None => self.free_port(path)?,
+        };
+        let mut own = ValueMap::new();
+        own.insert("port".to_owned(), Value::from(port));
+        Ok(Some((Value::Object(own), held)))
+    }
+
+    fn lock_port(&self, port: u16, path: &str) -> Result<Vec<Held>, String> {
+        match self
+            .host
+            .try_lock(LockKind::Port, &port.to_string(), path)
+            .map_err(|error| error.to_string())?
+        {
+            Some(held) => Ok(vec![held]),
+            None => {
+                let holder =
+                    self.host.locks.holder_of(LockKind::Port, &port.to_string()).ok().flatten().flatten();
+                Err(match holder {
+                    Some(holder) => {
+                        format!("port {port} is held by step `{}` of run `{}`", holder.step, holder.run)
+                    }
+                    None => format!("port {port} is held by another run"),
+                })
+            }
+        }
+    }
+
+    fn free_port(&self, path: &str) -> Result<(u16, Vec<Held>), String> {
+        for _ in 0..64 {
+            let probe = std::net::TcpListener::bind(("127.0.0.1", 0))
+                .and_then(|listener| listener.local_addr())
+                .map_err(|error| format!("no free port on loopback: {error}"))?;
+            let lock = self.host.try_lock(LockKind::Port, &probe.port().to_string(), path);
+            if let Some(held) = lock.map_err(|error| error.to_string())? {
+                return Ok((probe.port(), vec![held]));
+            }
+        }
+        Err("no free port on loopback that another run does not hold".to_owned())
+    }
+
+    pub(crate) fn on_ready(&mut self, unit: Unit, attempt: u32, outputs: ValueMap) {
+        let Some(running) = self.running.get_mut(&unit) else { return };
+        running.ready = true;
+        let path = self.world.borrow().path(unit);
+        let ready_s = outputs.get("ready_s").and_then(Value::as_f64).unwrap_or(0.0);
+        let record = StepReady { step: path, attempt, outputs: outputs.clone(), ready_s };
+        let seq = self.host.record(Event::StepReady(record));
+        let all_ready = {
+            let mut world = self.world.borrow_mut();
+            let plan = Rc::clone(&world.scopes[unit.scope].plan);
+            world.instance_mut(unit).ready = Some(Rc::new(outputs));
+            let dependents = plan.nodes[unit.node as usize].dependents.iter().filter(|dependent| {
+                let run = world.node(unit.scope, **dependent);
+                !run.has_ended()
+                    && plan.nodes[**dependent as usize]
+                        .deps
+                        .iter()
+                        .any(|dep| dep.node == unit.node && dep.requires_success)
+            });
+            let readers = dependents.count() as u32;
+            let run = world.node_mut(unit.scope, unit.node);
+            run.unready = run.unready.saturating_sub(1);
+            let all_ready = run.unready == 0 && run.readers.is_none();
+            if all_ready {
+                run.readers = Some(readers);
+                world.scopes[unit.scope].open_main -= 1;
+            }
+            all_ready
+        };
+        if all_ready {
+            self.release_after(Release { seq, scope: unit.scope, node: unit.node, ready: true });
+            self.advance(unit.scope);
+        }
+    }
+
+    pub(crate) fn on_ended(&mut self, unit: Unit, ended: Ended) {
+        if let Some(running) = self.running.remove(&unit) {
+            self.cpus_free += running.cpus;
+            self.unlock_all(running.held);
+        }
+        attempt::finish(self, unit, ended);
+    }
+}
+
+/// Everything of a step that holds templates, rendered.
+pub(crate) struct Rendered {
+    pub config: Value,
+    pub files: Vec<(String, PathBuf)>,
+    pub reads: Vec<PathBuf>,
+    pub env: Vec<(String, String)>,
+    pub cwd: Option<PathBuf>,
+}

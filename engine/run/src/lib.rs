@@ -1,0 +1,34 @@
+//! The executor: from a plan to a stream of events. Must not print.
+
+mod answers;
+mod attempt;
+mod cache;
+mod calls;
+mod ctx;
+mod deliver;
+mod ends;
+mod engine;
+mod facts;
+mod gates;
+mod host;
+mod job;
+mod launch;
+mod message;
+mod nodes;
+mod pool;
+mod preflight;
+mod render;
+mod resume;
+mod scope;
+mod spawn;
+mod step;
+mod verdict;
+mod world;
+
+pub use answers::{AnswerRequest, answerer, send_answer, socket_path};
+pub use ctx::StepCtx;
+pub use ends::{Judged, ProcessEnd};
+pub use host::{RUN_TAG, STEP_TAG, Subscriber};
+pub use job::{HouseIds, Job, Options, Render, RunEnd, execute};
+pub use spawn::{CommandLine, Process, Stream};
+pub use step::{Check, CheckResult, LocalFuture, Outcome, Registry, Step};

@@ -1,0 +1,252 @@
+//! Processes of a step: in a group of their own, output straight to files, found again by tag.
+
+use crate::ctx::StepCtx;
+use crate::ends::ProcessEnd;
+use crate::host::{RUN_TAG, STEP_TAG};
+use crate::pool::{LiveLog, LivePair};
+use assay_process::{Child, Exit, Io, Relay, RelayChannel, Spawn, stop_tree, tree_rss};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the memory of a tree is looked at.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A program to run for a step.
+#[derive(Debug, Clone, Default)]
+pub struct CommandLine {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables beyond the step's own.
+    pub env: Vec<(String, String)>,
+    /// Where it starts, if not in the step's `cwd`.
+    pub cwd: Option<PathBuf>,
+}
+
+impl CommandLine {
+    /// Just a program and arguments.
+    pub fn new(argv: Vec<String>) -> Self {
+        Self { argv, ..Self::default() }
+    }
+
+    /// A line for `sh`.
+    pub fn shell(line: &str) -> Self {
+        Self::new(vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()])
+    }
+}
+
+/// Which log of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A process that a step started.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Its pid, which is also its group's id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// How it ended, if it has.
+    pub fn try_end(&mut self) -> Option<ProcessEnd> {
+        self.child.try_wait().map(end_of)
+    }
+}
+
+fn end_of(exit: Exit) -> ProcessEnd {
+    match exit {
+        Exit::Code(code) => ProcessEnd::Exited(code),
+        Exit::Signal(signal) => ProcessEnd::Signalled(signal),
+    }
+}
+
+impl StepCtx {
+    /// Starts a program. Its output goes to the step's logs.
+    ///
+    /// # Errors
+    /// Why it cannot be started, in words with a way out.
+    pub fn spawn(&self, command: &CommandLine) -> Result<Process, String> {
+        let cwd = command.cwd.clone().unwrap_or_else(|| self.cwd.clone());
+        let mut env = self.env.clone();
+        env.extend(command.env.iter().map(|(name, value)| (name.into(), value.into())));
+        env.push((RUN_TAG.into(), self.host.run.id().into()));
+        env.push((STEP_TAG.into(), self.host.tag_value(&self.path, self.attempt).into()));
+        let name = command.argv.first().ok_or("`argv` is empty")?;
+        let search = env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
+        let program = self
+            .host
+            .programs
+            .borrow_mut()
+            .resolve(name.as_ref(), &search.unwrap_or_default(), &cwd)
+            .map_err(|error| match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            })?;
+        let pair = self.live_pair()?;
+        let (stdout, stderr) = if self.secrets.is_empty() {
+            (Io::Fd(Arc::clone(&pair.stdout.fd)), Io::Fd(Arc::clone(&pair.stderr.fd)))
+        } else {
+            self.relayed(&pair)?
+        };
+        let spawn = Spawn {
+            program,
+            argv: command.argv.iter().map(OsString::from).collect(),
+            env,
+            cwd,
+            stdin: Io::Null,
+            stdout,
+            stderr,
+        };
+        let child = self.host.reaper.spawn(&spawn).map_err(|error| error.to_string())?;
+        self.trees.borrow_mut().push(child.identity.clone());
+        self.record_start(&command.argv, Some(child.identity.clone()));
+        Ok(Process { child })
+    }
+
+    /// Waits for the end of a process, at the latest until the step's `timeout`; what is left of its group is gone then.
+    pub async fn wait(&self, process: &mut Process) -> ProcessEnd {
+        let end = self.wait_within_limits(process).await;
+        if let Some(problem) = self.finish_relays().await {
+            self.note(format!("output was lost: {problem}"));
+        }
+        self.trees.borrow_mut().retain(|tree| tree.pid != process.pid());
+        end
+    }
+
+    async fn wait_within_limits(&self, process: &mut Process) -> ProcessEnd {
+        let identity = process.child.identity.clone();
+        let deadline = self.deadline;
+        let over_time = async move {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let over_memory = async {
+            let Some(limit) = self.memory else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(MEMORY_INTERVAL).await;
+                let used = tree_rss(&identity, None);
+                if used > limit {
+                    return ProcessEnd::OverMemory { used, limit };
+                }
+            }
+        };
+        let broken = tokio::select! {
+            biased;
+            exit = process.child.wait() => return end_of(exit),
+            () = over_time => ProcessEnd::TimedOut,
+            end = over_memory => end,
+        };
+        self.stop(process).await;
+        broken
+    }
+
+    /// Starts a program and waits for its end.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub async fn process(&self, command: &CommandLine) -> Result<ProcessEnd, String> {
+        let mut process = self.spawn(command)?;
+        Ok(self.wait(&mut process).await)
+    }
+
+    /// TERM, grace, KILL to the process's whole tree, escapees included.
+    pub async fn stop(&self, process: &mut Process) {
+        let tag = self.host.tag(&self.path, self.attempt);
+        stop_tree(&process.child.identity, Some(&tag), self.host.grace).await;
+        process.child.wait().await;
+        self.trees.borrow_mut().retain(|tree| tree.pid != process.pid());
+    }
+
+    /// The logs of the step; made when first asked for.
+    pub(crate) fn live_pair(&self) -> Result<LivePair, String> {
+        if let Some(pair) = self.logs.borrow().as_ref() {
+            return Ok(pair.clone());
+        }
+        let mut pool = self.host.pool.borrow_mut();
+        let mut log = || pool.log().map_err(|error| error.to_string());
+        let pair = LivePair { stdout: log()?, stderr: log()? };
+        *self.logs.borrow_mut() = Some(pair.clone());
+        Ok(pair)
+    }
+
+    fn relayed(&self, pair: &LivePair) -> Result<(Io, Io), String> {
+        let link = self.host.link.as_ref().ok_or("secrets need the supervisor, which is not there")?;
+        let words = |error: std::io::Error| error.to_string();
+        let copy = |log: &LiveLog| -> Result<OwnedFd, String> {
+            rustix::io::fcntl_dupfd_cloexec(&*log.fd, 3).map_err(|errno| errno.to_string())
+        };
+        let (out_read, out_write) = assay_process::pipe().map_err(words)?;
+        let (err_read, err_write) = assay_process::pipe().map_err(words)?;
+        let relay = Relay {
+            channels: vec![
+                RelayChannel { read: out_read, file: copy(&pair.stdout)? },
+                RelayChannel { read: err_read, file: copy(&pair.stderr)? },
+            ],
+            secrets: self.secrets.iter().map(|secret| secret.clone().into_bytes()).collect(),
+        };
+        let handle = link.relay(relay).map_err(|error| error.to_string())?;
+        self.relays.borrow_mut().push(handle);
+        Ok((out_write.into(), err_write.into()))
+    }
+
+    /// Bytes that a log holds now.
+    pub fn output_len(&self, stream: Stream) -> u64 {
+        self.log(stream).map_or(0, |log| log.len())
+    }
+
+    /// Reads up to `limit` bytes of a log from `offset`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_output(&self, stream: Stream, offset: u64, limit: usize) -> std::io::Result<Vec<u8>> {
+        let Some(log) = self.log(stream) else { return Ok(Vec::new()) };
+        let mut bytes =
+            vec![0; limit.min(usize::try_from(log.len().saturating_sub(offset)).unwrap_or(limit))];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match rustix::io::pread(&*log.fd, &mut bytes[filled..], offset + filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// The last lines of both logs, for messages: at most `lines` lines of the last 8 KiB of each.
+    pub fn tail(&self, lines: usize) -> String {
+        let mut tail = String::new();
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let offset = self.output_len(stream).saturating_sub(8192);
+            let bytes = self.read_output(stream, offset, 8192).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            let all: Vec<&str> = text.lines().collect();
+            for line in &all[all.len().saturating_sub(lines)..] {
+                tail.push_str(line);
+                tail.push('\n');
+            }
+        }
+        tail.trim_end().to_owned()
+    }
+
+    fn log(&self, stream: Stream) -> Option<LiveLog> {
+        let logs = self.logs.borrow();
+        logs.as_ref().map(|pair| match stream {
+            Stream::Stdout => pair.stdout.clone(),
+            Stream::Stderr => pair.stderr.clone(),
+        })
+    }
+}
