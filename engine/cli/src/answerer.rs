@@ -1,24 +1,13 @@
 //! Who answers a question, as the record shows it, and whether the answer comes from below the run itself.
 
 use crate::context::Cx;
-use assay_process::{ancestors, command_line, environ_value, parent_of};
+use assay_process::{ancestors, environ_value};
 use assay_protocol::{Answerer, RunState};
 use assay_run::RUN_TAG;
 
-/// Longest command line that is recorded, in characters.
-const COMMAND: usize = 300;
-
 /// The calling process.
 pub fn who(cx: &Cx) -> Answerer {
-    let pid = std::process::id();
-    let parent = parent_of(pid).map(command_line).unwrap_or_default();
-    let parent: Vec<String> = parent.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    Answerer {
-        uid: rustix::process::getuid().as_raw(),
-        pid,
-        terminal: cx.env.terminal[0],
-        parent: crate::format::one_line(&parent.join(" "), COMMAND),
-    }
+    assay_run::answerer(rustix::process::getuid().as_raw(), std::process::id(), cx.env.terminal[0])
 }
 
 /// Why the answer does not count, if it comes from a process that the run started.

@@ -14,7 +14,7 @@ use assay_diagnostics::Sources;
 use assay_plan::{ManifestPlan, plan_doc};
 use assay_process::{EngineSide, HouseEnd, HouseOptions, run_house};
 use assay_protocol::{Event, ExitCode, PlanDoc, ValueMap};
-use assay_run::{HouseIds, Job, RunEnd, Subscriber, execute};
+use assay_run::{AnswerRequest, HouseIds, Job, RunEnd, Subscriber, execute, send_answer, socket_path};
 use assay_store::{Journal, LockError, RunDir, RunLock, StoreError};
 use serde_json::json;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -60,6 +60,17 @@ pub fn lock(run: &RunDir) -> Result<RunLock, Failure> {
         LockError::Held { by } => find::locked(run, by.as_ref()),
         LockError::Store(error) => error.into(),
     })
+}
+
+/// Hands an answer to the engine that works on the run. `None`: no engine listens.
+pub fn tell(cx: &Cx, run_id: &str, step: &str, choice: &str, comment: &str) -> Option<Result<(), String>> {
+    let request = AnswerRequest {
+        step: step.to_owned(),
+        choice: choice.to_owned(),
+        comment: comment.to_owned(),
+        terminal: cx.env.terminal[0],
+    };
+    send_answer(&socket_path(&cx.paths.state, run_id), &request).ok()
 }
 
 /// Works at the run; returns in the process that the user started.

@@ -7,7 +7,9 @@ use crate::format::shell_word;
 use crate::reply::Reply;
 use crate::{answerer, engine, find, reports};
 use assay_protocol::{Answered, Asked, ExitCode, RunState};
+use assay_store::RunDir;
 use clap::Args;
+use serde_json::json;
 
 /// Options of `answer`.
 #[derive(Debug, Args)]
@@ -32,16 +34,16 @@ pub struct Options {
 /// Runs the verb.
 pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let run = find::run(cx, &options.run)?;
+    if find::worker(&run)?.is_some() {
+        return to_live_engine(cx, &run, &options);
+    }
     let lock = engine::lock(&run)?;
     let recorded = reports::read(cx, &run)?;
     let state = &recorded.journal.state;
     let (step, asked) = question(run.id(), state, &options.step)?;
     check_choice(asked, &options.choice)?;
-    let refused = answerer::from_below(cx, run.id(), state);
-    if let Some(why) = refused {
-        return Err(Failure::new(ExitCode::Waiting, "answer-refused", format!("the answer does not count: {why}"))
-            .help("a person, or an agent outside the run, must answer")
-            .next(format!("assay status {}", run.id()), "shows the question"));
+    if let Some(why) = answerer::from_below(cx, run.id(), state) {
+        return Err(refused(run.id(), &why));
     }
     let answer = Answered {
         step: step.to_owned(),
@@ -58,6 +60,29 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         report: true,
     };
     proceed(cx, run, lock, recorded, how)
+}
+
+/// Other steps still run: their engine takes the answer.
+fn to_live_engine(cx: &Cx, run: &RunDir, options: &Options) -> Result<Reply, Failure> {
+    let journal = find::journal(cx, run)?;
+    let (step, asked) = question(run.id(), &journal.state, &options.step)?;
+    check_choice(asked, &options.choice)?;
+    let id = run.id();
+    match engine::tell(cx, id, step, &options.choice, &options.comment) {
+        Some(Ok(())) => Ok(Reply::ok(
+            json!({"run": id, "step": step, "choice": options.choice, "state": "running"}),
+            format!("{step} answered: {}\n", options.choice),
+        )
+        .next(format!("assay wait {id} --for 90s"), "waits for the end")),
+        Some(Err(why)) => Err(refused(id, &why)),
+        None => Err(find::locked(run, None)),
+    }
+}
+
+fn refused(id: &str, why: &str) -> Failure {
+    Failure::new(ExitCode::Waiting, "answer-refused", format!("the answer does not count: {why}"))
+        .help("a person, or an agent outside the run, must answer")
+        .next(format!("assay status {id}"), "shows the question")
 }
 
 fn question<'a>(id: &str, state: &'a RunState, wanted: &str) -> Result<(&'a str, &'a Asked), Failure> {
