@@ -91,6 +91,10 @@ impl Engine {
 
     /// Checks are done: let the first nodes go.
     pub(crate) fn start_scope(&mut self, scope: ScopeId) {
+        if self.options.preflight_only {
+            self.end = Some(crate::job::RunEnd::new(assay_protocol::ExitCode::Ok));
+            return;
+        }
         let first: Vec<NodeId> = {
             let world = self.world.borrow();
             let nodes = world.scopes[scope].nodes.iter().enumerate();

@@ -81,7 +81,7 @@ fn versions_asked(plan: &ManifestPlan) -> BTreeSet<String> {
     programs
 }
 
-fn host_facts(gpus: &[u32]) -> ValueMap {
+pub(crate) fn host_facts(gpus: &[u32]) -> ValueMap {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let after_colon = |text: &str, key: &str| {

@@ -51,11 +51,20 @@ pub struct Options {
     pub only_failed: bool,
     /// An answer that continues a waiting run.
     pub answer: Option<Answered>,
+    /// End after the checks.
+    pub preflight_only: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cpus: None, grace: Duration::from_secs(5), from: Vec::new(), only_failed: false, answer: None }
+        Self {
+            cpus: None,
+            grace: Duration::from_secs(5),
+            from: Vec::new(),
+            only_failed: false,
+            answer: None,
+            preflight_only: false,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod cache;
 mod calls;
 mod ctx;
 mod deliver;
+mod dry;
 mod ends;
 mod engine;
 mod facts;
@@ -27,6 +28,7 @@ mod world;
 
 pub use answers::{AnswerRequest, answerer, send_answer, socket_path};
 pub use ctx::StepCtx;
+pub use dry::{DryStep, dry_run, host_facts};
 pub use ends::{Judged, ProcessEnd};
 pub use host::{RUN_TAG, STEP_TAG, Subscriber};
 pub use job::{HouseIds, Job, Options, Render, RunEnd, execute};

@@ -121,10 +121,7 @@ impl Engine {
             self.host
                 .record(Event::Expanded(Expanded { step: path.to_owned(), instances: expanded.clone() }));
         }
-        Ok(expanded
-            .into_iter()
-            .map(|record| Instance { key: Some(record.key.into()), each: record.each, ..Instance::default() })
-            .collect())
+        Ok(expanded.into_iter().map(instance_of).collect())
     }
 
     /// Ends a node none of whose instances began.
@@ -502,6 +499,19 @@ fn sum(instances: &[Instance], looped: bool) -> (Status, String, bool) {
         return (Status::Failed, "every branch is excluded".to_owned(), false);
     }
     (Status::Passed, String::new(), ends().any(|(_, end)| end.warned))
+}
+
+/// Instances as far as the lists are known now, for a dry run.
+pub(crate) fn expanded(foreach: &Foreach, view: &View<'_>) -> Result<Vec<Instance>, String> {
+    let records = expand(foreach, view).map_err(|problem| match problem {
+        Problem::Render(error) => error.error.to_string(),
+        Problem::Words(words) => words,
+    })?;
+    Ok(records.into_iter().map(instance_of).collect())
+}
+
+fn instance_of(record: InstanceRecord) -> Instance {
+    Instance { key: Some(record.key.into()), each: record.each, ..Instance::default() }
 }
 
 enum Problem {
