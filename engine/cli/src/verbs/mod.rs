@@ -1,0 +1,18 @@
+//! The verbs, one file each. A verb reads its options, asks what lies below, and words the answer.
+
+pub mod answer;
+pub mod cancel;
+pub mod completions;
+pub mod explain;
+pub mod list;
+pub mod logs;
+pub mod new;
+pub mod plan;
+pub mod preflight;
+pub mod report;
+pub mod resume;
+pub mod run;
+pub mod status;
+pub mod wait;
+
+pub use crate::args::dispatch;
