@@ -234,6 +234,27 @@ fn list(out: &mut String, color: bool, steps: &[Planned], depth: usize) {
     }
 }
 
+/// Walks the plan with made-up results; nothing is started.
+pub fn dry_run(cx: &Cx, ready: &Ready, inputs: &ValueMap) -> Reply {
+    let walked = assay_run::dry_run(&ready.plan, inputs, assay_run::host_facts(), &assay_steps::registry());
+    let mut text = String::new();
+    for step in &walked {
+        let tone = match step.would {
+            "skip" => Tone::Quiet,
+            "unknown" => Tone::Warn,
+            _ => Tone::Strong,
+        };
+        let would = paint(cx.console.color_out, tone, &format!("{:<7}", step.would));
+        let reason = if step.reason.is_empty() { String::new() } else { format!(": {}", one_line(&step.reason, COMMAND)) };
+        text.push_str(&format!("{would}  {} ({}){reason}\n", step.path, step.uses));
+        if !step.command.is_empty() {
+            let words: Vec<String> = step.command.iter().map(|word| shell_word(word)).collect();
+            text.push_str(&format!("             {}\n", one_line(&words.join(" "), COMMAND)));
+        }
+    }
+    Reply::ok(json!({"dry_run": true, "steps": walked}), text)
+}
+
 fn of_run(cx: &Cx, run: &assay_store::RunDir, format: Format) -> Result<Reply, Failure> {
     let recorded = reports::read(cx, run)?;
     let (plan, state) = (&recorded.plan, &recorded.journal.state);
