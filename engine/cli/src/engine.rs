@@ -91,7 +91,9 @@ pub fn work(cx: &Cx, start: Start) -> Result<Reply, Failure> {
             // An engine that panicked has said so; its code is that of a bug.
             Ok(Reply::said(ExitCode::from_code(code).unwrap_or(ExitCode::Internal)))
         }
-        HouseEnd::Ended { killed_by, supervisor_lost, .. } => Err(killed(cx, &run, killed_by, supervisor_lost)),
+        HouseEnd::Ended { killed_by, supervisor_lost, .. } => {
+            Err(killed(cx, &run, killed_by, supervisor_lost))
+        }
     }
 }
 
