@@ -23,7 +23,9 @@ pub(super) fn document(text: &str) -> Result<Value, String> {
 /// The first line that is no JSON.
 pub(super) fn lines(text: &str) -> Result<Vec<Value>, String> {
     let filled = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    filled.map(|(index, line)| serde_json::from_str(line).map_err(|error| fault(line, &error, index))).collect()
+    filled
+        .map(|(index, line)| serde_json::from_str(line).map_err(|error| fault(line, &error, index)))
+        .collect()
 }
 
 fn fault(text: &str, error: &serde_json::Error, lines_before: usize) -> String {
@@ -47,9 +49,12 @@ fn fault(text: &str, error: &serde_json::Error, lines_before: usize) -> String {
 
 /// The word for infinity or not-a-number around `at`, if there is one.
 fn not_finite(line: &str, at: usize) -> Option<&'static str> {
-    let from = line[..at].rfind(|c: char| !(c.is_ascii_alphabetic() || c == '-' || c == '+')).map_or(0, |at| at + 1);
+    let from =
+        line[..at].rfind(|c: char| !(c.is_ascii_alphabetic() || c == '-' || c == '+')).map_or(0, |at| at + 1);
     let from = (from..=at).find(|from| line.is_char_boundary(*from)).unwrap_or(at);
-    ["-Infinity", "Infinity", "NaN", "-inf", "inf", "-nan", "nan"].into_iter().find(|word| line[from..].starts_with(word))
+    ["-Infinity", "Infinity", "NaN", "-inf", "inf", "-nan", "nan"]
+        .into_iter()
+        .find(|word| line[from..].starts_with(word))
 }
 
 /// The line around `at`, in backticks.
