@@ -138,7 +138,7 @@ impl Step for Compare {
 
     fn stub(&self, config: &Value) -> ValueMap {
         let Ok(config) = config::read::<CompareConfig>(config) else { return ValueMap::new() };
-        let values = vec![1.0; 10];
+        let values = [1.0; 10];
         let pairs: Vec<Pair> =
             values.iter().map(|_| Pair { baseline: 1.0, candidate: 1.0, first: None }).collect();
         let measured = Measured { pairs, seed: None };

@@ -29,13 +29,17 @@ pub(super) fn lines(text: &str) -> Result<Vec<Value>, String> {
 }
 
 fn fault(text: &str, error: &serde_json::Error, lines_before: usize) -> String {
-    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // A line break in the wrong place counts as column 0 of the next line; the fault is where the line ends.
+    let back = usize::from(error.column() == 0 && error.line() > 1);
+    let number = error.line() - back;
+    let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let column = if back == 1 { line.len() + 1 } else { error.column() };
     // The column is in bytes and points behind the offending one.
-    let mut start = error.column().saturating_sub(1).min(line.len());
+    let mut start = column.saturating_sub(1).min(line.len());
     while !line.is_char_boundary(start) {
         start -= 1;
     }
-    let place = format!("line {}, column {}", error.line() + lines_before, error.column().max(1));
+    let place = format!("line {}, column {}", number + lines_before, column.max(1));
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default().to_lowercase();
     match not_finite(line, start) {
