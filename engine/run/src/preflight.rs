@@ -224,6 +224,7 @@ impl Engine {
             env: self.scope_env(plan, None).unwrap_or_default(),
             secrets: Rc::new(HashMap::new()),
             excluded: None,
+            opened_s: 0.0,
             outputs: None,
         };
         Rc::new(RefCell::new(World {
