@@ -137,6 +137,13 @@ impl Scene {
         records.filter(|record| record["type"] == kind).map(|record| record["data"].clone()).collect()
     }
 
+    /// Whether a run has begun and records of this type hold `wanted`.
+    pub fn has_event(&self, kind: &str, wanted: impl Fn(&Value) -> bool) -> bool {
+        let runs = std::fs::read_dir(self.dir().join("runs")).into_iter().flatten().flatten();
+        let begun = runs.into_iter().any(|run| run.path().join("journal.jsonl").exists());
+        begun && self.events(kind).iter().any(wanted)
+    }
+
     /// The final status of every step of the newest run, by path.
     pub fn statuses(&self) -> std::collections::BTreeMap<String, String> {
         let finished = self.events("step_finished").into_iter().filter(|data| data["final"] == true);
@@ -200,7 +207,9 @@ pub fn eventually(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
 pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         let state = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();

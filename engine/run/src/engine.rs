@@ -255,12 +255,7 @@ impl Engine {
     fn take(&mut self, message: Message) {
         match message {
             Message::Durable(seq) => self.on_durable(seq),
-            Message::JournalFailed(problem) => {
-                self.end = Some(RunEnd::problem(
-                    ExitCode::Internal,
-                    format!("the journal cannot be written: {problem}; nothing that was not recorded counts"),
-                ));
-            }
+            Message::JournalFailed(end) => self.end = Some(end),
             Message::TellWhenDurable { seq, tell } => {
                 self.host.journal.hurry(seq);
                 if seq <= self.durable {
@@ -391,14 +386,20 @@ impl Engine {
         self.end = Some(RunEnd::new(exit));
     }
 
-    fn close(self, end: RunEnd) -> RunEnd {
+    fn close(mut self, end: RunEnd) -> RunEnd {
         self.host.pool.borrow_mut().clear();
-        if let Err(error) = self.host.journal.flush()
-            && end.problem.is_none()
-        {
-            return RunEnd::problem(ExitCode::Internal, format!("the journal cannot be written: {error}"));
+        let Err(error) = self.host.journal.flush() else { return end };
+        if end.problem.is_some() {
+            return end;
         }
-        end
+        // The writer has said why; a flush only knows that it stopped.
+        let said = std::iter::from_fn(|| self.inbox.try_recv().ok()).find_map(|message| match message {
+            Message::JournalFailed(end) => Some(end),
+            _ => None,
+        });
+        said.unwrap_or_else(|| {
+            RunEnd::problem(ExitCode::Internal, format!("the journal cannot be written: {error}"))
+        })
     }
 
     /// Whether nothing can happen before somebody answers.

@@ -201,14 +201,27 @@ fn open_journal(job: &Job, messages: &mpsc::UnboundedSender<Message>) -> Result<
     // The receiver lives as long as the executor; after it nobody needs to know.
     let on_durable = Box::new(move |seq| drop(durable.send(Message::Durable(seq))));
     let on_error = Box::new(move |error: assay_store::StoreError| {
-        drop(failed.send(Message::JournalFailed(error.to_string())));
+        drop(failed.send(Message::JournalFailed(unwritable(&error))));
     });
     let opened = match &job.journal {
         None => JournalWriter::create(&job.run, &job.head, on_durable, on_error),
         Some(journal) => JournalWriter::resume(&job.run, &job.head, journal, on_durable, on_error),
     };
-    opened.map_err(|error| match error {
-        assay_store::StoreError::Tampered { .. } => RunEnd::problem(ExitCode::Unfair, error.to_string()),
-        error => RunEnd::problem(ExitCode::Internal, error.to_string()),
-    })
+    opened.map_err(|error| unwritable(&error))
+}
+
+/// Without its journal an engine cannot work: why, and the way out.
+fn unwritable(error: &assay_store::StoreError) -> RunEnd {
+    let exit = match error {
+        assay_store::StoreError::Tampered { .. } => ExitCode::Unfair,
+        _ => ExitCode::Internal,
+    };
+    let problem = format!("the journal cannot be written: {error}; nothing that was not recorded counts");
+    RunEnd::problem(
+        exit,
+        match error.hint() {
+            Some(hint) => format!("{problem}; {hint}"),
+            None => problem,
+        },
+    )
 }

@@ -11,7 +11,7 @@ pub(crate) enum Message {
     /// The journal is on the disk up to this record.
     Durable(u64),
     /// The journal cannot be written any more.
-    JournalFailed(String),
+    JournalFailed(crate::job::RunEnd),
     /// A step wants to know when a record is on the disk.
     TellWhenDurable { seq: u64, tell: oneshot::Sender<()> },
     /// A server can be used.

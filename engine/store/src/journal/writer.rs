@@ -211,8 +211,9 @@ impl Worker {
         let mut batch = Batch::default();
         while self.queue.next_group(&mut batch.records, BATCH_MAX) {
             if let Err(error) = self.commit(&mut batch) {
-                self.queue.fail();
+                // Before the queue fails: whoever flushes finds the reason told already.
                 on_error(error);
+                self.queue.fail();
                 return;
             }
             batch.records.clear();
