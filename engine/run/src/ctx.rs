@@ -198,7 +198,8 @@ impl StepCtx {
         self.stop.notified().await;
     }
 
-    /// Asks a question and waits for the answer; an answer to the same question given earlier counts.
+    /// Asks a question and waits for the answer; an answer that an earlier engine took for
+    /// this attempt counts.
     pub async fn ask(&self, question: Asked) -> Answered {
         if let Some((asked, answered)) = &self.prior
             && asked.digest == question.digest

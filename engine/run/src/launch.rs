@@ -306,7 +306,7 @@ impl Engine {
 
     /// Renders everything and puts the context together.
     fn context(
-        &self,
+        &mut self,
         unit: Unit,
         memory: Option<u64>,
         gpus: Vec<u32>,
@@ -320,9 +320,10 @@ impl Engine {
             .step_type(kind_name)
             .ok_or_else(|| format!("there is no step type `{kind_name}` in this build"))?;
         let effects = step_type.kind().effects;
+        let path = self.world.borrow().path(unit);
+        let prior = self.open_question(&path);
         let attempt = {
             let mut world = self.world.borrow_mut();
-            let path = world.path(unit);
             let earlier = self.prior.get(&path).map_or(0, |node| node.attempts.len() as u32);
             let instance = world.instance_mut(unit);
             instance.attempts = instance.attempts.max(earlier) + 1;
@@ -334,7 +335,6 @@ impl Engine {
             false => None,
         };
         let world = self.world.borrow();
-        let path = world.path(unit);
         let own = self.own_values(step, effects, &path, unit)?;
         let dir = work.as_ref().map(|work| work.path.clone());
         let view = View {
@@ -366,7 +366,6 @@ impl Engine {
             None => None,
         };
         let (env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
-        let prior = self.prior.get(&path);
         let cx = StepCtx {
             attempt,
             config,
@@ -390,7 +389,7 @@ impl Engine {
             relays: RefCell::default(),
             started: Cell::new(false),
             stop: Rc::new(Notify::new()),
-            prior: prior.and_then(|node| Some((node.asked.clone()?, node.answered.clone()))),
+            prior,
             ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),
             path,
         };

@@ -9,7 +9,8 @@ use assay_manifest::{Effects, OnFail, Uses};
 use assay_plan::{ManifestPlan, NodeId, What, downstream};
 use assay_process::{Tag, is_alive, kill_tree, tagged};
 use assay_protocol::{
-    Event, ExitCode, GateDecided, Invalidated, NodeState, Outcome, RunState, Status, StepFinished, ValueMap,
+    Answered, Asked, Attempt, Event, ExitCode, GateDecided, Invalidated, NodeState, Outcome, RunState,
+    Status, StepFinished, ValueMap,
 };
 use assay_store::Journal;
 use std::rc::Rc;
@@ -144,7 +145,7 @@ impl Engine {
             return None;
         }
         let path = self.world.borrow().path(unit);
-        let finished = self.prior.get(&path)?.finished.clone()?;
+        let (finished, _) = self.recorded(unit, &path)?;
         if !(settles(finished.status) || finished.warned) {
             // What failed is tried again; that needs no word.
             return None;
@@ -160,12 +161,19 @@ impl Engine {
             // The attempt compares fingerprints; a call is entered, and each step inside does.
             return None;
         }
-        if let Some(file) = changed_file(&finished) {
+        // A baseline is never made anew: the gates after it hash it again and find what changed.
+        if !self.is_frozen_unit(unit)
+            && let Some(file) = changed_file(&finished)
+        {
             let reason = format!("`{file}` changed");
             self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
             return None;
         }
         self.end_from(unit, &path, finished)
+    }
+
+    fn is_frozen_unit(&self, unit: Unit) -> bool {
+        is_frozen(&self.world.borrow().scopes[unit.scope].plan, unit.node)
     }
 
     fn is_call(&self, unit: Unit) -> bool {
@@ -215,6 +223,10 @@ impl Engine {
             None => finished.outputs.clone(),
             Some(file) => match self.load_outputs(&file.path, &file.sha256, file.bytes) {
                 Some(outputs) => outputs,
+                None if self.is_frozen_unit(unit) => {
+                    let reason = format!("`{}`, which says what was frozen, changed", file.path);
+                    return Some(End::bare(Status::Unfair, reason));
+                }
                 None => {
                     let reason = format!("`{}` changed", file.path);
                     self.host.record(Event::Invalidated(Invalidated { step: path.to_owned(), reason }));
@@ -249,8 +261,8 @@ impl Engine {
         if !self.resumed || self.same_digest {
             return None;
         }
-        let node = self.prior.get(path)?;
-        let mut finished = node.finished.clone()?;
+        let (mut finished, attempt) = self.recorded(unit, path)?;
+        let mut fingerprint = attempt?.started.fingerprint.clone();
         if !settles(finished.status) && !finished.warned {
             return None;
         }
@@ -258,10 +270,35 @@ impl Engine {
             return None;
         }
         if let Some(file) = finished.outputs_file.take() {
-            finished.outputs = self.load_outputs(&file.path, &file.sha256, file.bytes)?;
+            match self.load_outputs(&file.path, &file.sha256, file.bytes) {
+                Some(outputs) => finished.outputs = outputs,
+                // Equal to no fingerprint: a baseline whose record is gone is refused, never made anew.
+                None if self.is_frozen_unit(unit) => fingerprint.clear(),
+                None => return None,
+            }
         }
-        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
         Some(StepFinishedWithPrint { finished, fingerprint })
+    }
+
+    /// How a unit ended last, and the attempt that led to it. A baseline that was frozen stays what it was, also after a resume
+    /// that was refused: the refusal is the last record then, and trying it again would freeze anew.
+    fn recorded(&self, unit: Unit, path: &str) -> Option<(StepFinished, Option<&Attempt>)> {
+        let node = self.prior.get(path)?;
+        let passed = |attempt: &&Attempt| {
+            attempt.finished.as_ref().is_some_and(|finished| finished.status == Status::Passed)
+        };
+        let frozen = node.attempts.iter().rev().find(passed).filter(|_| self.is_frozen_unit(unit));
+        Some(match frozen {
+            Some(attempt) => (attempt.finished.clone()?, Some(attempt)),
+            None => (node.finished.clone()?, node.attempts.last()),
+        })
+    }
+
+    /// What an earlier engine asked for a step that has not ended, with the answer if there is one. It is handed out once:
+    /// an answer counts for the attempt that asked, and an attempt that ended or runs again asks anew.
+    pub(crate) fn open_question(&mut self, path: &str) -> Option<(Asked, Option<Answered>)> {
+        let node = self.prior.get_mut(path).filter(|node| node.finished.is_none())?;
+        Some((node.asked.take()?, node.answered.take()))
     }
 
     /// A step that was skipped stays skipped while nothing before it ran again.

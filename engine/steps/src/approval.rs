@@ -50,7 +50,8 @@ impl Step for Approval {
             doc: "Shows a question with its choices and waits until somebody answers with `assay answer`. The record \
                   holds who answered (user id, terminal or not, parent command) and a digest of what was shown; an \
                   answer that comes from below the run's own supervisor is refused. Resuming a run never answers: \
-                  an open question stays open, and an answer counts again only for the same question.",
+                  an open question stays open, and an answer counts only for the attempt that asked. A step that \
+                  runs again asks again.",
             example: "uses: approval\nwith:\n  question: Publish these numbers?\n  show: \"{{ steps.race.ratio }}\"\n",
             schema: schema_of::<Config>,
             outputs: &[

@@ -6,10 +6,11 @@ use crate::fail::Failure;
 use crate::format::shell_word;
 use crate::reply::Reply;
 use crate::{answerer, engine, find, reports};
-use assay_protocol::{Answered, Asked, ExitCode, RunState};
-use assay_store::RunDir;
+use assay_protocol::{Answered, Asked, Event, ExitCode, RunState};
+use assay_store::{Journal, JournalWriter, RunDir};
 use clap::Args;
 use serde_json::json;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Options of `answer`.
 #[derive(Debug, Args)]
@@ -42,17 +43,18 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let state = &recorded.journal.state;
     let (step, asked) = question(run.id(), state, &options.step)?;
     check_choice(asked, &options.choice)?;
-    if let Some(why) = answerer::from_below(cx, run.id(), state) {
-        return Err(refused(run.id(), &why));
-    }
     let answer = Answered {
         step: step.to_owned(),
         choice: options.choice,
         comment: options.comment,
         by: answerer::who(cx),
         digest: asked.digest.clone(),
-        refused: None,
+        refused: answerer::from_below(cx, run.id(), state),
     };
+    if let Some(why) = answer.refused.clone() {
+        record(cx, &run, &recorded.journal, answer)?;
+        return Err(refused(run.id(), &why));
+    }
     let how = How {
         verb: "answer",
         options: engine::Options { answer: Some(answer), ..engine::Options::default() },
@@ -60,6 +62,15 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         report: true,
     };
     proceed(cx, run, lock, recorded, how)
+}
+
+/// Writes down a refused answer; no engine is at work, so the caller holds the run's lock.
+fn record(cx: &Cx, run: &RunDir, journal: &Journal, answer: Answered) -> Result<(), Failure> {
+    // Both callbacks speak to an executor that is not there; `close` waits and says whether it is on the disk.
+    let writer = JournalWriter::resume(run, &cx.head(run.id()), journal, Box::new(|_| ()), Box::new(|_| ()))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    writer.append(now, Event::Answered(answer));
+    Ok(writer.close()?)
 }
 
 /// Other steps still run: their engine takes the answer.
