@@ -13,6 +13,7 @@ pub const RESERVED: &[&str] = &[
     "live",
     "work",
     "scratch",
+    "control",
     "lock",
     "manifest.yaml",
     "manifests",
@@ -34,6 +35,9 @@ pub fn check_delivery(path: &str) -> Result<(), &'static str> {
             Component::Normal(name) => {
                 if first && name.to_str().is_some_and(|name| RESERVED.contains(&name)) {
                     return Err("that name belongs to the engine");
+                }
+                if first && name.as_encoded_bytes().starts_with(b".assay-") {
+                    return Err("names that begin with `.assay-` belong to the engine");
                 }
                 first = false;
             }
