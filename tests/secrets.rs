@@ -158,14 +158,31 @@ steps:
   parsed: {uses: command, pass_env: [TOKEN], with: {argv: [python3, -c, "import json, os; print(json.dumps({'t': os.environ['TOKEN']}))"], parse: {as: json, schema: {type: object}}}}
   file: {uses: command, pass_env: [TOKEN], with: {argv: [python3, -c, "import json, os; open(os.environ['OUT'], 'w').write(json.dumps({'t': os.environ['TOKEN']}))"], parse: {as: json, from: "{{ run.scratch }}/r.json", schema: {type: object}}}, env: {OUT: "{{ run.scratch }}/r.json"}, files: {r: "{{ run.scratch }}/r.json"}}
   wrong: {uses: command, pass_env: [TOKEN], with: {argv: [printenv, TOKEN], parse: {as: json, schema: {type: object}}}}
-  watched: {uses: command, pass_env: [TOKEN], with: {argv: [printenv, TOKEN], watch: {must_not: ['[A-Za-z]+-line-of.*']}}}
+  watched: {uses: command, pass_env: [TOKEN], with: {argv: [printenv, TOKEN], watch: {must_not: [{regex: '[A-Za-z]+-line-of.*'}]}}}
+  early: {uses: command, pass_env: [TOKEN], with: {shell: "printenv TOKEN > {{ run.scratch | q }}/early; exit 4"}, files: {e: "{{ run.scratch }}/early"}}
+  loose: {uses: command, pass_env: [TOKEN], with: {argv: [python3, -c, "import json, os; open('{{ skill.dir }}/loose.json', 'w').write(json.dumps({'t': os.environ['TOKEN']}))"], parse: {as: json, from: "{{ skill.dir }}/loose.json", schema: {type: object}}}}
+  odd: {uses: command, pass_env: [TOKEN], with: {argv: [python3, -c, "import os; open('{{ skill.dir }}/odd.json', 'w').write(os.environ['TOKEN'])"], parse: {as: regex, from: "{{ skill.dir }}/odd.json", fields: {a: '(?s)(.*)'}, schema: {type: object, properties: {a: {type: number}}}}}}
 outputs:
   all: {value: steps.parsed.result, type: object}
+  loose: {value: steps.loose.result, type: object}
 deliver: {all.json: outputs}
 "#;
     let file = scene.workflow("reads", body);
-    let done = scene.assay(&["run", &file]);
-    assert_eq!(leaks(scene.dir().parent().unwrap()), [], "exit {}", done.code);
+    let done = scene.assay(&["run", &file]).expect(21);
+    // What the steps wrote to places of their own is theirs; the run must not take it over.
+    std::fs::remove_file(scene.dir().join("loose.json")).unwrap();
+    std::fs::remove_file(scene.dir().join("odd.json")).unwrap();
+    assert_eq!(leaks(scene.dir().parent().unwrap()), []);
+    let statuses = scene.statuses();
+    for (step, wanted) in [
+        ("parsed", "passed"),
+        ("file", "failed"),
+        ("loose", "failed"),
+        ("odd", "failed"),
+        ("early", "failed"),
+    ] {
+        assert_eq!(statuses[step], wanted, "{step}");
+    }
     assert!(!done.stdout.contains("wörd") && !done.stderr.contains("wörd"), "{}", done.stderr);
 }
 

@@ -175,6 +175,32 @@ async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
     if ended.outcome.status == Status::Passed {
         declared_files(cx, plan, ended).await;
     }
+    if !cx.secrets.is_empty() {
+        // A step that failed for another reason leaves its files behind, too.
+        for (name, path) in plan.files.iter().filter(|(_, path)| path.exists()) {
+            if let Some(problem) = holds_secret(cx, path) {
+                cx.note(format!("file `{name}`: {problem}"));
+            }
+        }
+        withhold_secrets(cx, &mut ended.outcome);
+    }
+}
+
+/// What a step with secrets read from a file of its own, not from its masked log, may hold one. Nothing of it may reach the
+/// journal, so the step fails and its outputs are dropped.
+fn withhold_secrets(cx: &StepCtx, outcome: &mut Outcome) {
+    let secrets = Secrets::new(cx.secrets.iter());
+    let holds =
+        |bytes: &[u8]| secrets.as_ref().map_or(true, |secrets| secrets.found_in(bytes).unwrap_or(true));
+    // A reason quotes what it found with escapes of its own, so the first line of a secret may stand in either form.
+    if holds(outcome.reason.as_bytes()) {
+        outcome.reason = "the reason is withheld: it quotes a secret".to_owned();
+    }
+    if serde_json::to_vec(&outcome.outputs).map_or(true, |json| holds(&json)) {
+        outcome.outputs.clear();
+        outcome.status = Status::Failed;
+        outcome.reason = "its outputs hold a secret and were dropped".to_owned();
+    }
 }
 
 /// What the step declared to produce must be there, and must not hold a secret.
