@@ -48,7 +48,10 @@ fn run_all(document: &str) -> usize {
             continue;
         }
         let line = command.replace("cargo run --release -- ", "assay ");
-        assert!(line.starts_with("assay "), "`{command}` in {document} is run by no test: add it, or say why not");
+        assert!(
+            line.starts_with("assay "),
+            "`{command}` in {document} is run by no test: add it, or say why not"
+        );
         let template = scene.command(&[]);
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).current_dir(scene.dir()).env_clear();
@@ -82,8 +85,10 @@ fn every_command_for_contributors_is_known() {
 
 #[test]
 fn the_example_of_the_manual_loads() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.md")).expect("docs");
-    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.md"))
+        .expect("docs");
+    let example =
+        text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let scene = Scene::new();
     scene.write("skills/paired-kernel-check/skill.yaml", example);
     scene.write("skills/paired-kernel-check/oracle.c", "int main(void) { return 0; }\n");
@@ -93,7 +98,8 @@ fn the_example_of_the_manual_loads() {
 
 #[test]
 fn only_the_manual_s_words_for_exit_codes_are_used() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README");
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README");
     let scene = Scene::new();
     let table = scene.assay(&["explain", "exit-codes"]).expect(0).stdout;
     for code in ["20", "21", "22", "23", "24", "25", "26", "31", "130"] {
