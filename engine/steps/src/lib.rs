@@ -1,0 +1,23 @@
+//! The built-in step types and preflight checks: thin adapters over the libraries below.
+//!
+//! One type is one file and one line in `registry`. Must not print, and must not decide verdicts: gates do.
+
+mod approval;
+mod baseline;
+mod baseline_from;
+mod checks;
+mod command;
+mod compare;
+mod compare_measure;
+mod config;
+mod fields;
+mod http;
+mod net;
+mod parse;
+mod registry;
+mod server;
+mod server_config;
+mod stub;
+mod watch;
+
+pub use registry::registry;
