@@ -146,9 +146,10 @@ fn complete(cx: &Cx, recorded: &Recorded) -> Option<ExitCode> {
 fn has_files(state: &RunState) -> bool {
     let ends = state.nodes.values().filter_map(|node| node.finished.as_ref());
     let baselines = state.gates.values().any(|gate| !gate.decided.baselines.is_empty());
-    let passed = state.nodes.values().all(|node| {
-        node.finished.as_ref().is_some_and(|end| end.warned || end.status.satisfies_needs())
-    });
+    let passed = state
+        .nodes
+        .values()
+        .all(|node| node.finished.as_ref().is_some_and(|end| end.warned || end.status.satisfies_needs()));
     baselines
         || !passed
         || ends.into_iter().any(|end| {
