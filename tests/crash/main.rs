@@ -30,6 +30,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_failed_gate_stays_failed", cases::a_failed_gate_stays_failed),
     ("a_failed_child_is_tried_again", cases::a_failed_child_is_tried_again),
     ("a_failed_reader_gets_its_server_again", cases::a_failed_reader_gets_its_server_again),
+    ("a_server_that_finally_needs_starts_again", cases::a_server_that_finally_needs_starts_again),
     ("a_server_that_nobody_needs_stays_down", cases::a_server_that_nobody_needs_stays_down),
 ];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Twenty steps with everything that a run can hold: servers whose helpers run away, `foreach` over a list and over a
 /// result, retries, gates, a call, locks, files, a baseline, a delivery and `finally`.
-const EVERYTHING: &str = r#"
+pub const EVERYTHING: &str = r#"
 preflight:
   shell: {check: command, with: {argv: [sh, -c, exit 0]}}
 steps:
@@ -34,7 +34,7 @@ steps:
       ready: {tcp: true, interval: 10ms, timeout: 30s}
   request:
     uses: http
-    with: {url: "{{ steps.forks.url }}/", expect: {status: 200}}
+    with: {url: "{{ steps.forks.url }}/"}
     timeout: 30s
   both:
     uses: command
@@ -244,11 +244,6 @@ finally:
     with: {argv: [STEP, ask, "{{ steps.server.port }}"]}
     timeout: 30s
 "#;
-
-/// [`EVERYTHING`] with real programs in it.
-pub fn everything(effects: &Path) -> String {
-    with_steps(EVERYTHING, effects)
-}
 
 /// A manifest with real programs in it.
 pub fn with_steps(text: &str, effects: &Path) -> String {

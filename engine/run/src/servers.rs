@@ -49,15 +49,19 @@ impl Engine {
     fn is_needed(&self, unit: Unit) -> bool {
         let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
         let mut held = Held { engine: self, scope: unit.scope, plan: &plan, known: vec![None; plan.nodes.len()] };
-        let mut readers = plan.nodes[unit.node as usize]
-            .dependents
-            .iter()
-            .filter(|reader| {
-                let deps = &plan.nodes[**reader as usize].deps;
-                deps.iter().any(|dep| dep.node == unit.node && dep.requires_success)
-            })
-            .peekable();
-        readers.peek().is_none() || !readers.all(|reader| held.holds(*reader))
+        let server = &plan.nodes[unit.node as usize];
+        let requires = |reader: &NodeId| {
+            let deps = &plan.nodes[*reader as usize].deps;
+            deps.iter().any(|dep| dep.node == unit.node && dep.requires_success)
+        };
+        let mut readers: Vec<NodeId> = server.dependents.iter().copied().filter(requires).collect();
+        if server.read_by_finally {
+            // `finally` has no edges to what came before it, so each of its steps may be the one.
+            let nodes = plan.nodes.iter().enumerate();
+            let finally = nodes.filter(|(_, node)| matches!(node.what, What::Finally(_)));
+            readers.extend(finally.map(|(index, _)| index as NodeId));
+        }
+        readers.is_empty() || !readers.into_iter().all(|reader| held.holds(reader))
     }
 }
 
