@@ -26,6 +26,8 @@ pub struct Attempt {
     pub started_at: f64,
     /// When it was ready (servers), seconds since the Unix epoch.
     pub ready_at: Option<f64>,
+    /// What it told when it was ready (servers).
+    pub ready: Option<StepReady>,
     /// When it ended, seconds since the Unix epoch.
     pub ended_at: Option<f64>,
     /// What was recorded at its start.
@@ -155,6 +157,7 @@ impl RunState {
                     number: data.attempt,
                     started_at: at,
                     ready_at: None,
+                    ready: None,
                     ended_at: None,
                     started: data.clone(),
                     finished: None,
@@ -171,6 +174,7 @@ impl RunState {
                 node.ready = Some(data.clone());
                 if let Some(attempt) = node.attempts.last_mut() {
                     attempt.ready_at = Some(at);
+                    attempt.ready = Some(data.clone());
                 }
             }
             Event::StepFinished(data) => self.finish_step(at, data),

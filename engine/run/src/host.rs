@@ -81,7 +81,7 @@ pub(crate) struct HostParts {
     pub state_dir: PathBuf,
     pub journal: JournalWriter,
     pub reaper: Reaper,
-    pub session: u64,
+    pub session: String,
     pub link: Option<SupervisorLink>,
     pub locks: HostLocks,
     pub env: HashMap<String, String>,

@@ -40,8 +40,14 @@ enum Gpus {
 impl Engine {
     /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
     pub(crate) fn consider(&mut self, unit: Unit) {
+        if self.must_serve(unit) {
+            return self.enqueue(unit);
+        }
         if let Some(end) = self.reusable(unit) {
             return self.end_unit(unit, end, 0);
+        }
+        if let Some((end, seq)) = self.retired(unit) {
+            return self.end_unit(unit, end, seq);
         }
         let is_call = {
             let world = self.world.borrow();

@@ -44,7 +44,7 @@ pub(crate) fn nothing_to_do(journal: &Journal, job: &Job) -> Option<RunEnd> {
     files.into_iter().all(|finished| changed_file(finished).is_none()).then(|| RunEnd::new(exit))
 }
 
-fn settles(status: Status) -> bool {
+pub(crate) fn settles(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Skipped | Status::Excluded)
 }
 
@@ -75,7 +75,12 @@ impl Engine {
             .filter(|(_, check)| matches!(check.finished.status, Status::Passed | Status::Skipped))
             .map(|(path, check)| (path, check.finished))
             .collect();
+        let last_at = state.last_at;
         self.prior = state.nodes.into_iter().collect();
+        for attempt in self.prior.values_mut().filter_map(|node| node.attempts.last_mut()) {
+            // It ended with its engine, which wrote last then.
+            attempt.ended_at.get_or_insert(last_at);
+        }
         self.prior_gates = state.gates.into_iter().collect();
         for from in std::mem::take(&mut self.options.from) {
             self.force(&from)?;
@@ -123,7 +128,7 @@ impl Engine {
         }
     }
 
-    fn is_forced(&self, path: &str) -> bool {
+    pub(crate) fn is_forced(&self, path: &str) -> bool {
         if self.forced.is_empty() {
             return false;
         }
@@ -133,7 +138,7 @@ impl Engine {
     }
 
     /// Whether something inside a call is forced: the call is entered again then.
-    fn is_forced_inside(&self, path: &str) -> bool {
+    pub(crate) fn is_forced_inside(&self, path: &str) -> bool {
         let prefix = format!("{}/", without_keys(path));
         self.forced.iter().any(|forced| forced.starts_with(&prefix))
     }
@@ -201,7 +206,7 @@ impl Engine {
         Some(format!("`{}` ran again", scope.plan.id(upstream.node)))
     }
 
-    fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
+    pub(crate) fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
         match plan.step(node).map(|step| &step.uses.value) {
             Some(Uses::Kind(kind)) => {
                 self.host.catalog.steps.get(kind.as_str()).is_some_and(|kind| kind.effects == Effects::Server)
@@ -246,7 +251,7 @@ impl Engine {
 
     /// An earlier result that counts if the fingerprint is still the same.
     pub(crate) fn candidate_for_reuse(&self, unit: Unit, path: &str) -> Option<StepFinishedWithPrint> {
-        if !self.resumed || self.same_digest {
+        if !self.resumed || self.same_digest || self.is_server_unit(unit) {
             return None;
         }
         let node = self.prior.get(path)?;
