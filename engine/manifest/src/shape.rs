@@ -7,15 +7,16 @@
 //! (relative to the manifest), `regex`, `json-schema` (kept as it is).
 
 use crate::config::{Config, ConfigKind, ExprUse};
+use crate::conventions;
 use crate::fields::Unit;
 use crate::lower::Lower;
-use assay_diagnostics::{Diagnostic, did_you_mean};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::Value;
 use assay_yaml::{Kind, Node};
 
 /// Lowers `node` against `schema`.
-pub(crate) fn lower_config(cx: &mut Lower<'_>, node: &Node, schema: &Value) -> Config {
-    Walk { root: schema }.lower(cx, node, schema, "with")
+pub(crate) fn lower_config(cx: &mut Lower<'_>, key: Span, node: &Node, schema: &Value) -> Config {
+    Walk { root: schema }.lower(cx, node, schema, At { field: "with", name: key })
 }
 
 /// Lowers `node` without a schema: text may hold templates.
@@ -52,6 +53,14 @@ fn text_config(cx: &mut Lower<'_>, node: &Node, text: &str, path: bool) -> Confi
     Config { kind, span: node.span }
 }
 
+/// Where a value stands: the field's name and its place.
+#[derive(Clone, Copy)]
+struct At<'f> {
+    field: &'f str,
+    /// The key, where something missing below it is reported.
+    name: Span,
+}
+
 struct Walk<'s> {
     root: &'s Value,
 }
@@ -67,7 +76,8 @@ impl<'s> Walk<'s> {
         schema
     }
 
-    fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, field: &str) -> Config {
+    fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
+        let field = at.field;
         let schema = self.choose(node, self.resolve(schema));
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         match format {
@@ -96,7 +106,7 @@ impl<'s> Walk<'s> {
         }
         match &node.kind {
             Kind::Mapping(_) if types(schema).contains(&"object") || accepts_anything(schema) => {
-                self.lower_mapping(cx, node, schema, field)
+                self.lower_mapping(cx, node, schema, at)
             }
             Kind::Sequence(items) if types(schema).contains(&"array") || accepts_anything(schema) => {
                 let item_schema = schema.get("items");
@@ -104,7 +114,7 @@ impl<'s> Walk<'s> {
                 let items = items
                     .iter()
                     .map(|item| match item_schema {
-                        Some(schema) => self.lower(cx, item, schema, field),
+                        Some(schema) => self.lower(cx, item, schema, At { field, name: item.span }),
                         None => lower_free(cx, item),
                     })
                     .collect();
@@ -136,21 +146,23 @@ impl<'s> Walk<'s> {
             .unwrap_or(schema)
     }
 
-    fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, field: &str) -> Config {
+    fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
+        let field = at.field;
         let Some(entries) = node.as_mapping() else { return Config::empty(node.span) };
         let properties = schema.get("properties").and_then(Value::as_object);
         let additional = schema.get("additionalProperties");
         let mut lowered = Vec::with_capacity(entries.len());
         for (key, value) in entries {
+            let below = At { field: &key.name, name: key.span };
             let config = match (properties.and_then(|p| p.get(&*key.name)), additional) {
-                (Some(schema), _) => self.lower(cx, value, schema, &key.name),
+                (Some(schema), _) => self.lower(cx, value, schema, below),
                 (None, Some(Value::Bool(false))) => {
                     let known: Vec<&str> =
                         properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
                     cx.unknown_field(key, &format!("`{field}`"), &known);
                     continue;
                 }
-                (None, Some(schema)) if schema.is_object() => self.lower(cx, value, schema, &key.name),
+                (None, Some(schema)) if schema.is_object() => self.lower(cx, value, schema, below),
                 (None, _) => lower_free(cx, value),
             };
             lowered.push((key.name.clone(), config));
@@ -164,13 +176,14 @@ impl<'s> Walk<'s> {
                     .and_then(Value::as_str)
                     .unwrap_or_default();
                 let mut finding = Diagnostic::error("missing-field", format!("`{field}` needs `{name}`"))
-                    .at(node.span, format!("`{name}` is missing"));
+                    .at(at.name, format!("`{name}` is missing"));
                 if !doc.is_empty() {
                     finding = finding.help(format!("`{name}`: {}", doc.lines().next().unwrap_or_default()));
                 }
                 cx.push(finding);
             }
         }
+        conventions::check(cx, node, schema, field, at.name);
         Config { kind: ConfigKind::Map(lowered), span: node.span }
     }
 

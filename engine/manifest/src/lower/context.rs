@@ -4,10 +4,11 @@ use crate::catalog::StepCatalog;
 use crate::config::{ExprAt, TextAt};
 use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
-use crate::manifest::{At, Field};
+use crate::manifest::{At, Field, ManifestKind};
 use assay_diagnostics::{Diagnostic, SourceId, Span, did_you_mean};
 use assay_protocol::Value;
 use assay_yaml::{Key, Kind, Node};
+use std::collections::HashSet;
 
 /// The state of lowering one text.
 pub struct Lower<'a> {
@@ -15,21 +16,34 @@ pub struct Lower<'a> {
     pub source: SourceId,
     /// The text.
     pub text: &'a str,
+    /// Skill or workflow, as far as the text says.
+    pub kind: ManifestKind,
     /// Known step and check types.
     pub catalog: &'a StepCatalog,
     /// What was found so far.
     pub diagnostics: Vec<Diagnostic>,
+    /// Names that were declared but could not be kept, as `steps.build`.
+    pub broken: HashSet<String>,
 }
 
 impl<'a> Lower<'a> {
     /// A fresh context.
     pub fn new(source: SourceId, text: &'a str, catalog: &'a StepCatalog) -> Self {
-        Self { source, text, catalog, diagnostics: Vec::new() }
+        let kind = ManifestKind::Skill;
+        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new() }
     }
 
     /// Records a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Remembers that `section` declares `name`, of which nothing could be kept: naming it is no second error.
+    pub fn keep<T>(&mut self, section: &str, name: &str, lowered: Option<T>) -> Option<T> {
+        if lowered.is_none() {
+            self.broken.insert(format!("{section}.{name}"));
+        }
+        lowered
     }
 
     /// Records that `node` should have been something else.
@@ -52,6 +66,18 @@ impl<'a> Lower<'a> {
             }
         }
         Some(Fields { what, span: node.span, entries })
+    }
+
+    /// Opens a mapping that stands under the name `key`.
+    pub fn named_fields<'n>(
+        &mut self,
+        key: &Key,
+        node: &'n Node,
+        what: &'n str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
+        let fields = self.fields(node, what, known)?;
+        Some(Fields { span: key.span, ..fields })
     }
 
     /// Records a key that does not exist here.
@@ -157,7 +183,10 @@ impl<'a> Lower<'a> {
     /// Parses a template that stands in `node`.
     pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
         match Template::parse(text) {
-            Ok(template) => Some(template),
+            Ok(mut template) => {
+                template.place(|range| node.inner_span(self.text, range));
+                Some(template)
+            }
             Err(error) => {
                 self.syntax_error(node, "template-syntax", &error);
                 None
@@ -196,7 +225,10 @@ impl<'a> Lower<'a> {
             return None;
         }
         match Expr::parse(text) {
-            Ok(expr) => Some(ExprAt { expr, span: node.span }),
+            Ok(mut expr) => {
+                expr.place(|range| node.inner_span(self.text, range));
+                Some(ExprAt { expr, span: node.span })
+            }
             Err(error) => {
                 self.syntax_error(node, "expression-syntax", &error);
                 None
@@ -270,7 +302,7 @@ impl<'a> Lower<'a> {
 pub(crate) struct Fields<'n> {
     /// What the mapping is, in words.
     pub what: &'n str,
-    /// Where it stands.
+    /// Where a missing field is reported: at the name of the mapping where it has one, else at its start.
     pub span: Span,
     /// Its entries.
     pub entries: &'n [(Key, Node)],
@@ -280,6 +312,11 @@ impl<'n> Fields<'n> {
     /// The value under `key`.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|(name, _)| &*name.name == key).map(|(_, value)| value)
+    }
+
+    /// Where the key stands; the mapping's place if there is none.
+    pub fn key_span(&self, key: &str) -> Span {
+        self.entries.iter().find(|(name, _)| &*name.name == key).map_or(self.span, |(key, _)| key.span)
     }
 
     /// The value under `key`, or a finding.

@@ -7,7 +7,7 @@ use crate::manifest::{At, Manifest, ManifestKind, Origin, Verified};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_yaml::{Kind, Node};
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The top-level fields.
 pub(crate) const FIELDS: &[&str] = &[
@@ -38,11 +38,12 @@ pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) ->
     let kind = top.required(cx, "kind", "kind: Skill").and_then(|node| {
         cx.word_of(node, "kind", &[("Skill", ManifestKind::Skill), ("Workflow", ManifestKind::Workflow)])
     });
+    cx.kind = kind.unwrap_or(ManifestKind::Skill);
     let name = top.required(cx, "name", "name: my-skill").and_then(|node| name_of(cx, node));
     let version = top.required(cx, "version", "version: 0.1.0").and_then(|node| version_of(cx, node));
     let description = top.get("description").and_then(|node| cx.text_of(node, "description"));
     let nothing = Span { source: root.span.source, start: root.span.start, end: root.span.start };
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         source: cx.source,
         origin,
         kind: kind.unwrap_or(ManifestKind::Skill),
@@ -67,7 +68,9 @@ pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) ->
         outputs: top.get("outputs").map(|node| outputs::lower_outputs(cx, node)).unwrap_or_default(),
         deliver: top.get("deliver").map(|node| outputs::lower_deliver(cx, node)).unwrap_or_default(),
         finally: top.get("finally").map(|node| steps::lower_steps(cx, node, "finally")).unwrap_or_default(),
+        broken: HashSet::new(),
     };
+    manifest.broken = std::mem::take(&mut cx.broken);
     check_namespace(cx, &manifest);
     Some(manifest)
 }

@@ -2,7 +2,9 @@
 
 mod calls;
 mod context;
+mod control;
 mod document;
+mod ends;
 mod gates;
 mod inputs;
 mod outputs;
@@ -10,6 +12,7 @@ mod steps;
 
 pub use calls::called_names;
 pub use context::Lower;
+pub(crate) use context::quoted_list;
 
 use crate::catalog::StepCatalog;
 use crate::manifest::{Manifest, Origin};
