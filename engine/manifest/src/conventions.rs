@@ -4,7 +4,7 @@
 //! Must not know single step types.
 
 use crate::expr::Template;
-use crate::lower::Lower;
+use crate::lower::{Lower, is_meant};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;
 use assay_yaml::{Key, Node};
@@ -40,6 +40,7 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
     let given: Vec<&Key> =
         entries.iter().map(|(key, _)| key).filter(|key| possible.contains(&&*key.name)).collect();
     match given.as_slice() {
+        [] if possible.iter().any(|source| is_meant(entries, source, possible)) => {}
         [] => {
             let list = crate::lower::quoted_list(possible);
             cx.push(
@@ -48,8 +49,7 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
                     .help("add `argv: [program, argument]`"),
             );
         }
-        [_] => {}
-        [first, second, ..] => cx.push(
+        [first, second, ..] if first.name != second.name => cx.push(
             Diagnostic::error(
                 "two-sources",
                 format!("`{field}` has both `{}` and `{}`", first.name, second.name),
@@ -58,6 +58,8 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
             .also(first.span, "given here already")
             .help("keep the one that you mean"),
         ),
+        // One, or one key given twice, which was reported as that.
+        _ => {}
     }
 }
 
@@ -114,4 +116,49 @@ fn one_group(cx: &mut Lower<'_>, node: &Node) {
                 .help("put the value in parentheses: `time: ([0-9.]+)`; other groups start with `(?:`"),
         );
     }
+}
+
+/// A pattern that cannot be read, with the place inside it that the reader names.
+pub(crate) fn check_regex(cx: &mut Lower<'_>, node: &Node, text: &str, field: &str) {
+    let Err(error) = regex::Regex::new(text) else { return };
+    let shown = error.to_string();
+    let cause = shown.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    // The reader shows the pattern, indented by four, and below it a caret.
+    let marks = shown.lines().nth(2).and_then(|line| line.get(4..)).filter(|line| line.contains('^'));
+    let inside = marks.map(|marks| {
+        let byte = |column: usize| text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
+        byte(marks.find('^').unwrap_or(0))..byte(marks.rfind('^').unwrap_or(0) + 1)
+    });
+    let span = inside.map_or(node.span, |range| node.inner_span(cx.text, range));
+    cx.push(
+        Diagnostic::error("bad-regex", format!("`{field}` is not a regular expression: {cause}"))
+            .at(span, "cannot be read")
+            .help("write `\\` in front of a character that is meant literally"),
+    );
+}
+
+const JSON_TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "array", "object", "null"];
+
+/// A JSON Schema that an author wrote, with the place inside it that is wrong.
+pub(crate) fn check_schema(cx: &mut Lower<'_>, node: &Node) {
+    let Err((path, what)) = crate::input::schema_fault(&node.to_json()) else { return };
+    let place = path.split('/').skip(1).try_fold(node, |node, name| match node.as_sequence() {
+        Some(items) => items.get(name.parse::<usize>().ok()?),
+        None => node.get(name),
+    });
+    let place = place.unwrap_or(node);
+    let written = place.as_str().filter(|_| path.ends_with("/type"));
+    cx.push(match written {
+        Some(word) => {
+            let finding = Diagnostic::error("bad-schema", format!("`{word}` is no type of JSON Schema"))
+                .at(place.span, crate::lower::expected(&JSON_TYPES));
+            match crate::lower::meant(word, &JSON_TYPES) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            }
+        }
+        None => Diagnostic::error("bad-schema", format!("this is not a valid JSON Schema: {what}"))
+            .at(place.span, "cannot be used in a schema")
+            .help("keywords are those of JSON Schema: https://json-schema.org/understanding-json-schema/reference"),
+    });
 }

@@ -9,8 +9,8 @@
 use crate::config::{Config, ConfigKind, ExprUse};
 use crate::conventions;
 use crate::fields::Unit;
-use crate::lower::Lower;
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use crate::lower::{Lower, expected, is_meant, meant};
+use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;
 use assay_yaml::{Kind, Node};
 
@@ -78,7 +78,8 @@ impl<'s> Walk<'s> {
 
     fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
         let field = at.field;
-        let schema = self.choose(node, self.resolve(schema));
+        let schema = self.resolve(schema);
+        let schema = if words(schema).is_some() { schema } else { self.choose(node, schema) };
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         match format {
             "expression" | "value-expression" => {
@@ -90,7 +91,7 @@ impl<'s> Walk<'s> {
                 return Config { kind, span: node.span };
             }
             "json-schema" => {
-                self.check_author_schema(cx, node);
+                conventions::check_schema(cx, node);
                 return Config { kind: ConfigKind::Literal(node.to_json()), span: node.span };
             }
             _ => {}
@@ -143,7 +144,8 @@ impl<'s> Walk<'s> {
                 fitting.first().map(|branch| **branch)
             })
             .or_else(|| resolved.iter().copied().find(|branch| types(branch) != ["null"]))
-            .unwrap_or(schema)
+            // An optional field wraps a choice of its own.
+            .map_or(schema, |branch| self.choose(node, branch))
     }
 
     fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
@@ -169,7 +171,9 @@ impl<'s> Walk<'s> {
         }
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let Some(name) = name.as_str() else { continue };
-            if !entries.iter().any(|(key, _)| &*key.name == name) {
+            let known: Vec<&str> =
+                properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
+            if !entries.iter().any(|(key, _)| &*key.name == name) && !is_meant(entries, name, &known) {
                 let doc = properties
                     .and_then(|p| p.get(name))
                     .and_then(|schema| schema.get("description"))
@@ -192,8 +196,16 @@ impl<'s> Walk<'s> {
             && (length as u64) < least
         {
             cx.push(
-                Diagnostic::error("too-few-items", format!("`{field}` needs at least {least}"))
-                    .at(node.span, format!("{length} here")),
+                Diagnostic::error(
+                    "too-few-items",
+                    format!("`{field}` needs at least {least}, but has {length}"),
+                )
+                .at(node.span, "too few")
+                .help(if field == "argv" {
+                    "write `argv: [program, argument]`"
+                } else {
+                    "add what is missing"
+                }),
             );
         }
     }
@@ -230,10 +242,13 @@ impl<'s> Walk<'s> {
             let wanted: Vec<&str> =
                 wanted.iter().filter(|kind| **kind != "null").map(|kind| type_words(kind)).collect();
             cx.wrong_type(node, field, &wanted.join(" or "));
-            if let Some(last) = cx.diagnostics.last_mut()
-                && let Some(text) = node.as_str().filter(|_| wanted.contains(&"a list"))
-            {
-                last.help.push(format!("write a list: `[{text}]`"));
+            if let Some(text) = node.as_str().filter(|_| wanted.contains(&"a list")) {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                cx.also_help(format!("write a list: `[{}]`", words.join(", ")));
+            } else if wanted.contains(&"text") {
+                cx.quotes_help(node);
+            } else if let Some(example) = example(schema).filter(|_| wanted.contains(&"a mapping")) {
+                cx.also_help(format!("write `{field}: {example}`"));
             }
             return literal;
         }
@@ -241,32 +256,20 @@ impl<'s> Walk<'s> {
         match (&node.kind, format) {
             (Kind::String(text), "path") => return text_config(cx, node, text, true),
             (Kind::String(text), "regex") => {
-                if let Err(error) = regex::Regex::new(text) {
-                    let cause = error.to_string();
-                    let cause =
-                        cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    cx.push(
-                        Diagnostic::error(
-                            "bad-regex",
-                            format!("`{field}` is not a regular expression: {cause}"),
-                        )
-                        .at(node.span, "cannot be read"),
-                    );
-                }
+                conventions::check_regex(cx, node, text, field);
             }
             _ => {}
         }
         literal
     }
+}
 
-    fn check_author_schema(&self, cx: &mut Lower<'_>, node: &Node) {
-        if let Err(what) = crate::input::compile(&node.to_json()) {
-            cx.push(
-                Diagnostic::error("bad-schema", format!("this is not a valid JSON Schema: {what}"))
-                    .at(node.span, "cannot be used as a schema"),
-            );
-        }
-    }
+/// A mapping with what a schema requires, for a way out: `{url: ..., status: ...}`.
+pub(crate) fn example(schema: &Value) -> Option<String> {
+    let required = schema.get("required")?.as_array()?;
+    let fields: Vec<String> =
+        required.iter().filter_map(Value::as_str).map(|name| format!("{name}: ...")).collect();
+    (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(", ")))
 }
 
 fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
@@ -274,11 +277,10 @@ fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
     if words.contains(&text) {
         return;
     }
-    let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     let mut finding =
         Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
-            .at(node.span, format!("expected one of {list}"));
-    if let Some(near) = did_you_mean(text, words.iter().copied()) {
+            .at(node.span, expected(words));
+    if let Some(near) = meant(text, words) {
         finding = finding.help(format!("did you mean `{near}`?"));
     }
     cx.push(finding);
@@ -309,7 +311,10 @@ fn types(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
+        _ => {
+            let branches = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+            branches.into_iter().flatten().flat_map(types).collect()
+        }
     }
 }
 
@@ -327,9 +332,10 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
         return Some(list.iter().filter_map(Value::as_str).collect());
     }
-    // schemars writes documented unit variants as `oneOf` of constants.
+    // schemars writes documented unit variants as `oneOf` of constants, the others as one list among them.
     let branches = schema.get("oneOf").and_then(Value::as_array)?;
-    branches.iter().map(|branch| branch.get("const").and_then(Value::as_str)).collect()
+    let all: Option<Vec<Vec<&str>>> = branches.iter().map(words).collect();
+    all.map(|lists| lists.concat())
 }
 
 fn node_types(node: &Node) -> &'static [&'static str] {

@@ -2,7 +2,8 @@
 
 use crate::check::Checker;
 use assay_diagnostics::Diagnostic;
-use assay_manifest::{ConfigKind, Step, Uses, input};
+use assay_manifest::{ConfigKind, Step, Unit, Uses, input};
+use assay_protocol::Value;
 
 pub(crate) fn check_call(checker: &mut Checker<'_, '_>, step: &Step) {
     let Uses::Call(name) = &step.uses.value else { return };
@@ -21,13 +22,26 @@ pub(crate) fn check_call(checker: &mut Checker<'_, '_>, step: &Step) {
             checker.unknown(format!("`{name}` has no input `{key}`"), span, key, &known, otherwise);
             continue;
         };
-        if let Some(literal) = value.literal()
-            && let Err(error) = input::convert(input, literal, &checker.manifest().origin.dir)
-        {
+        // A number in the text has no unit; one that an expression gives has it already.
+        let unit = input.format().and_then(Unit::of_format);
+        let fits = match (value.literal(), unit) {
+            (Some(Value::Number(number)), Some(unit)) => {
+                unit.parse(&number.to_string()).map(|_| ()).map_err(|e| format!("{e}; {}", e.way_out()))
+            }
+            (Some(literal), _) => input::convert(input, literal, &checker.manifest().origin.dir)
+                .map(|_| ())
+                .map_err(|error| error.to_string()),
+            (None, _) => Ok(()),
+        };
+        if let Err(error) = fits {
             checker.push(
                 Diagnostic::error("bad-input", format!("input `{key}` of `{name}` does not fit: {error}"))
                     .at(value.span, "this value")
-                    .also(input.span, "the input is declared here"),
+                    .also(input.span, "the input is declared here")
+                    .help(match &input.description {
+                        Some(description) => format!("`{key}`: {description}"),
+                        None => "give a value that fits the declaration".to_owned(),
+                    }),
             );
         }
     }

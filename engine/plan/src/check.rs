@@ -5,7 +5,9 @@ use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::ManifestPlan;
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_manifest::expr::{Reference, Segment};
-use assay_manifest::{COMMON_OUTPUTS, ConfigKind, Effects, Manifest, Step, StepCatalog, Uses, instance_key};
+use assay_manifest::{
+    COMMON_OUTPUTS, ConfigKind, Demand, Effects, Gate, Manifest, Step, StepCatalog, Uses, instance_key,
+};
 use std::collections::HashSet;
 
 /// What may be read at a place.
@@ -52,6 +54,7 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
     let after = Place { step: None, outputs: false, results: true };
     for gate in &manifest.gates {
         visit_gate(gate, &mut |reference, span| checker.reference(reference, span, after));
+        checker.verdict(gate);
     }
     for output in &manifest.outputs {
         visit_output(output, &mut |reference, span| checker.reference(reference, span, after));
@@ -117,7 +120,7 @@ impl<'a> Checker<'a, '_> {
                 let inputs = &self.manifest().inputs;
                 if let Some(name) = first.filter(|name| !inputs.contains_key(*name)) {
                     let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
-                    let otherwise = if known.is_empty() { "this manifest has no inputs" } else { "inputs" };
+                    let otherwise = if known.is_empty() { "declare it under `inputs`" } else { "inputs" };
                     self.unknown(format!("there is no input `{name}`"), span, name, &known, otherwise);
                 }
             }
@@ -143,7 +146,14 @@ impl<'a> Checker<'a, '_> {
             "each" => self.each_reference(first, span, place.step),
             "run" => self.fixed(first, span, "run", &["id", "dir", "scratch", "date", "gpus"]),
             "skill" => self.fixed(first, span, "skill", &["dir"]),
-            "step" => self.fixed(first, span, "step", &["dir"]),
+            "step" => match first.filter(|name| self.manifest().step(name).is_some()) {
+                Some(id) => self.push(
+                    Diagnostic::error("unknown-reference", format!("`step` has no `{id}`"))
+                        .at(span, "does not exist")
+                        .help(format!("did you mean `steps.{id}`?")),
+                ),
+                None => self.fixed(first, span, "step", &["dir"]),
+            },
             "env" => self.env_reference(first, span, place.step),
             "self" => self.self_reference(span, place.step),
             "facts" => {}
@@ -226,16 +236,39 @@ impl<'a> Checker<'a, '_> {
         let Some(name) = first else { return };
         let known: Vec<&str> = self.manifest().gates.iter().map(|gate| gate.id.value.as_str()).collect();
         if !known.contains(&name) {
-            let mut message = format!("there is no gate `{name}`");
             if self.manifest().step(name).is_some() {
-                message = format!("`{name}` is a step: read `steps.{name}.status`");
+                let finding =
+                    Diagnostic::error("unknown-reference", format!("`{name}` is a step, not a gate"));
+                return self
+                    .push(finding.at(span, "does not exist").help(format!("read `steps.{name}.status`")));
             }
-            return self.unknown(message, span, name, &known, "gates");
+            return self.unknown(format!("there is no gate `{name}`"), span, name, &known, "gates");
         }
         if let Some(Segment::Name(field)) = reference.path.get(1)
             && !GATE_FIELDS.contains(&field.as_str())
         {
             self.unknown(format!("a gate has no `{field}`"), span, field, GATE_FIELDS, "it has");
+        }
+    }
+
+    /// What a gate compares must give a verdict.
+    fn verdict(&mut self, gate: &'a Gate) {
+        let Demand::Compare { step: expr, .. } = &gate.demand else { return };
+        let [reference] = expr.expr.refs() else { return };
+        let ("steps", [Segment::Name(id)]) = (reference.root.as_str(), reference.path.as_slice()) else {
+            return;
+        };
+        let Some(step) = self.manifest().step(id) else { return };
+        if self.outputs_of(step).is_some_and(|outputs| !outputs.contains(&"verdict")) {
+            self.push(
+                Diagnostic::error(
+                    "no-verdict",
+                    format!("step `{id}` (`uses: {}`) gives no verdict", step.uses.value.word()),
+                )
+                .at(reference.place_in(expr.span), "nothing is compared here")
+                .also(step.id.span, "the step")
+                .help("name a step with `uses: compare`, or write `assert:` with a condition"),
+            );
         }
     }
 
@@ -250,11 +283,12 @@ impl<'a> Checker<'a, '_> {
         let Some(step) = self.manifest().step(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
             let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).collect();
-            let mut message = format!("there is no step `{id}`");
             if self.manifest().gates.iter().any(|gate| gate.id.value == id) {
-                message = format!("`{id}` is a gate: read `gates.{id}.outcome`");
+                let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
+                return self
+                    .push(finding.at(span, "does not exist").help(format!("read `gates.{id}.outcome`")));
             }
-            return self.unknown(message, span, id, &known, "steps");
+            return self.unknown(format!("there is no step `{id}`"), span, id, &known, "steps");
         };
         let at = if step.foreach.is_some() { 2 } else { 1 };
         if at == 2

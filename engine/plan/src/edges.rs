@@ -88,7 +88,13 @@ impl Deps<'_> {
             return None;
         }
         match reference.path.first() {
-            Some(Segment::Name(id)) => self.plan.by_id.get(id.as_str()).copied(),
+            Some(Segment::Name(id)) => self
+                .plan
+                .by_id
+                .get(id.as_str())
+                .copied()
+                // `steps.<gate>` names nothing and was reported: no edge may follow from it.
+                .filter(|node| self.plan.gate(*node).is_some() == (reference.root == "gates")),
             _ => None,
         }
     }

@@ -38,6 +38,7 @@ fn shortest_circle(plan: &ManifestPlan, start: NodeId) -> Vec<NodeId> {
                 if path.last() != Some(&start) {
                     path.push(start);
                 }
+                path.rotate_right(1);
                 return path;
             }
             if before[dep.node as usize].is_none() {
@@ -53,11 +54,17 @@ pub(crate) fn cycle_finding(plan: &ManifestPlan, cycle: &[NodeId]) -> Diagnostic
     let mut names: Vec<&str> = cycle.iter().map(|node| plan.id(*node)).collect();
     names.push(names[0]);
     let path = names.join(" -> ");
-    let mut finding = Diagnostic::error("cycle", format!("these wait for each other: {path}"));
+    let mut finding = match cycle {
+        [one] => Diagnostic::error("cycle", format!("`{}` waits for itself", plan.id(*one))),
+        _ => Diagnostic::error("cycle", format!("these wait for each other: {path}")),
+    };
     for (at, node) in cycle.iter().enumerate() {
         let next = plan.id(cycle[(at + 1) % cycle.len()]);
         if let Some(span) = id_span(plan, *node) {
-            let label = format!("`{}` comes before `{next}`", plan.id(*node));
+            let label = match cycle.len() {
+                1 => "reads its own output".to_owned(),
+                _ => format!("`{}` comes before `{next}`", plan.id(*node)),
+            };
             finding = if at == 0 { finding.at(span, label) } else { finding.also(span, label) };
         }
     }

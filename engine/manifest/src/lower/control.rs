@@ -13,7 +13,9 @@ use assay_yaml::{Kind, Node};
 pub(super) fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
     let Some(entries) = node.as_mapping() else {
         cx.wrong_type(node, "foreach", "a mapping of names to lists");
-        return None;
+        cx.also_help("write `foreach: {name: [a, b]}` and read `each.name`".to_owned());
+        // Without names: reading `each` is no second error.
+        return Some(Foreach { lists: Vec::new(), product: false });
     };
     let mut foreach = Foreach { lists: Vec::new(), product: false };
     for (key, value) in entries {
@@ -39,7 +41,49 @@ pub(super) fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
                 .at(node.span, "expected `{name: [values]}`"),
         );
     }
+    check_lists(cx, &foreach);
     Some(foreach)
+}
+
+/// What is known of literal lists: values are distinct, and aligned lists are equally long.
+fn check_lists(cx: &mut Lower<'_>, foreach: &Foreach) {
+    let literal = |list: &Config| list.literal().and_then(Value::as_array).cloned();
+    let known: Vec<_> =
+        foreach.lists.iter().filter_map(|(name, list)| Some((name, list.span, literal(list)?))).collect();
+    if foreach.lists.len() == 1 || foreach.product {
+        for (name, span, items) in &known {
+            if let Some(twice) = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)) {
+                cx.push(
+                    Diagnostic::error(
+                        "duplicate-value",
+                        format!("`foreach.{}` holds {} twice", name.value, twice.1),
+                    )
+                    .at(*span, "each value names one instance")
+                    .help("remove one of the two"),
+                );
+            }
+        }
+    } else if let Some((first, first_span, items)) = known.first() {
+        for (name, span, others) in &known[1..] {
+            if others.len() != items.len() {
+                cx.push(
+                    Diagnostic::error(
+                        "unequal-lists",
+                        format!(
+                            "`{}` has {} values, `{}` has {}",
+                            first.value,
+                            items.len(),
+                            name.value,
+                            others.len()
+                        ),
+                    )
+                    .at(*span, "goes side by side with the other list")
+                    .also(*first_span, "the other list")
+                    .help("make them equally long, or write `product: true` for all combinations"),
+                );
+            }
+        }
+    }
 }
 
 fn no_list(cx: &mut Lower<'_>, node: &Node, name: &str) {
@@ -56,6 +100,11 @@ fn no_list(cx: &mut Lower<'_>, node: &Node, name: &str) {
 }
 
 pub(super) fn retry_of(cx: &mut Lower<'_>, node: &Node) -> Option<Retry> {
+    if let Kind::Int(max) = node.kind {
+        cx.wrong_type(node, "retry", "a mapping");
+        cx.also_help(format!("write `retry: {{max: {max}}}`"));
+        return None;
+    }
     let fields = cx.fields(node, "`retry`", &["max", "backoff", "when_status"])?;
     let mut retry = Retry::default();
     if let Some(max) = fields.required(cx, "max", "max: 2") {
@@ -82,7 +131,7 @@ pub(super) fn retry_of(cx: &mut Lower<'_>, node: &Node) -> Option<Retry> {
         }
     }
     if let Some(node) = fields.get("when_status") {
-        let words = Status::ALL.map(|status| (status.word(), status));
+        let words = Status::OF_STEPS.map(|status| (status.word(), status));
         retry.when_status = node
             .as_sequence()
             .map(|items| items.iter().filter_map(|item| cx.word_of(item, "when_status", &words)).collect())

@@ -33,7 +33,9 @@ pub(crate) const FIELDS: &[&str] = &[
 const API_VERSION: &str = "assay/v1";
 
 pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) -> Option<Manifest> {
-    let top = cx.fields(root, "a manifest", FIELDS)?;
+    let mut top = cx.fields(root, "a manifest", FIELDS)?;
+    // What is missing at the top is missing from its first character on.
+    top.span = Span { end: root.span.start, ..root.span };
     check_api_version(cx, &top);
     let kind = top.required(cx, "kind", "kind: Skill").and_then(|node| {
         cx.word_of(node, "kind", &[("Skill", ManifestKind::Skill), ("Workflow", ManifestKind::Workflow)])
@@ -151,7 +153,8 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
     {
         cx.push(
             Diagnostic::error("bad-date", format!("`{}` is not a date", date.value))
-                .at(date.span, "expected `YYYY-MM-DD`"),
+                .at(date.span, "expected `YYYY-MM-DD`")
+                .help("write the day of the last check, such as `2026-01-31`"),
         );
     }
     let stale_after =
@@ -160,8 +163,23 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
 }
 
 fn is_date(text: &str) -> bool {
-    let parts: Vec<Option<u32>> = text.split('-').map(|part| part.parse().ok()).collect();
-    text.len() == 10 && matches!(parts.as_slice(), [Some(_), Some(1..=12), Some(day @ 1..=31)] if *day > 0)
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<u32>().ok());
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
+        return false;
+    };
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    shape && (1..=days).contains(&day)
 }
 
 /// Names of environment variables.
@@ -180,7 +198,8 @@ pub(super) fn check_variable(cx: &mut Lower<'_>, name: &str, span: Span) {
     if !good {
         cx.push(
             Diagnostic::error("bad-variable", format!("`{name}` cannot name an environment variable"))
-                .at(span, "expected `[A-Za-z_][A-Za-z0-9_]*`"),
+                .at(span, "expected `[A-Za-z_][A-Za-z0-9_]*`")
+                .help("use letters, digits and `_`, such as `HF_TOKEN`"),
         );
     } else if name.starts_with("ASSAY_") {
         cx.push(

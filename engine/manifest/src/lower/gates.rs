@@ -102,6 +102,9 @@ fn lower_gate(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Gate> {
 fn wanted_of(cx: &mut Lower<'_>, node: &Node) -> Vec<At<String>> {
     let Some(items) = node.as_sequence() else {
         cx.wrong_type(node, "want", "a list of verdicts");
+        if let Some(text) = node.as_str() {
+            cx.also_help(format!("write `want: [{text}]`"));
+        }
         return Vec::new();
     };
     if items.is_empty() {

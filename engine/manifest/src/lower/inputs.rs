@@ -128,12 +128,14 @@ fn check_default(cx: &mut Lower<'_>, name: &str, input: &Input) {
                 "bad-schema",
                 format!("the type of input `{name}` is not a valid schema: {what}"),
             )
-            .at(input.span, "declared here"),
+            .at(input.span, "declared here")
+            .help("keywords are those of JSON Schema: https://json-schema.org/understanding-json-schema/reference"),
         ),
         Err(error) => cx.push(
             Diagnostic::error("bad-default", format!("the default of `{name}` does not fit: {error}"))
                 .at(default.span, "this value")
-                .also(input.span, "the type is declared here"),
+                .also(input.span, "the type is declared here")
+                .help("make it fit, or leave it out: then the caller must give the input"),
         ),
     }
 }

@@ -9,10 +9,12 @@ mod gates;
 mod inputs;
 mod outputs;
 mod steps;
+mod words;
 
 pub use calls::called_names;
 pub use context::Lower;
-pub(crate) use context::quoted_list;
+pub(crate) use context::{expected, is_meant, quoted_list};
+pub(crate) use words::meant;
 
 use crate::catalog::StepCatalog;
 use crate::manifest::{Manifest, Origin};

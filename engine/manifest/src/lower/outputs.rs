@@ -59,9 +59,9 @@ fn lower_output(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Output> {
             cx.push(
                 Diagnostic::error(
                     "output-source",
-                    format!("output `{}` needs either `value` or `rows`", key.name),
+                    format!("output `{}` needs one of `value` and `rows`", key.name),
                 )
-                .at(key.span, "where does it come from?")
+                .at(key.span, if fields.get("value").is_some() { "it has both" } else { "it has neither" })
                 .help("write `{value: steps.race.ratio, type: number}` or `{rows: steps.race.rows, columns: {...}}`"),
             );
             return None;
@@ -127,7 +127,7 @@ fn lower_one(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Deliver> {
         let file = fields.required(cx, "template", "template: final.md.j2")?;
         DeliverFrom::Template(cx.template_of(file, "template")?)
     } else {
-        DeliverFrom::Value(cx.expr_of(node, "deliver")?)
+        DeliverFrom::Value(cx.expr_of(node, &key.name)?)
     };
     Some(Deliver { path: TextAt { template: template?, span: key.span }, from })
 }

@@ -193,7 +193,8 @@ fn uses_of(cx: &mut Lower<'_>, node: &Node) -> Option<At<Uses>> {
         if name.is_empty() || name.contains("{{") {
             cx.push(
                 Diagnostic::error("bad-call", format!("`{}` names no skill", text.value))
-                    .at(span, "expected `skill:<name>` with a literal name"),
+                    .at(span, "expected `skill:<name>` with a literal name")
+                    .help("`assay list` shows what can be called; to choose at run time, write two steps with `when`"),
             );
             return None;
         }
@@ -239,18 +240,18 @@ fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&
 }
 
 fn config_of(cx: &mut Lower<'_>, fields: &Fields<'_>, id: Span, schema: Option<&Value>) -> Config {
+    let is_call = fields.get("uses").and_then(Node::as_str).is_some_and(|uses| uses.starts_with("skill:"));
+    if is_call && let Some(node) = fields.get("with").filter(|node| node.as_mapping().is_none()) {
+        cx.wrong_type(node, "with", "a mapping of input names to values");
+    }
     match (fields.get("with"), schema) {
         (Some(node), Some(schema)) => shape::lower_config(cx, fields.key_span("with"), node, schema),
         (Some(node), None) => shape::lower_free(cx, node),
         (None, Some(schema)) => {
             let required = schema.get("required").and_then(Value::as_array).is_some_and(|r| !r.is_empty());
             if required || conventions::takes_command(schema) {
-                let example = if conventions::takes_command(schema) {
-                    "with: {argv: [program]}"
-                } else {
-                    "with: {...}"
-                };
-                fields.required(cx, "with", example);
+                let example = shape::example(schema).unwrap_or_else(|| "{argv: [program]}".to_owned());
+                fields.required(cx, "with", &format!("with: {example}"));
             }
             Config::empty(id)
         }
