@@ -135,10 +135,10 @@ impl Config {
         match &self.kind {
             ConfigKind::Literal(_) => {}
             ConfigKind::Template(template) | ConfigKind::Path(template) => {
-                template.refs().iter().for_each(|reference| visit(reference, self.span));
+                template.refs().iter().for_each(|reference| visit(reference, reference.place_in(self.span)));
             }
             ConfigKind::Expression(expr, _) => {
-                expr.refs().iter().for_each(|reference| visit(reference, self.span));
+                expr.refs().iter().for_each(|reference| visit(reference, reference.place_in(self.span)));
             }
             ConfigKind::List(items) => items.iter().for_each(|item| item.visit_refs(visit)),
             ConfigKind::Map(entries) => entries.iter().for_each(|(_, value)| value.visit_refs(visit)),
