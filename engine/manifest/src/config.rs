@@ -63,7 +63,7 @@ pub enum ConfigKind {
 #[derive(Debug, Clone)]
 pub struct RenderError {
     /// What went wrong.
-    pub error: EvalError,
+    pub error: Box<EvalError>,
     /// Where the value stands.
     pub span: Span,
 }
@@ -94,7 +94,7 @@ impl Config {
 
     /// Renders every template. In a list, an element that is one whole `{{ }}` yielding a list is spliced.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
-        let at = |error| RenderError { error, span: self.span };
+        let at = |error| RenderError { error: Box::new(error), span: self.span };
         Ok(match &self.kind {
             ConfigKind::Literal(value) => value.clone(),
             ConfigKind::Template(template) => template.render_value(scope).map_err(at)?,
