@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+# The checkout stays as it is.
+sys.dont_write_bytecode = True
+
 import engines
 import table
 from engines import chain, layered, printing, wide
@@ -102,7 +105,6 @@ class Script:
         for load_name, title in (("assay", name), ("layered", "layered"), ("foreach", f"{name} as a `foreach`")):
             peak = spread([sample.rss_mb for sample in got[load_name]])
             self.row(f"{title}: memory of the largest process", "at most 60 MB", 60, peak, "MB")
-        return commands["assay"]
 
     def prints(self):
         """The limit makes the same files in the same layout."""
@@ -155,9 +157,10 @@ class Script:
         wall = spread([sample.wall * 1000 for sample in got["assay"]])
         self.row("one step, journal and reports included", "at most 15 ms", 15, wall, "ms")
 
-    def again(self, done):
+    def again(self):
         """Resume of a finished run, and what peers do when all is up to date."""
         count = self.sizes["wide"]
+        done = self.assay.command(wide(count, name="finished"))
         self.bench.run(done)
         commands = {"assay": self.assay.resume(done)}
         for name in ("ninja", "make"):
@@ -175,8 +178,8 @@ class Script:
         commands = {"raw": self.limit.command(load, files=True), "assay": self.assay.command(load)}
         name = f"{size >> 20:,} MiB of output"
         got = self.measure(name, commands)
-        small = next(iter(v for k, v in self.samples.items() if k == "one step"))["assay"]
-        growth = max(a.rss_mb for a in got["assay"]) - max(a.rss_mb for a in small)
+        small = self.bench.run(self.assay.command(wide(1, name="small")))
+        growth = max(sample.rss_mb for sample in got["assay"]) - small.rss_mb
         self.row(f"{name}: wall against a raw redirect", "at most 1.3x", 1.3, ratios(got, "assay", "raw"))
         # Two runs of one small program differ by about this much without any cause.
         self.row(f"{name}: memory beyond that of one silent step", "none (1 MB)", 1.0, spread([growth]), "MB")
@@ -191,21 +194,28 @@ class Script:
                 commands[name] = self.peers[name].command(load)
         self.measure(f"{len(load):,} wide, all engines", commands, 1)
 
-    def everything(self):
-        """All parts; the finished wide run is kept for the resume."""
-        done = self.wide_and_layered()
-        self.prints()
-        self.chained()
-        self.ones()
-        self.again(done)
-        self.floods()
-        self.slow_peers()
+    def everything(self, parts):
+        """The parts asked for, in their order."""
+        for part in parts:
+            PARTS[part](self)
         return {
             "facts": self.facts,
             "missing": self.missing,
             "rows": self.rows,
             "samples": {title: summary(samples) for title, samples in self.samples.items() if samples},
         }
+
+
+# A part stands alone, so that one can be measured again while one works on it.
+PARTS = {
+    "wide": Script.wide_and_layered,
+    "printing": Script.prints,
+    "chain": Script.chained,
+    "one": Script.ones,
+    "again": Script.again,
+    "flood": Script.floods,
+    "engines": Script.slow_peers,
+}
 
 
 def parse(argv):
@@ -216,17 +226,22 @@ def parse(argv):
     parser.add_argument("--scratch", type=Path, default=top / "target/bench", help="folder on the disk to measure")
     parser.add_argument("--rounds", type=int, help="rounds (default 5, quick 2)")
     parser.add_argument("--peers", help="comma separated (default: all; quick: ninja,make)")
+    parser.add_argument("--only", help=f"parts to measure, comma separated; there are {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, nothing is judged, under a minute")
     parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default RESULTS.md beside the script; quick: none)")
+    parser.add_argument("--out", type=Path, help="table (default RESULTS.md beside the script; of a part or quick: none)")
     options = parser.parse_args(argv)
     options.assay, options.scratch = options.assay.resolve(), options.scratch.resolve()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.peers = (options.peers or ("ninja,make" if options.quick else ",".join(engines.ORDER))).split(",")
-    unknown = set(options.peers) - set(engines.ORDER)
-    if unknown:
-        parser.error(f"unknown peer {', '.join(sorted(unknown))}; there are {', '.join(engines.ORDER)}")
-    options.out = options.out or (None if options.quick else HERE / "RESULTS.md")
+    options.parts = (options.only or ",".join(PARTS)).split(",")
+    for what, given, known in (("peer", options.peers, engines.ORDER), ("part", options.parts, PARTS)):
+        unknown = set(given) - set(known)
+        if unknown:
+            parser.error(f"unknown {what} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    # Only a whole pass replaces the committed table.
+    whole = not options.quick and not options.only
+    options.out = options.out or (HERE / "RESULTS.md" if whole else None)
     return options
 
 
@@ -234,7 +249,7 @@ def main(argv):
     """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
     options = parse(argv)
     try:
-        result = Script(options).everything()
+        result = Script(options).everything(options.parts)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
