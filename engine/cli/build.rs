@@ -17,14 +17,17 @@ fn main() -> Result<(), String> {
         collect(&root.join(folder), &mut files)?;
     }
     files.sort();
-    let mut code = String::from("/// Path in the tree and content, sorted by path.\nstatic FILES: &[(&str, &[u8])] = &[\n");
+    let mut code = String::from(
+        "/// Path in the tree and content, sorted by path.\nstatic FILES: &[(&str, &[u8])] = &[\n",
+    );
     let mut hasher = blake3::Hasher::new();
     for file in &files {
         let content = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
         if content.len() as u64 > LARGEST {
             return Err(format!("{} is too large to be embedded", file.display()));
         }
-        let name = file.strip_prefix(&root).map_err(|error| error.to_string())?.to_string_lossy().into_owned();
+        let name =
+            file.strip_prefix(&root).map_err(|error| error.to_string())?.to_string_lossy().into_owned();
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
         hasher.update(&(content.len() as u64).to_le_bytes()).update(&content);
         let _ = writeln!(code, "    ({name:?}, include_bytes!({:?})),", file.to_string_lossy());

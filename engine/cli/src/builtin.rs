@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn the_quickstart_is_built_in_with_its_example() {
-        assert!(get("quickstart").is_some() && get("paired-kernel-check").is_some() && get("nothing").is_none());
+        assert!(
+            get("quickstart").is_some() && get("paired-kernel-check").is_some() && get("nothing").is_none()
+        );
         let names: Vec<&str> = all().map(|builtin| builtin.name).collect();
         assert!(names.len() >= 2, "{names:?}");
         let cache = tempfile::tempdir().unwrap();

@@ -129,11 +129,18 @@ mod tests {
             },
             "$defs": {"Mode": {"enum": ["a", "b"]}}
         });
-        let shown: Vec<String> =
-            fields(&schema).iter().map(|field| format!("{} {} {}", field.name, field.required, field.kind)).collect();
+        let shown: Vec<String> = fields(&schema)
+            .iter()
+            .map(|field| format!("{} {} {}", field.name, field.required, field.kind))
+            .collect();
         assert_eq!(
             shown,
-            ["argv true list of string", "mode false a | b", "limit false integer", "either false string | map"]
+            [
+                "argv true list of string",
+                "mode false a | b",
+                "limit false integer",
+                "either false string | map"
+            ]
         );
         assert_eq!(fields(&schema)[0].doc, "The command");
         assert_eq!(kind_of(&schema, &json!({"$ref": "#/nowhere"}), 0), "a value");

@@ -91,7 +91,9 @@ pub fn work(cx: &Cx, start: Start) -> Result<Reply, Failure> {
             // An engine that panicked has said so; its code is that of a bug.
             Ok(Reply::said(ExitCode::from_code(code).unwrap_or(ExitCode::Internal)))
         }
-        HouseEnd::Ended { killed_by, supervisor_lost, .. } => Err(killed(cx, &run, killed_by, supervisor_lost)),
+        HouseEnd::Ended { killed_by, supervisor_lost, .. } => {
+            Err(killed(cx, &run, killed_by, supervisor_lost))
+        }
     }
 }
 
@@ -142,10 +144,12 @@ impl Subscriber for Announcer {
 /// The life of the engine's process.
 fn engine(cx: &Cx, start: Start, doc: &PlanDoc, side: EngineSide) -> u8 {
     let (run, verb, report) = (start.run.clone(), start.verb, start.report);
+    let only_checks = start.options.preflight_only;
     // The supervisor keeps the run locked until everything below it is dead.
     let held = side.link.hold("run", start.lock.as_fd());
     let kind = match (cx.console.json, start.detach, cx.console.live) {
         (true, false, _) => Kind::Quiet,
+        _ if only_checks => Kind::Quiet,
         (false, false, true) => Kind::Live,
         _ => Kind::Plain,
     };
@@ -165,7 +169,7 @@ fn engine(cx: &Cx, start: Start, doc: &PlanDoc, side: EngineSide) -> u8 {
     subscribers.push(Box::new(Announcer { side: Some(side), line: run.id().to_owned() }));
     let (lock, end) = execute_job(cx, start, house, subscribers);
     screen.close();
-    let result = answer(cx, &run, end, report);
+    let result = answer(cx, &run, end, report, only_checks);
     drop(lock);
     reply::finish(cx, verb, result)
 }
@@ -199,7 +203,7 @@ fn execute_job(
 }
 
 /// What is to be said once the executor has ended.
-fn answer(cx: &Cx, run: &RunDir, end: RunEnd, report: bool) -> Result<Reply, Failure> {
+fn answer(cx: &Cx, run: &RunDir, end: RunEnd, report: bool, only_checks: bool) -> Result<Reply, Failure> {
     let problem = |exit, problem: String| {
         Failure::new(exit, "engine", problem)
             .next(format!("assay status {}", run.id()), "shows what is recorded of the run")
@@ -217,6 +221,7 @@ fn answer(cx: &Cx, run: &RunDir, end: RunEnd, report: bool) -> Result<Reply, Fai
     }
     match end.problem {
         Some(text) => Err(problem(end.exit, text)),
+        None if only_checks => Ok(crate::verbs::preflight::found(cx, &recorded, end.exit)),
         None => Ok(verdict(cx, run, &recorded, end.exit)),
     }
 }

@@ -95,10 +95,14 @@ pub fn step<'a>(state: &'a RunState, wanted: &str) -> Result<&'a str, Failure> {
     }
     let failure = Failure::new(ExitCode::Nothing, "unknown-step", format!("no step `{wanted}` is recorded"));
     if !ends.is_empty() {
-        return Err(ends.iter().take(SHOWN).fold(failure, |failure, path| failure.help(format!("it could be `{path}`"))));
+        return Err(ends
+            .iter()
+            .take(SHOWN)
+            .fold(failure, |failure, path| failure.help(format!("it could be `{path}`"))));
     }
     Err(match assay_diagnostics::did_you_mean(wanted, all()) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
-        None => failure.help("a step is recorded once it was started, skipped or blocked; instances are `step[key]`"),
+        None => failure
+            .help("a step is recorded once it was started, skipped or blocked; instances are `step[key]`"),
     })
 }

@@ -28,7 +28,8 @@ pub fn resolved(cx: &Cx, manifest: &Manifest, given: &Given, base: &Path) -> Res
     };
     for pair in &given.input {
         let (name, text) = split(pair)?;
-        let value = manifest.inputs.get(name).map_or_else(|| Value::from(text), |input| from_text(input, text));
+        let value =
+            manifest.inputs.get(name).map_or_else(|| Value::from(text), |input| from_text(input, text));
         values.insert(name.to_owned(), value);
     }
     complete(manifest, &values, base)
@@ -64,7 +65,11 @@ fn from_file(cx: &Cx, file: &str) -> Result<ValueMap, Failure> {
         return Err(Failure {
             drawn: render::text(&parsed.diagnostics, &sources, cx.console.color_err),
             findings: render::json(&parsed.diagnostics, &sources),
-            ..Failure::new(ExitCode::InvalidManifest, "invalid-inputs", format!("`{file}` cannot be read as inputs"))
+            ..Failure::new(
+                ExitCode::InvalidManifest,
+                "invalid-inputs",
+                format!("`{file}` cannot be read as inputs"),
+            )
         });
     }
     match parsed.root.map(|root| root.to_json()) {
@@ -101,7 +106,8 @@ fn kind(value: &Value) -> &'static str {
 /// Every fault with what was received, what is expected and the way out.
 fn refused(manifest: &Manifest, given: &ValueMap, faults: &[(String, InputError)]) -> Failure {
     let name = &manifest.name.value;
-    let many = if faults.len() == 1 { "an input does".to_owned() } else { format!("{} inputs do", faults.len()) };
+    let many =
+        if faults.len() == 1 { "an input does".to_owned() } else { format!("{} inputs do", faults.len()) };
     let mut failure =
         Failure::new(ExitCode::InvalidManifest, "invalid-inputs", format!("{many} not fit `{name}`"));
     for (input, fault) in faults {
@@ -130,7 +136,9 @@ fn explain(manifest: &Manifest, name: &str, given: Option<&Value>, fault: &Input
         InputError::Invalid { what } | InputError::BadSchema { what } => {
             let received = given.map(Value::to_string).unwrap_or_else(|| "its default".to_owned());
             let expected = declared.map(expected).unwrap_or_default();
-            format!("input `{name}`: {what}; received {received}, expected {expected}; give it with `-i {name}=...`")
+            format!(
+                "input `{name}`: {what}; received {received}, expected {expected}; give it with `-i {name}=...`"
+            )
         }
     }
 }
@@ -158,7 +166,7 @@ pub fn expected(input: &Input) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{explain, expected, split};
+    use super::{expected, explain, split};
     use assay_diagnostics::Sources;
     use assay_manifest::input::resolve;
     use assay_manifest::{Manifest, Origin, StepCatalog, lower};

@@ -149,7 +149,10 @@ fn is_path(wanted: &str) -> bool {
 }
 
 fn candidates(folder: &Path, name: &str) -> [PathBuf; 2] {
-    [folder.join("skills").join(name).join("skill.yaml"), folder.join("workflows").join(format!("{name}.yaml"))]
+    [
+        folder.join("skills").join(name).join("skill.yaml"),
+        folder.join("workflows").join(format!("{name}.yaml")),
+    ]
 }
 
 /// The folder that holds `skills/` and `workflows/` around a manifest's folder.
@@ -165,7 +168,8 @@ fn project_of(dir: &Path) -> Option<PathBuf> {
 fn on_shelf(folder: &Path) -> Vec<(String, PathBuf)> {
     let names = |folder: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();
         names
     };
@@ -215,7 +219,9 @@ mod tests {
         let shelves = Shelves::new(&paths, cwd.path());
         assert_eq!(shelves.named("quickstart").unwrap().shown, "builtin:quickstart");
         write(&home.path().join(".config/assay/workflows/quickstart.yaml"));
-        assert!(shelves.named("quickstart").unwrap().shown.ends_with(".config/assay/workflows/quickstart.yaml"));
+        assert!(
+            shelves.named("quickstart").unwrap().shown.ends_with(".config/assay/workflows/quickstart.yaml")
+        );
         write(&cwd.path().join("workflows/quickstart.yaml"));
         assert_eq!(shelves.named("quickstart").unwrap().shown, "workflows/quickstart.yaml");
         write(&cwd.path().join("skills/quickstart/skill.yaml"));
@@ -254,7 +260,10 @@ mod tests {
         let caller = |file: &str| shelves.named(other.path().join(file).to_str().unwrap()).unwrap().origin;
         let found = shelves.find("s", &caller("workflows/w.yaml")).unwrap();
         assert_eq!(found.origin.dir, other.path().join("skills/s"));
-        assert!(shelves.find("t", &caller("skills/s/skill.yaml")).is_ok(), "skills of one project find each other");
+        assert!(
+            shelves.find("t", &caller("skills/s/skill.yaml")).is_ok(),
+            "skills of one project find each other"
+        );
         assert!(shelves.find("../skills/s", &caller("workflows/w.yaml")).is_err());
     }
 }

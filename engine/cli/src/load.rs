@@ -74,5 +74,8 @@ fn collect(shelves: &Shelves<'_>, doc: &PlanDoc, texts: &mut Vec<(String, String
         return Some(());
     }
     texts.push((doc.file.clone(), shelves.text_of(&doc.file)?));
-    doc.nodes.iter().filter_map(|node| node.call.as_deref()).try_for_each(|call| collect(shelves, call, texts))
+    doc.nodes
+        .iter()
+        .filter_map(|node| node.call.as_deref())
+        .try_for_each(|call| collect(shelves, call, texts))
 }

@@ -29,7 +29,9 @@ pub fn before(plan: &ManifestPlan, node: NodeId, scope: &MapScope) -> String {
         Some((source, Ok(true))) => format!("runs: `{source}` is true"),
         Some((source, Err(_))) => format!("decided while running: `{source}`"),
         None if plan.gate(node).is_some() => "decided".to_owned(),
-        None if matches!(plan.nodes[node as usize].what, What::Finally(_)) => "runs whatever happens".to_owned(),
+        None if matches!(plan.nodes[node as usize].what, What::Finally(_)) => {
+            "runs whatever happens".to_owned()
+        }
         None => "runs".to_owned(),
     };
     let times = plan.step(node).and_then(|step| instances(step, scope)).unwrap_or_default();
@@ -54,11 +56,8 @@ fn needs(plan: &ManifestPlan, node: NodeId) -> String {
 
 fn instances(step: &Step, scope: &MapScope) -> Option<String> {
     let foreach = step.foreach.as_ref()?;
-    let lengths: Option<Vec<usize>> = foreach
-        .lists
-        .iter()
-        .map(|(_, list)| list.render(scope).ok()?.as_array().map(Vec::len))
-        .collect();
+    let lengths: Option<Vec<usize>> =
+        foreach.lists.iter().map(|(_, list)| list.render(scope).ok()?.as_array().map(Vec::len)).collect();
     let names: Vec<&str> = foreach.lists.iter().map(|(name, _)| name.value.as_str()).collect();
     let names = names.join(", ");
     Some(match lengths {
@@ -94,9 +93,9 @@ pub fn rendered(config: &Config, scope: &MapScope) -> Value {
             }
             Value::Array(values)
         }
-        ConfigKind::Map(entries) => {
-            Value::Object(entries.iter().map(|(key, value)| (key.to_string(), rendered(value, scope))).collect())
-        }
+        ConfigKind::Map(entries) => Value::Object(
+            entries.iter().map(|(key, value)| (key.to_string(), rendered(value, scope))).collect(),
+        ),
     }
 }
 
@@ -140,7 +139,10 @@ fn follow_edges(plan: &PlanDoc, found: &mut [Again]) {
             let cause = node.and_then(|node| node.needs.iter().find(|edge| again.contains(&edge.from)));
             if let Some(cause) = cause {
                 one.runs = true;
-                one.why = format!("checked again: `{}` runs again, and a new result there makes this one void", cause.from);
+                one.why = format!(
+                    "checked again: `{}` runs again, and a new result there makes this one void",
+                    cause.from
+                );
                 changed = true;
             }
         }
@@ -152,7 +154,9 @@ fn follow_edges(plan: &PlanDoc, found: &mut [Again]) {
 
 fn of_gate(state: &RunState, id: &str) -> (bool, String) {
     match state.gates.get(id) {
-        Some(gate) if gate.decided.outcome.satisfies_needs() => (false, format!("kept: {}", gate.decided.outcome.word())),
+        Some(gate) if gate.decided.outcome.satisfies_needs() => {
+            (false, format!("kept: {}", gate.decided.outcome.word()))
+        }
         Some(gate) => (true, format!("decided again: it was {}", gate.decided.outcome.word())),
         None => (true, "decided: it was not reached".to_owned()),
     }
@@ -183,7 +187,9 @@ fn of_step(state: &RunState, id: &str) -> (bool, String) {
 #[cfg(test)]
 mod tests {
     use super::after;
-    use assay_protocol::{Event, PlanDoc, PlanEdge, PlanNode, PlanNodeKind, RunState, Status, StepFinished, ValueMap};
+    use assay_protocol::{
+        Event, PlanDoc, PlanEdge, PlanNode, PlanNodeKind, RunState, Status, StepFinished, ValueMap,
+    };
 
     fn node(id: &str, needs: &[&str]) -> PlanNode {
         let edge = |from: &&str| PlanEdge { from: (*from).to_owned(), requires_success: true };

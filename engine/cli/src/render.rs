@@ -96,6 +96,9 @@ mod tests {
     #[test]
     fn all_outputs_in_one_file() {
         let outputs = json!({"speedup": 2.5, "table": {"rows": [{"a": 1}]}});
-        assert_eq!(render("md", &outputs, None).unwrap(), "* **speedup**: 2.5\n\n## table\n\n| a |\n| ---: |\n| 1 |\n");
+        assert_eq!(
+            render("md", &outputs, None).unwrap(),
+            "* **speedup**: 2.5\n\n## table\n\n| a |\n| ---: |\n| 1 |\n"
+        );
     }
 }

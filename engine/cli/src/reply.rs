@@ -128,7 +128,8 @@ pub fn usage(args: &[OsString], env: &Env, error: &clap::Error) -> u8 {
         let verb = args.get(1).map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let help = text.lines().skip(1).filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned());
+        let help =
+            text.lines().skip(1).filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned());
         let mut failure = Failure::usage(message).next("assay help", "lists the verbs");
         failure.help = help.collect();
         return fail(&console, &verb, &failure);

@@ -93,7 +93,8 @@ fn failures(state: &RunState, look: Look) -> String {
     for (path, end) in failed.iter().take(FAILURES) {
         let tone = if end.warned { Tone::Warn } else { Tone::Bad };
         let word = paint(look.color, tone, end.status.word());
-        let reason = if end.reason.is_empty() { String::new() } else { format!(": {}", one_line(&end.reason, 160)) };
+        let reason =
+            if end.reason.is_empty() { String::new() } else { format!(": {}", one_line(&end.reason, 160)) };
         out.push_str(&format!("  step {path} {word}{reason}\n"));
     }
     if failed.len() > FAILURES {
@@ -115,10 +116,15 @@ fn outputs(state: &RunState, plan: &PlanDoc, look: Look) -> String {
         let unit = declared.and_then(|declared| declared.get("unit")).and_then(Value::as_str);
         let shown = match value {
             Value::Null => {
-                let why = finished.output_reasons.get(name).and_then(Value::as_str).unwrap_or("no reason recorded");
+                let why =
+                    finished.output_reasons.get(name).and_then(Value::as_str).unwrap_or("no reason recorded");
                 format!("none ({})", one_line(why, 120))
             }
-            value => format!("{}{}", one_line(&short(value), 160), unit.map(|u| format!(" {u}")).unwrap_or_default()),
+            value => format!(
+                "{}{}",
+                one_line(&short(value), 160),
+                unit.map(|u| format!(" {u}")).unwrap_or_default()
+            ),
         };
         values.push_str(&format!("  {name} = {shown}\n"));
     }
@@ -134,7 +140,8 @@ fn table(value: &Value, declared: Option<&Value>, look: Look) -> Option<String> 
     };
     let columns = declared.and_then(|declared| declared.get("columns")).and_then(Value::as_object);
     if let Some(columns) = columns {
-        own.columns = columns.iter().map(|(key, title)| (key.as_str(), title.as_str().unwrap_or(key))).collect();
+        own.columns =
+            columns.iter().map(|(key, title)| (key.as_str(), title.as_str().unwrap_or(key))).collect();
     }
     let mut drawn = Drawn::new();
     drawn.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);

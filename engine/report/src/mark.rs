@@ -87,6 +87,9 @@ pub fn status(status: Status) -> Mark {
         Status::Skipped => SKIPPED,
         Status::Blocked => BLOCKED,
         Status::Cancelled => CANCELLED,
+        Status::Incorrect => INCORRECT,
+        Status::Unfair => UNFAIR,
+        Status::Inconclusive => INCONCLUSIVE,
     }
 }
 

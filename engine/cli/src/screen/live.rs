@@ -138,7 +138,15 @@ impl Painter {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             overall.set_style(style);
         }
-        Self { run: run.clone(), name: plan.name.clone(), total, multi, rows: Vec::new(), overall, began: Instant::now() }
+        Self {
+            run: run.clone(),
+            name: plan.name.clone(),
+            total,
+            multi,
+            rows: Vec::new(),
+            overall,
+            began: Instant::now(),
+        }
     }
 
     fn run(mut self, shared: &Shared) {

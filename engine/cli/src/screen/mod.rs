@@ -28,7 +28,12 @@ pub struct Screen {
 
 impl Screen {
     /// Opens a view on standard error. The subscriber goes to the executor.
-    pub fn open(kind: Kind, color: bool, run: &RunDir, plan: &PlanDoc) -> (Self, Option<Box<dyn Subscriber>>) {
+    pub fn open(
+        kind: Kind,
+        color: bool,
+        run: &RunDir,
+        plan: &PlanDoc,
+    ) -> (Self, Option<Box<dyn Subscriber>>) {
         match kind {
             Kind::Quiet => (Self { finish: None }, None),
             Kind::Plain => {

@@ -21,7 +21,9 @@ pub fn line(event: &Event, run_id: &str, color: bool) -> Option<Line> {
     let quiet = |text: String| Some(Line { text, important: false });
     let loud = |text: String| Some(Line { text, important: true });
     match event {
-        Event::EngineStarted(data) if data.resume => loud(resumed(data.ended_leftovers.len(), data.dropped_bytes)),
+        Event::EngineStarted(data) if data.resume => {
+            loud(resumed(data.ended_leftovers.len(), data.dropped_bytes))
+        }
         Event::CheckFinished(data) => {
             let tone = match (data.status.satisfies_needs(), data.on_fail.as_str()) {
                 (true, _) => Tone::Good,
@@ -49,11 +51,15 @@ pub fn line(event: &Event, run_id: &str, color: bool) -> Option<Line> {
             loud(format!("{} could not be delivered{}", data.path, colon(&data.reason)))
         }
         Event::Invalidated(data) => quiet(format!("{} runs again{}", data.step, colon(&data.reason))),
-        Event::Note(data) if data.about.is_empty() => quiet(format!("note: {}", one_line(&data.message, REASON))),
-        Event::Note(data) => quiet(format!("note on {}: {}", data.about, one_line(&data.message, REASON))),
-        Event::Interrupted(data) => {
-            loud(format!("{} by {}; steps are being stopped", paint(color, Tone::Warn, "interrupted"), data.signal))
+        Event::Note(data) if data.about.is_empty() => {
+            quiet(format!("note: {}", one_line(&data.message, REASON)))
         }
+        Event::Note(data) => quiet(format!("note on {}: {}", data.about, one_line(&data.message, REASON))),
+        Event::Interrupted(data) => loud(format!(
+            "{} by {}; steps are being stopped",
+            paint(color, Tone::Warn, "interrupted"),
+            data.signal
+        )),
         _ => None,
     }
 }
@@ -83,7 +89,8 @@ fn step(data: &StepFinished, color: bool) -> Option<Line> {
     };
     let word = paint(color, tone, data.status.word());
     let took = if data.attempt == 0 { String::new() } else { format!(" {}", duration(data.duration_s)) };
-    let again = if data.is_final { String::new() } else { format!(" (attempt {}, tries again)", data.attempt) };
+    let again =
+        if data.is_final { String::new() } else { format!(" (attempt {}, tries again)", data.attempt) };
     let cached = data.cached_from.as_ref().map(|run| format!(" (reused from run {run})")).unwrap_or_default();
     let text = format!("{} {word}{took}{again}{cached}{}", data.step, colon(&data.reason));
     Some(Line { text, important: matches!(tone, Tone::Bad | Tone::Warn) })
@@ -102,8 +109,11 @@ fn gate(data: &GateDecided, color: bool) -> String {
 
 fn question(data: &Asked, run_id: &str, color: bool) -> String {
     let step = shell_word(&data.step);
-    let answers: Vec<String> =
-        data.choices.iter().map(|choice| format!("    assay answer {run_id} {step} {}", shell_word(choice))).collect();
+    let answers: Vec<String> = data
+        .choices
+        .iter()
+        .map(|choice| format!("    assay answer {run_id} {step} {}", shell_word(choice)))
+        .collect();
     format!(
         "{} {}: {}\n{}",
         data.step,

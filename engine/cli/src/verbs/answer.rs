@@ -94,7 +94,11 @@ fn question<'a>(id: &str, state: &'a RunState, wanted: &str) -> Result<(&'a str,
     if let [one] = fits.as_slice() {
         return Ok(*one);
     }
-    let failure = Failure::new(ExitCode::Nothing, "no-question", format!("no step `{wanted}` of run `{id}` waits for an answer"));
+    let failure = Failure::new(
+        ExitCode::Nothing,
+        "no-question",
+        format!("no step `{wanted}` of run `{id}` waits for an answer"),
+    );
     let open = state.waiting().map(|(path, asked)| {
         let choices: Vec<String> = asked.choices.iter().map(|choice| shell_word(choice)).collect();
         format!("waiting: `{path}` ({})", choices.join(" or "))

@@ -17,7 +17,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Options of `cancel`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  assay cancel latest\n  assay cancel k3f --now\n\nA stopped run can be continued with `assay resume`.")]
+#[command(
+    after_help = "Examples:\n  assay cancel latest\n  assay cancel k3f --now\n\nA stopped run can be continued with `assay resume`."
+)]
 pub struct Options {
     /// Run: unique prefix of its id, `latest`, or its folder
     pub run: String,

@@ -40,7 +40,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if what == "exit-codes" {
         return Ok(exit_codes());
     }
-    if let Some(exit) = ExitCode::ALL.iter().find(|exit| exit.name() == what || exit.code().to_string() == what) {
+    if let Some(exit) =
+        ExitCode::ALL.iter().find(|exit| exit.name() == what || exit.code().to_string() == what)
+    {
         return Ok(Reply::ok(exit_data(*exit), exit_line(*exit)));
     }
     let catalog = assay_steps::registry().catalog();
@@ -59,10 +61,15 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
 fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let exits = ExitCode::ALL.iter().map(|exit| exit.name());
     let known = catalog.steps.keys().chain(catalog.checks.keys()).copied().chain(exits).chain(["exit-codes"]);
-    let failure = Failure::new(ExitCode::Nothing, "unknown-topic", format!("there is nothing called `{what}` to explain"));
+    let failure = Failure::new(
+        ExitCode::Nothing,
+        "unknown-topic",
+        format!("there is nothing called `{what}` to explain"),
+    );
     let failure = match assay_diagnostics::did_you_mean(what, known) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
-        None => failure.help("topics: a step type, a check, an exit code, `exit-codes`, a run, a run and its step"),
+        None => failure
+            .help("topics: a step type, a check, an exit code, `exit-codes`, a run, a run and its step"),
     };
     failure.next("assay list steps", "lists step types and checks")
 }
@@ -118,9 +125,14 @@ fn why(node: &NodeState) -> String {
     let again = node.invalidated.as_ref().map(|why| format!("; ran again: {why}")).unwrap_or_default();
     match &node.finished {
         Some(end) => {
-            let reason = if end.reason.is_empty() { String::new() } else { format!(": {}", one_line(&end.reason, 300)) };
+            let reason = if end.reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", one_line(&end.reason, 300))
+            };
             let warned = if end.warned { ", warned only" } else { "" };
-            let cached = end.cached_from.as_ref().map(|run| format!(", reused from run {run}")).unwrap_or_default();
+            let cached =
+                end.cached_from.as_ref().map(|run| format!(", reused from run {run}")).unwrap_or_default();
             let took = duration(end.duration_s);
             format!("{} in {took}{tries}{warned}{cached}{reason}{again}", end.status.word())
         }
@@ -136,7 +148,12 @@ fn of_step(cx: &Cx, run: &RunDir, wanted: &str) -> Result<Reply, Failure> {
     let path = find::step(state, wanted)?;
     if let Some(gate) = state.gates.get(path) {
         let gate = &gate.decided;
-        let mut text = format!("gate {path}: {}\n  wanted: {}\n  measured: {}\n", gate.outcome.word(), gate.wanted, clean(&gate.measured));
+        let mut text = format!(
+            "gate {path}: {}\n  wanted: {}\n  measured: {}\n",
+            gate.outcome.word(),
+            gate.wanted,
+            clean(&gate.measured)
+        );
         if !gate.reason.is_empty() {
             text.push_str(&format!("  why: {}\n", clean(&gate.reason)));
         }
@@ -147,7 +164,12 @@ fn of_step(cx: &Cx, run: &RunDir, wanted: &str) -> Result<Reply, Failure> {
     }
     if let Some(check) = state.checks.get(path) {
         let check = &check.finished;
-        let text = format!("check {path} ({}): {}\n  found: {}\n", check.uses, check.status.word(), clean(&check.reason));
+        let text = format!(
+            "check {path} ({}): {}\n  found: {}\n",
+            check.uses,
+            check.status.word(),
+            clean(&check.reason)
+        );
         return Ok(Reply::ok(json!({"check": check}), text));
     }
     Ok(node_reply(run, &recorded, path))
@@ -163,7 +185,8 @@ fn node_reply(run: &RunDir, recorded: &Recorded, path: &str) -> Reply {
         let began = clock.date_time(attempt.started_at);
         text.push_str(&format!("\nattempt {} ({}), began {began}\n", attempt.number, attempt.started.uses));
         if !attempt.started.command.is_empty() {
-            let words: Vec<String> = attempt.started.command.iter().map(|word| crate::format::shell_word(word)).collect();
+            let words: Vec<String> =
+                attempt.started.command.iter().map(|word| crate::format::shell_word(word)).collect();
             text.push_str(&format!("  {}\n", clean(&words.join(" "))));
         }
         let Some(end) = &attempt.finished else {

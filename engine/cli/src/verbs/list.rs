@@ -62,7 +62,9 @@ fn head(listed: &Listed) -> Head {
     let source = Sources::new().add(listed.shown.as_str(), text.as_str());
     let root = parse(source, text, &Limits::default()).root.map(|root| root.to_json()).unwrap_or_default();
     let field = |name: &str, otherwise: &str| {
-        root.get(name).and_then(Value::as_str).map_or_else(|| otherwise.to_owned(), |text| one_line(text, 300))
+        root.get(name)
+            .and_then(Value::as_str)
+            .map_or_else(|| otherwise.to_owned(), |text| one_line(text, 300))
     };
     Head {
         kind: field("kind", "?"),
@@ -73,7 +75,13 @@ fn head(listed: &Listed) -> Head {
 
 fn skills(cx: &Cx) -> Reply {
     let listed = Shelves::new(&cx.paths, &cx.paths.cwd).list();
-    let heads: Vec<(Listed, Head)> = listed.into_iter().map(|one| { let head = head(&one); (one, head) }).collect();
+    let heads: Vec<(Listed, Head)> = listed
+        .into_iter()
+        .map(|one| {
+            let head = head(&one);
+            (one, head)
+        })
+        .collect();
     let width = heads.iter().map(|(listed, _)| listed.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for (listed, head) in &heads {
@@ -82,7 +90,8 @@ fn skills(cx: &Cx) -> Reply {
             "builtin" => "built in".to_owned(),
             _ => listed.shown.clone(),
         };
-        let line = format!("{:<width$}  {:<8}  {:<8}  {from}{shadowed}", listed.name, head.kind, head.version);
+        let line =
+            format!("{:<width$}  {:<8}  {:<8}  {from}{shadowed}", listed.name, head.kind, head.version);
         let tone = if listed.shadowed { Tone::Quiet } else { Tone::Strong };
         text.push_str(&format!("{}\n", paint(cx.console.color_out, tone, &line)));
         text.push_str(&format!("{:<width$}  {}\n", "", head.description));
@@ -103,7 +112,9 @@ fn runs(cx: &Cx) -> Result<Reply, Failure> {
     for entry in entries.iter().take(RUNS) {
         let (word, exit, name) = stands(cx, &entry.path);
         text.push_str(&format!("{:<10}  {:<12}  {:<17}  {name}\n", entry.id, word, exit));
-        data.push(json!({"run": entry.id, "folder": entry.folder, "state": word, "exit_name": exit, "name": name}));
+        data.push(
+            json!({"run": entry.id, "folder": entry.folder, "state": word, "exit_name": exit, "name": name}),
+        );
     }
     if entries.is_empty() {
         return Err(Failure::new(

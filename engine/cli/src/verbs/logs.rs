@@ -137,7 +137,9 @@ impl Printer<'_> {
                 return Ok(true);
             }
             if self.last.as_ref() != Some(&key) {
-                self.cx.console.err(&format!("==> {} attempt {} {} <==\n", log.step, log.attempt, log.stream));
+                self.cx
+                    .console
+                    .err(&format!("==> {} attempt {} {} <==\n", log.step, log.attempt, log.stream));
                 self.last = Some(key.clone());
             }
             offset += bytes.len() as u64;

@@ -13,7 +13,9 @@ const WORKFLOW: &str = include_str!("../templates/workflow.yaml");
 
 /// Options of `new`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  assay new my-check              writes skills/my-check/skill.yaml\n  assay new nightly --workflow    writes workflows/nightly.yaml")]
+#[command(
+    after_help = "Examples:\n  assay new my-check              writes skills/my-check/skill.yaml\n  assay new nightly --workflow    writes workflows/nightly.yaml"
+)]
 pub struct Options {
     /// Its name: lower case letters, digits and single dashes
     pub name: String,
@@ -26,8 +28,9 @@ pub struct Options {
 pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let name = options.name;
     if !is_name(&name) {
-        return Err(Failure::usage(format!("`{name}` cannot be the name of a skill"))
-            .help("use lower case letters, digits and single dashes, such as `my-check`; at most 64 characters"));
+        return Err(Failure::usage(format!("`{name}` cannot be the name of a skill")).help(
+            "use lower case letters, digits and single dashes, such as `my-check`; at most 64 characters",
+        ));
     }
     let (relative, template) = match options.workflow {
         true => (format!("workflows/{name}.yaml"), WORKFLOW),
@@ -50,7 +53,10 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     Ok(Reply::ok(json!({"name": name, "file": relative}), format!("{relative}\n"))
         .next(format!("assay plan {name}"), "checks it and shows what would run")
         .next(format!("assay run {name}"), "runs it")
-        .next("assay explain command", "shows what a `command` step can do; `assay list steps` lists the others"))
+        .next(
+            "assay explain command",
+            "shows what a `command` step can do; `assay list steps` lists the others",
+        ))
 }
 
 fn is_name(name: &str) -> bool {

@@ -162,7 +162,11 @@ fn steps(plan: &ManifestPlan, inputs: &ValueMap) -> Vec<Planned> {
 }
 
 /// The steps of a called manifest, with those of its inputs that are known.
-fn callee(plan: &ManifestPlan, step: &assay_manifest::Step, scope: &assay_manifest::expr::MapScope) -> Vec<Planned> {
+fn callee(
+    plan: &ManifestPlan,
+    step: &assay_manifest::Step,
+    scope: &assay_manifest::expr::MapScope,
+) -> Vec<Planned> {
     let assay_manifest::Uses::Call(name) = &step.uses.value else { return Vec::new() };
     let Some(callee) = plan.callees.get(name) else { return Vec::new() };
     let dir = &callee.manifest.origin.dir;
@@ -170,9 +174,10 @@ fn callee(plan: &ManifestPlan, step: &assay_manifest::Step, scope: &assay_manife
     for (name, input) in &callee.manifest.inputs {
         let Some(config) = step.with.get(name) else { continue };
         inputs.remove(name);
-        let known = config.render(scope).ok().and_then(|value| {
-            assay_manifest::input::convert(input, &value, &plan.manifest.origin.dir).ok()
-        });
+        let known = config
+            .render(scope)
+            .ok()
+            .and_then(|value| assay_manifest::input::convert(input, &value, &plan.manifest.origin.dir).ok());
         if let Some(known) = known {
             inputs.insert(name.clone(), known);
         }
@@ -196,12 +201,14 @@ fn text(cx: &Cx, ready: &Ready, inputs: &ValueMap, steps: &[Planned], missing: &
     let manifest = &ready.plan.manifest;
     let color = cx.console.color_out;
     let title = format!("{} {} ({})", manifest.name.value, manifest.version.value, manifest.kind.word());
-    let mut out = format!("{}\n{}\n", paint(color, Tone::Strong, &title), one_line(&manifest.description, 300));
+    let mut out =
+        format!("{}\n{}\n", paint(color, Tone::Strong, &title), one_line(&manifest.description, 300));
     if !manifest.inputs.is_empty() {
         out.push_str(&format!("\n{}\n", paint(color, Tone::Strong, "inputs")));
     }
     for (name, input) in &manifest.inputs {
-        let value = inputs.get(name).map_or_else(|| "(missing)".to_owned(), |value| one_line(&value.to_string(), 80));
+        let value =
+            inputs.get(name).map_or_else(|| "(missing)".to_owned(), |value| one_line(&value.to_string(), 80));
         let doc = input.description.as_deref().unwrap_or_default();
         out.push_str(&format!("  {name} = {value}    {}, {doc}\n", inputs::expected(input)));
     }
@@ -211,7 +218,12 @@ fn text(cx: &Cx, ready: &Ready, inputs: &ValueMap, steps: &[Planned], missing: &
     for check in &manifest.preflight {
         let scope = outlook::known(&ready.plan, inputs);
         let config = outlook::rendered(&check.with, &scope);
-        out.push_str(&format!("  {} ({}, on failure {}) {config}\n", check.id.value, check.check.value, check.on_fail.word()));
+        out.push_str(&format!(
+            "  {} ({}, on failure {}) {config}\n",
+            check.id.value,
+            check.check.value,
+            check.on_fail.word()
+        ));
     }
     out.push_str(&format!("\n{}\n", paint(color, Tone::Strong, "steps")));
     list(&mut out, color, steps, 1);
@@ -232,6 +244,31 @@ fn list(out: &mut String, color: bool, steps: &[Planned], depth: usize) {
         }
         list(out, color, &step.inner, depth + 2);
     }
+}
+
+/// Walks the plan with made-up results; nothing is started.
+pub fn dry_run(cx: &Cx, ready: &Ready, inputs: &ValueMap) -> Reply {
+    let walked = assay_run::dry_run(&ready.plan, inputs, assay_run::host_facts(), &assay_steps::registry());
+    let mut text = String::new();
+    for step in &walked {
+        let tone = match step.would {
+            "skip" => Tone::Quiet,
+            "unknown" => Tone::Warn,
+            _ => Tone::Strong,
+        };
+        let would = paint(cx.console.color_out, tone, &format!("{:<7}", step.would));
+        let reason = if step.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", one_line(&step.reason, COMMAND))
+        };
+        text.push_str(&format!("{would}  {} ({}){reason}\n", step.path, step.uses));
+        if !step.command.is_empty() {
+            let words: Vec<String> = step.command.iter().map(|word| shell_word(word)).collect();
+            text.push_str(&format!("             {}\n", one_line(&words.join(" "), COMMAND)));
+        }
+    }
+    Reply::ok(json!({"dry_run": true, "steps": walked}), text)
 }
 
 fn of_run(cx: &Cx, run: &assay_store::RunDir, format: Format) -> Result<Reply, Failure> {

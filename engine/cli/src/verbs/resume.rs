@@ -80,8 +80,12 @@ pub struct How {
 /// Continues a run from its records.
 pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How) -> Result<Reply, Failure> {
     let Some(started) = recorded.journal.state.started.clone() else {
-        return Err(Failure::new(ExitCode::UnknownRun, "empty-run", "the run was killed before its first record")
-            .help("nothing was started, so nothing is lost: start it again with `assay run`"));
+        return Err(Failure::new(
+            ExitCode::UnknownRun,
+            "empty-run",
+            "the run was killed before its first record",
+        )
+        .help("nothing was started, so nothing is lost: start it again with `assay run`"));
     };
     let catalog = assay_steps::registry().catalog();
     let base = Path::new(&started.caller_dir);
@@ -123,9 +127,10 @@ fn complete(cx: &Cx, recorded: &Recorded) -> Option<ExitCode> {
 fn has_files(state: &RunState) -> bool {
     let ends = state.nodes.values().filter_map(|node| node.finished.as_ref());
     let baselines = state.gates.values().any(|gate| !gate.decided.baselines.is_empty());
-    let passed = state.nodes.values().all(|node| {
-        node.finished.as_ref().is_some_and(|end| end.warned || end.status.satisfies_needs())
-    });
+    let passed = state
+        .nodes
+        .values()
+        .all(|node| node.finished.as_ref().is_some_and(|end| end.warned || end.status.satisfies_needs()));
     baselines
         || !passed
         || ends.into_iter().any(|end| {

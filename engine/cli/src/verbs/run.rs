@@ -55,7 +55,7 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         cx.console.err(&ready.drawn);
     }
     if options.dry_run {
-        return Ok(super::plan::dry_run(&ready, &inputs));
+        return Ok(super::plan::dry_run(cx, &ready, &inputs));
     }
     if options.once
         && let Some(reply) = existing(cx, &ready, &inputs)?

@@ -71,7 +71,11 @@ fn under_way(console: &Console, run: &RunDir, recorded: &Recorded, phase: Phase)
             && !end.status.satisfies_needs()
         {
             let took = duration(end.duration_s);
-            out.push_str(&format!("  {path} {} after {took}: {}\n", end.status.word(), one_line(&end.reason, 160)));
+            out.push_str(&format!(
+                "  {path} {} after {took}: {}\n",
+                end.status.word(),
+                one_line(&end.reason, 160)
+            ));
         }
     }
     out
