@@ -7,6 +7,7 @@ the median of the ratios within the rounds: a machine that is slow for a minute 
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -198,6 +199,8 @@ class Script:
         """The parts asked for, in their order."""
         for part in parts:
             PARTS[part](self)
+        # A machine that was busy at the end was busy in between.
+        self.facts["load_at_end"] = round(os.getloadavg()[0], 2)
         return {
             "facts": self.facts,
             "missing": self.missing,

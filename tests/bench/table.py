@@ -33,7 +33,7 @@ def conditions(facts):
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     lines = [
         f"* {facts['date']}, {facts['machine']}, kernel {facts['kernel']}, file system {facts['file_system']}, "
-        f"load average {facts['load_at_start']} at the start",
+        f"load average {facts['load_at_start']} at the start, {facts['load_at_end']} at the end",
         f"* {versions}; two steps at a time; {facts['rounds']} rounds, interleaved",
     ]
     if "sync_ms" in facts:
