@@ -48,7 +48,8 @@ impl Engine {
     /// Whether something that requires the server is unfinished, or nothing requires it at all.
     fn is_needed(&self, unit: Unit) -> bool {
         let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
-        let mut held = Held { engine: self, scope: unit.scope, plan: &plan, known: vec![None; plan.nodes.len()] };
+        let mut held =
+            Held { engine: self, scope: unit.scope, plan: &plan, known: vec![None; plan.nodes.len()] };
         let server = &plan.nodes[unit.node as usize];
         let requires = |reader: &NodeId| {
             let deps = &plan.nodes[*reader as usize].deps;
