@@ -64,14 +64,7 @@ impl Pool {
     /// A pool whose names begin with `session`. No two engines of a run may share one: what a killed engine left, a
     /// directory with files in it even, would be taken for empty.
     pub fn new(run: RunDir, session: String) -> Self {
-        Self {
-            run,
-            session,
-            next_log: 0,
-            next_dir: 0,
-            free_logs: Vec::new(),
-            free_dirs: Vec::new(),
-        }
+        Self { run, session, next_log: 0, next_dir: 0, free_logs: Vec::new(), free_dirs: Vec::new() }
     }
 
     /// An empty log file.
