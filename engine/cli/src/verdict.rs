@@ -67,7 +67,7 @@ fn gates(state: &RunState, look: Look) -> String {
         let wanted = one_line(&gate.wanted, 90);
         out.push_str(&format!("  {path:<width$}  {word}  {wanted}\n"));
         let passed = matches!(gate.outcome, Outcome::Passed | Outcome::Skipped);
-        let why = if gate.reason.is_empty() { &gate.measured } else { &gate.reason };
+        let why = if gate.measured.is_empty() { &gate.reason } else { &gate.measured };
         if !passed && !why.is_empty() {
             out.push_str(&format!("  {:<width$}  {:<12}  {}\n", "", "", one_line(why, 160)));
         }

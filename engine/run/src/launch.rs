@@ -29,6 +29,9 @@ struct Booking {
     memory: Option<u64>,
 }
 
+/// Locks that are held for a unit, and the physical ids of the GPUs among them.
+type Lease = (Vec<Held>, Vec<u32>);
+
 #[derive(Debug, Clone, Default)]
 enum Gpus {
     #[default]
@@ -224,7 +227,7 @@ impl Engine {
     }
 
     /// All locks and GPUs, or none.
-    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<(Vec<Held>, Vec<u32>)>, String> {
+    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<Lease>, String> {
         let path = self.world.borrow().path(unit);
         let take =
             |kind, name: &str| self.host.try_lock(kind, name, &path).map_err(|error| error.to_string());
@@ -395,6 +398,7 @@ impl Engine {
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(false),
+            awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior: prior.and_then(|node| Some((node.asked.clone()?, node.answered.clone()))),
             ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),

@@ -55,7 +55,11 @@ impl Step for Approval {
             schema: schema_of::<Config>,
             outputs: &[
                 OutputDoc { name: "choice", doc: "The answer", volatile: false },
-                OutputDoc { name: "comment", doc: "A remark that came with it; may be empty", volatile: false },
+                OutputDoc {
+                    name: "comment",
+                    doc: "A remark that came with it; may be empty",
+                    volatile: false,
+                },
                 OutputDoc { name: "by", doc: "Who answered: `{uid, pid, terminal, parent}`", volatile: true },
             ],
             effects: Effects::Question,
@@ -101,7 +105,9 @@ fn check(config: &Config) -> Result<(), String> {
     }
     for (index, choice) in config.choices.iter().enumerate() {
         if choice.trim().is_empty() || config.choices[..index].contains(choice) {
-            return Err(format!("`choices` holds `{choice}` twice or empty; each choice needs a word of its own"));
+            return Err(format!(
+                "`choices` holds `{choice}` twice or empty; each choice needs a word of its own"
+            ));
         }
     }
     match config.passes.iter().find(|choice| !config.choices.contains(choice)) {
@@ -147,7 +153,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a");
         std::fs::write(&file, "one").unwrap();
-        let config: Config = read(&json!({"question": "Go?", "show": {"r": 1.2}, "show_files": [file]})).unwrap();
+        let config: Config =
+            read(&json!({"question": "Go?", "show": {"r": 1.2}, "show_files": [file]})).unwrap();
         let first = question("ok", 1, &config).unwrap();
         assert_eq!(first.digest, question("ok", 2, &config).unwrap().digest);
         assert_eq!(first.choices, ["yes", "no"]);

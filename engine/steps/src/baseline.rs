@@ -284,7 +284,10 @@ mod tests {
     #[test]
     fn the_digest_is_over_names_and_contents() {
         let entry = |path: &str, sha: &str| json!({"path": path, "sha256": sha, "bytes": 1, "kept": "k"});
-        let one = |value: Value| Frozen { files: [("a".to_owned(), value)].into_iter().collect(), ..Frozen::default() };
+        let one = |value: Value| Frozen {
+            files: [("a".to_owned(), value)].into_iter().collect(),
+            ..Frozen::default()
+        };
         assert_eq!(one(entry("/x/a", "1")).digest(), one(entry("/y/a", "1")).digest());
         assert_ne!(one(entry("/x/a", "1")).digest(), one(entry("/x/a", "2")).digest());
         let outputs = one(entry("/x/a", "1")).outputs();

@@ -67,20 +67,26 @@ fn outputs_of(run: &RunDir, finished: &StepFinished) -> Result<ValueMap, String>
         Err(error) => return Err(error.to_string()),
     }
     let bytes = run.read(&file.path, OUTPUTS_LIMIT).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("`{}` of that run cannot be read: {error}", file.path))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| format!("`{}` of that run cannot be read: {error}", file.path))
 }
 
 fn copy(cx: &StepCtx, other: &RunDir, outputs: &ValueMap) -> Result<Frozen, String> {
     let part = |name: &str| outputs.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut frozen =
-        Frozen { files: part("files"), values: part("values"), commands: part("commands"), facts: part("facts") };
+    let mut frozen = Frozen {
+        files: part("files"),
+        values: part("values"),
+        commands: part("commands"),
+        facts: part("facts"),
+    };
     let recorded = outputs.get("digest").and_then(Value::as_str).unwrap_or_default();
     if frozen.digest() != recorded {
         return Err("the baseline of that run does not have the digest that was recorded".to_owned());
     }
     let (from, to) = (Artifacts::of(other), Artifacts::of(cx.run_dir()));
     for (index, (name, entry)) in frozen.files.iter_mut().enumerate() {
-        let copy = digest_of(entry).ok_or_else(|| format!("the record of `{name}` in that run is not complete"))?;
+        let copy =
+            digest_of(entry).ok_or_else(|| format!("the record of `{name}` in that run is not complete"))?;
         let changed = || format!("the copy of `{name}` in that run is not what was frozen: `{}`", copy.path);
         if !from.verify(&copy).map_err(|error| error.to_string())? {
             return Err(changed());
@@ -119,7 +125,8 @@ mod tests {
             let started = json!({"step": step, "uses": uses, "attempt": 1});
             let started: StepStarted = serde_json::from_value(started).unwrap();
             state.apply(1.0, &Event::StepStarted(started));
-            let finished = json!({"step": step, "attempt": 1, "status": status, "final": true, "duration_s": 1.0});
+            let finished =
+                json!({"step": step, "attempt": 1, "status": status, "final": true, "duration_s": 1.0});
             let finished: StepFinished = serde_json::from_value(finished).unwrap();
             state.apply(2.0, &Event::StepFinished(finished));
         }

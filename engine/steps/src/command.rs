@@ -1,6 +1,6 @@
 //! `command`: runs a program, reads a result from its output, watches its log.
 
-use crate::config::{self, command_line, schema_of, with_stdin};
+use crate::config::{self, command_line, schema_of};
 use crate::fields::{Argv, FilePath};
 use crate::parse::{ParseConfig, Parser, read_source};
 use crate::stub;
@@ -50,7 +50,11 @@ impl Step for Command {
                       from: stdout\n    schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}\n\
                       timeout: 5m\n",
             schema: schema_of::<Config>,
-            outputs: &[OutputDoc { name: "result", doc: "What `parse` read, as its schema says", volatile: false }],
+            outputs: &[OutputDoc {
+                name: "result",
+                doc: "What `parse` read, as its schema says",
+                volatile: false,
+            }],
             effects: Effects::Contained,
             runs_processes: true,
         }
@@ -69,11 +73,7 @@ impl Step for Command {
 async fn run(cx: &StepCtx) -> Result<Outcome, String> {
     let config: Config = config::read(&cx.config)?;
     let mut command = command_line(config.argv.as_ref(), config.shell.as_deref())?;
-    if let Some(file) = &config.stdin {
-        std::fs::File::open(&file.0)
-            .map_err(|error| format!("cannot read `stdin` from `{}`: {error}", file.0.display()))?;
-        command = with_stdin(command, &file.0);
-    }
+    command.stdin = config.stdin.as_ref().map(|file| file.0.clone());
     let parser = config.parse.as_ref().map(ParseConfig::parser).transpose()?;
     let mut watcher = config.watch.as_ref().map(|watch| Watcher::new(watch, cx)).transpose()?;
     let mut process = cx.spawn(&command)?;
@@ -147,7 +147,8 @@ pub(crate) async fn run_to_zero(cx: &StepCtx, command: &CommandLine, what: &str)
         end => {
             let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { Status::Failed };
             let tail = cx.tail(5);
-            let said = if tail.is_empty() { String::new() } else { format!("; last lines of its log:\n{tail}") };
+            let said =
+                if tail.is_empty() { String::new() } else { format!("; last lines of its log:\n{tail}") };
             let reason = format!("{what} ended with {}, expected exit 0{said}", end.words());
             Err(Outcome { exit: end.exit(), signal: end.signal(), ..Outcome::ended(status, reason) })
         }
@@ -163,9 +164,13 @@ mod tests {
 
     #[test]
     fn unknown_and_misplaced_fields_are_refused() {
-        assert!(read::<Config>(&json!({"argv": ["x"], "parse": {"as": "json"}})).unwrap_err().contains("schema"));
+        assert!(
+            read::<Config>(&json!({"argv": ["x"], "parse": {"as": "json"}})).unwrap_err().contains("schema")
+        );
         assert!(read::<Config>(&json!({"argv": ["x"], "args": []})).unwrap_err().contains("args"));
-        let config: Config = read(&json!({"argv": ["x"], "parse": {"as": "json", "from": "/t/r.json", "schema": true}})).unwrap();
+        let config: Config =
+            read(&json!({"argv": ["x"], "parse": {"as": "json", "from": "/t/r.json", "schema": true}}))
+                .unwrap();
         assert!(config.parse.is_some() && config.watch.is_none());
     }
 

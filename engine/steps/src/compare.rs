@@ -138,8 +138,9 @@ impl Step for Compare {
 
     fn stub(&self, config: &Value) -> ValueMap {
         let Ok(config) = config::read::<CompareConfig>(config) else { return ValueMap::new() };
-        let values = vec![1.0; 10];
-        let pairs: Vec<Pair> = values.iter().map(|_| Pair { baseline: 1.0, candidate: 1.0, first: None }).collect();
+        let values = [1.0; 10];
+        let pairs: Vec<Pair> =
+            values.iter().map(|_| Pair { baseline: 1.0, candidate: 1.0, first: None }).collect();
         let measured = Measured { pairs, seed: None };
         compared(&config, &measured.pairs, Looks::once(values.len()))
             .map(|comparison| outputs(&config, &comparison, &measured))
@@ -153,7 +154,11 @@ const OUTPUTS: &[OutputDoc] = &[
     OutputDoc { name: "ci_low", doc: "Lower end of the ratio's 95 % interval", volatile: false },
     OutputDoc { name: "ci_high", doc: "Upper end of the ratio's 95 % interval", volatile: false },
     OutputDoc { name: "pairs", doc: "Number of pairs measured", volatile: false },
-    OutputDoc { name: "threshold", doc: "Differences up to this count as equal, a fraction", volatile: false },
+    OutputDoc {
+        name: "threshold",
+        doc: "Differences up to this count as equal, a fraction",
+        volatile: false,
+    },
     OutputDoc { name: "metric", doc: "`wall_time` or `result.<field>`", volatile: false },
     OutputDoc { name: "better", doc: "Which direction is better", volatile: false },
     OutputDoc { name: "interleaved", doc: "Whether the engine ran both sides in turn", volatile: false },
@@ -271,7 +276,10 @@ mod tests {
         let looks = looks(&config, &sides).unwrap();
         assert_eq!(looks, Looks::once(20));
         let found = outputs(&config, &compared(&config, &measured.pairs, looks).unwrap(), &measured);
-        assert_eq!((&found["verdict"], &found["interleaved"], &found["threshold"]), (&json!("better"), &json!(false), &json!(0.02)));
+        assert_eq!(
+            (&found["verdict"], &found["interleaved"], &found["threshold"]),
+            (&json!("better"), &json!(false), &json!(0.02))
+        );
         assert!((found["ratio"].as_f64().unwrap() - 2.0).abs() < 1e-9);
         assert_eq!(found["rows"][1]["median"], json!(51.0));
         assert_eq!(found["samples"]["candidate"].as_array().unwrap().len(), 20);

@@ -42,7 +42,10 @@ impl Sides {
         match (&config.baseline.samples, &config.candidate.samples) {
             (Some(baseline), Some(candidate)) => {
                 if config.parse.is_some() || config.warmup.is_some() || config.seed.is_some() {
-                    return Err("`parse`, `warmup` and `seed` are for programs; leave them out with `samples`".to_owned());
+                    return Err(
+                        "`parse`, `warmup` and `seed` are for programs; leave them out with `samples`"
+                            .to_owned(),
+                    );
                 }
                 samples(&config.baseline, baseline, "baseline").and_then(|baseline| {
                     let candidate = samples(&config.candidate, candidate, "candidate")?;
@@ -56,7 +59,9 @@ impl Sides {
             }
             (None, None) => {
                 if of_result && config.parse.is_none() {
-                    return Err(format!("`metric.value` is `{metric}`, so `parse` must say how the result is read"));
+                    return Err(format!(
+                        "`metric.value` is `{metric}`, so `parse` must say how the result is read"
+                    ));
                 }
                 config.parse.as_ref().map(ParseConfig::parser).transpose()?;
                 Ok(Self::Programs {
@@ -64,7 +69,10 @@ impl Sides {
                     candidate: program(&config.candidate, "candidate")?,
                 })
             }
-            _ => Err("one side has `samples` and the other a program; both must be of the same sort".to_owned()),
+            _ => {
+                Err("one side has `samples` and the other a program; both must be of the same sort"
+                    .to_owned())
+            }
         }
     }
 
@@ -92,10 +100,13 @@ fn samples(side: &SideConfig, value: &Value, name: &str) -> Result<Vec<f64>, Str
     if side.argv.is_some() || side.shell.is_some() {
         return Err(format!("`{name}` has both `samples` and a program; keep one"));
     }
-    let list = value.as_array().ok_or_else(|| format!("the samples of `{name}` are no list of numbers: {value}"))?;
+    let list =
+        value.as_array().ok_or_else(|| format!("the samples of `{name}` are no list of numbers: {value}"))?;
     let number = |(index, value): (usize, &Value)| {
         let number = value.as_f64().filter(|number| number.is_finite() && *number > 0.0);
-        number.ok_or_else(|| format!("sample {index} of `{name}` is {value}, but a ratio needs finite numbers above zero"))
+        number.ok_or_else(|| {
+            format!("sample {index} of `{name}` is {value}, but a ratio needs finite numbers above zero")
+        })
     };
     list.iter().enumerate().map(number).collect()
 }
@@ -191,7 +202,8 @@ impl Bench<'_> {
 fn field_of(result: &Value, field: &str) -> Result<f64, String> {
     let mut value = result;
     for part in field.split('.') {
-        value = value.get(part).ok_or_else(|| format!("the result has no `{field}`: there is no `{part}`"))?;
+        value =
+            value.get(part).ok_or_else(|| format!("the result has no `{field}`: there is no `{part}`"))?;
     }
     let number = value.as_f64().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| format!("`result.{field}` is {value}, but a ratio needs finite numbers above zero"))
@@ -208,14 +220,32 @@ mod tests {
         let metric = json!({"value": "wall_time", "better": "lower"});
         let of = json!({"value": "result.t", "better": "lower"});
         for (bad, word) in [
-            (json!({"baseline": {"argv": ["a"]}, "candidate": {"samples": [1]}, "metric": metric}), "same sort"),
+            (
+                json!({"baseline": {"argv": ["a"]}, "candidate": {"samples": [1]}, "metric": metric}),
+                "same sort",
+            ),
             (json!({"baseline": {"argv": ["a"]}, "candidate": {}, "metric": metric}), "`candidate`: neither"),
-            (json!({"baseline": {"argv": ["a"]}, "candidate": {"argv": ["a"]}, "metric": of}), "`parse` must"),
-            (json!({"baseline": {"argv": ["a"]}, "candidate": {"argv": ["a"]}, "metric": {"value": "cpu", "better": "lower"}}), "wall_time"),
-            (json!({"baseline": {"samples": [1, 2]}, "candidate": {"samples": [1]}, "metric": of}), "paired by index"),
-            (json!({"baseline": {"samples": [1, 0]}, "candidate": {"samples": [1, 1]}, "metric": of}), "sample 1 of `baseline`"),
+            (
+                json!({"baseline": {"argv": ["a"]}, "candidate": {"argv": ["a"]}, "metric": of}),
+                "`parse` must",
+            ),
+            (
+                json!({"baseline": {"argv": ["a"]}, "candidate": {"argv": ["a"]}, "metric": {"value": "cpu", "better": "lower"}}),
+                "wall_time",
+            ),
+            (
+                json!({"baseline": {"samples": [1, 2]}, "candidate": {"samples": [1]}, "metric": of}),
+                "paired by index",
+            ),
+            (
+                json!({"baseline": {"samples": [1, 0]}, "candidate": {"samples": [1, 1]}, "metric": of}),
+                "sample 1 of `baseline`",
+            ),
             (json!({"baseline": {"samples": "x"}, "candidate": {"samples": [1]}, "metric": of}), "no list"),
-            (json!({"baseline": {"samples": [1]}, "candidate": {"samples": [1]}, "metric": of, "warmup": 2}), "leave them out"),
+            (
+                json!({"baseline": {"samples": [1]}, "candidate": {"samples": [1]}, "metric": of, "warmup": 2}),
+                "leave them out",
+            ),
         ] {
             let error = Sides::of(&read(&bad).unwrap()).unwrap_err();
             assert!(error.contains(word), "{error}");
@@ -226,7 +256,10 @@ mod tests {
     fn samples_become_pairs_by_index() {
         let config = json!({"baseline": {"samples": [1, 2]}, "candidate": {"samples": [3, 4]}, "metric": {"value": "result.t", "better": "higher"}});
         let measured = Measured::start(&Sides::of(&read(&config).unwrap()).unwrap(), 1);
-        assert_eq!((measured.pairs[1].baseline, measured.pairs[1].candidate, measured.seed), (2.0, 4.0, None));
+        assert_eq!(
+            (measured.pairs[1].baseline, measured.pairs[1].candidate, measured.seed),
+            (2.0, 4.0, None)
+        );
     }
 
     #[test]

@@ -30,9 +30,9 @@ fn place_of_fault(schema: &Value, config: &Value) -> String {
     let Ok(compiled) = input::compile(schema) else { return String::new() };
     let faults = compiled.faults(config);
     // Quantities may arrive as numbers although their schema says text.
-    let real = faults.iter().find(|(place, _)| {
-        !place.is_empty() && !config.pointer(place).is_some_and(Value::is_number)
-    });
+    let real = faults
+        .iter()
+        .find(|(place, _)| !place.is_empty() && !config.pointer(place).is_some_and(Value::is_number));
     real.map(|(place, _)| format!(" at `with{place}`")).unwrap_or_default()
 }
 
@@ -45,17 +45,10 @@ pub(crate) fn command_line(argv: Option<&Argv>, shell: Option<&str>) -> Result<C
         (Some(argv), None) => Ok(CommandLine::new(argv.0.clone())),
         (None, Some(line)) => Ok(CommandLine::shell(line)),
         (Some(_), Some(_)) => Err("both `argv` and `shell` are given; keep one".to_owned()),
-        (None, None) => Err("neither `argv` nor `shell` is given; write `argv: [program, argument]`".to_owned()),
+        (None, None) => {
+            Err("neither `argv` nor `shell` is given; write `argv: [program, argument]`".to_owned())
+        }
     }
-}
-
-/// The same command with its standard input read from a file.
-pub(crate) fn with_stdin(command: CommandLine, file: &Path) -> CommandLine {
-    let mut argv: Vec<String> =
-        ["/bin/sh", "-c", r#"file=$1; shift; exec "$@" < "$file""#, "sh"].map(str::to_owned).into();
-    argv.push(file.to_string_lossy().into_owned());
-    argv.extend(command.argv);
-    CommandLine { argv, ..command }
 }
 
 /// Writes a file that the step produces; inside the run directory without following links that a step planted.
@@ -76,8 +69,10 @@ pub(crate) fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut entries: Vec<(&String, &Value)> = map.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            let parts: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value))).collect();
+            let parts: Vec<String> = entries
+                .iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
+                .collect();
             format!("{{{}}}", parts.join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -128,7 +123,8 @@ mod tests {
 
     #[test]
     fn canonical_text_does_not_depend_on_the_order_of_keys() {
-        let (a, b) = (json!({"b": [1, {"z": 1, "y": 2}], "a": "x"}), json!({"a": "x", "b": [1, {"y": 2, "z": 1}]}));
+        let (a, b) =
+            (json!({"b": [1, {"z": 1, "y": 2}], "a": "x"}), json!({"a": "x", "b": [1, {"y": 2, "z": 1}]}));
         assert_eq!(canonical(&a), canonical(&b));
         assert_eq!(canonical(&a), r#"{"a":"x","b":[1,{"y":2,"z":1}]}"#);
     }

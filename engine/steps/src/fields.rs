@@ -174,10 +174,7 @@ impl JsonSchema for Numbers {
         true
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"anyOf": [
-            {"type": "integer"},
-            {"type": "array", "minItems": 1, "items": {"type": "integer"}},
-        ]})
+        json_schema!({"type": ["integer", "array"], "minItems": 1, "items": {"type": "integer"}})
     }
 }
 

@@ -101,8 +101,16 @@ impl Step for Http {
             outputs: &[
                 OutputDoc { name: "result", doc: "The answer, if it is JSON", volatile: false },
                 OutputDoc { name: "http_status", doc: "Status code", volatile: false },
-                OutputDoc { name: "headers", doc: "Headers of the answer, names in lower case", volatile: true },
-                OutputDoc { name: "latency_s", doc: "Seconds from connecting to the last byte", volatile: true },
+                OutputDoc {
+                    name: "headers",
+                    doc: "Headers of the answer, names in lower case",
+                    volatile: true,
+                },
+                OutputDoc {
+                    name: "latency_s",
+                    doc: "Seconds from connecting to the last byte",
+                    volatile: true,
+                },
                 OutputDoc { name: "body_file", doc: "Where `save` put the body", volatile: false },
             ],
             effects: Effects::Contained,
@@ -119,7 +127,8 @@ impl Step for Http {
         if let Some(schema) = config.pointer("/expect/json") {
             outputs.insert("result".to_owned(), stub::of_schema(schema));
         }
-        let status = config.pointer("/expect/status").and_then(|status| status.as_u64().or(status[0].as_u64()));
+        let status =
+            config.pointer("/expect/status").and_then(|status| status.as_u64().or(status[0].as_u64()));
         outputs.insert("http_status".to_owned(), Value::from(status.unwrap_or(200)));
         outputs.insert("headers".to_owned(), json!({}));
         outputs.insert("latency_s".to_owned(), json!(0.0));
@@ -135,7 +144,8 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let request = request(&config).map_err(Outcome::failed)?;
     let expect = config.expect.clone().unwrap_or_default();
     let schema = expect.json.as_ref().map(input::compile).transpose();
-    let schema = schema.map_err(|what| Outcome::failed(format!("`expect.json` is not a valid schema: {what}")))?;
+    let schema =
+        schema.map_err(|what| Outcome::failed(format!("`expect.json` is not a valid schema: {what}")))?;
     cx.started(&[request.method.clone(), request.url.clone()]);
     let response = match &config.poll {
         None => send(&request).await.map_err(|error| net_outcome(&error))?,
@@ -215,7 +225,8 @@ async fn polled(cx: &StepCtx, request: &Request, poll: &Poll) -> Result<Response
         Ok(done) => done,
         Err(_) => {
             let seconds = limit.as_secs_f64();
-            let reason = format!("`{}` did not hold within {seconds} s; the last answer: {last}", poll.until.0);
+            let reason =
+                format!("`{}` did not hold within {seconds} s; the last answer: {last}", poll.until.0);
             Err(Outcome::ended(Status::TimedOut, reason))
         }
     }
@@ -230,7 +241,12 @@ fn own(response: &Response) -> Value {
 }
 
 fn headers_of(response: &Response) -> Value {
-    response.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<ValueMap>().into()
+    response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect::<ValueMap>()
+        .into()
 }
 
 fn outputs_of(response: &Response) -> ValueMap {
@@ -247,8 +263,9 @@ fn outputs_of(response: &Response) -> ValueMap {
 fn check(expect: &Expect, schema: Option<&CompiledSchema>, response: &Response) -> Result<(), String> {
     HttpExpect { status: expect.status.clone(), contains: expect.contains.clone() }.check(response)?;
     let Some(schema) = schema else { return Ok(()) };
-    let value: Value = serde_json::from_slice(&response.body)
-        .map_err(|error| format!("the answer is not JSON: {error}: `{}`", excerpt(response.text().trim(), 200)))?;
+    let value: Value = serde_json::from_slice(&response.body).map_err(|error| {
+        format!("the answer is not JSON: {error}: `{}`", excerpt(response.text().trim(), 200))
+    })?;
     match schema.faults(&value).into_iter().next() {
         None => Ok(()),
         Some((place, what)) => {
@@ -273,15 +290,19 @@ mod tests {
     fn a_body_makes_it_a_post() {
         let plain = request(&config(json!({"url": "http://localhost/"}))).unwrap();
         assert_eq!((plain.method.as_str(), plain.body.len()), ("GET", 0));
-        let sent = request(&config(json!({"url": "http://localhost/", "json": {"a": 1}, "method": "put"}))).unwrap();
+        let sent =
+            request(&config(json!({"url": "http://localhost/", "json": {"a": 1}, "method": "put"}))).unwrap();
         assert_eq!((sent.method.as_str(), sent.body.as_slice()), ("PUT", b"{\"a\":1}".as_slice()));
         assert!(sent.headers.iter().any(|(_, value)| value == "application/json"));
-        assert!(request(&config(json!({"url": "u", "json": 1, "body": "x"}))).unwrap_err().contains("keep one"));
+        assert!(
+            request(&config(json!({"url": "u", "json": 1, "body": "x"}))).unwrap_err().contains("keep one")
+        );
     }
 
     #[test]
     fn answers_are_checked_against_the_schema() {
-        let response = |body: &str| Response { status: 200, headers: Vec::new(), body: body.into(), latency_s: 0.1 };
+        let response =
+            |body: &str| Response { status: 200, headers: Vec::new(), body: body.into(), latency_s: 0.1 };
         let schema = json!({"type": "object", "required": ["id"]});
         let compiled = input::compile(&schema).unwrap();
         let expect = Expect { json: Some(schema), ..Expect::default() };

@@ -68,7 +68,11 @@ mod tests {
             let mut missing = Vec::new();
             undocumented(&(kind.schema)(), kind.name, &mut missing);
             assert!(missing.is_empty(), "no documentation: {missing:?}");
-            assert!(!kind.summary.is_empty() && !kind.summary.ends_with('.') && kind.doc.ends_with('.'), "{}", kind.name);
+            assert!(
+                !kind.summary.is_empty() && !kind.summary.ends_with('.') && kind.doc.ends_with('.'),
+                "{}",
+                kind.name
+            );
             let text = manifest(section, kind);
             let origin = Origin { file: "/s/skill.yaml".to_owned(), dir: "/s".into() };
             let lowered = lower(SourceId(0), &text, origin, &catalog);

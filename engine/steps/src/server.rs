@@ -82,15 +82,15 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(Outcome::failed)?;
     let port = match config.port {
         Port::Fixed(port) => port,
-        Port::Auto => {
-            cx.allocate_port().map_err(|error| Outcome::ended(Status::Environment, error))?
-        }
+        Port::Auto => cx.allocate_port().map_err(|error| Outcome::ended(Status::Environment, error))?,
     };
     if let Some(holder) = holder_of(port) {
-        let reason = format!("port {port} is already taken by {holder}; a server found on its port is never reused");
+        let reason =
+            format!("port {port} is already taken by {holder}; a server found on its port is never reused");
         return Err(Outcome::failed(reason));
     }
-    let mut log = config.ready.log.as_ref().map(|line| LogLine::new(line, cx)).transpose().map_err(Outcome::failed)?;
+    let mut log =
+        config.ready.log.as_ref().map(|line| LogLine::new(line, cx)).transpose().map_err(Outcome::failed)?;
     cx.started_durably(&command.argv).await;
     let begin = Instant::now();
     let mut process = cx.spawn(&command).map_err(Outcome::failed)?;
@@ -115,7 +115,12 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             stop(cx, &mut process, identity, config.stop.as_ref()).await;
             let told = place.told.into_inner();
             Ok(told.map_or_else(
-                || Outcome::ended(Status::Cancelled, "nothing needed the server any more before it was ready"),
+                || {
+                    Outcome::ended(
+                        Status::Cancelled,
+                        "nothing needed the server any more before it was ready",
+                    )
+                },
                 Outcome::passed,
             ))
         }
@@ -191,7 +196,9 @@ async fn look(
         let pattern = ready.log.as_ref().map(|line| line.0.as_str()).unwrap_or_default();
         return Ok(Some(format!("no line of its log matches `{pattern}`")));
     }
-    if ready.tcp && let Err(error) = tokio::net::TcpStream::connect((HOST, port)).await {
+    if ready.tcp
+        && let Err(error) = tokio::net::TcpStream::connect((HOST, port)).await
+    {
         return Ok(Some(format!("no connection to {HOST}:{port}: {error}")));
     }
     if let Some(probe) = &ready.http {
@@ -218,7 +225,9 @@ async fn unwell(alive: &Alive, base: &str) -> String {
             Err(what) => {
                 failures += 1;
                 if failures >= alive.failures.max(1) {
-                    return format!("the server is not alive: {failures} probes in a row failed, the last one: {what}");
+                    return format!(
+                        "the server is not alive: {failures} probes in a row failed, the last one: {what}"
+                    );
                 }
             }
         }

@@ -49,7 +49,9 @@ impl<'de> Deserialize<'de> for Port {
         }
         let number = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
         number.map(Self::Fixed).ok_or_else(|| {
-            serde::de::Error::custom(format!("`port` is {value}, but a port is `auto` or a number from 1 to 65535"))
+            serde::de::Error::custom(format!(
+                "`port` is {value}, but a port is `auto` or a number from 1 to 65535"
+            ))
         })
     }
 }
@@ -187,7 +189,9 @@ impl Stop {
     pub(crate) fn signal(&self) -> Result<Option<Signal>, String> {
         let Some(name) = &self.signal else { return Ok(None) };
         let signal = signal_number(name).and_then(Signal::from_named_raw);
-        signal.map(Some).ok_or_else(|| format!("`stop.signal: {name}` is no signal; write its name, such as `SIGINT`"))
+        signal
+            .map(Some)
+            .ok_or_else(|| format!("`stop.signal: {name}` is no signal; write its name, such as `SIGINT`"))
     }
 }
 
@@ -206,7 +210,10 @@ mod tests {
     fn a_server_says_when_it_is_ready() {
         let config = check(json!({"argv": ["x"], "port": 8000, "ready": {"http": {"path": "/health", "status": [200, 204]}}})).unwrap();
         assert_eq!(config.port, Port::Fixed(8000));
-        assert_eq!(config.ready.http.unwrap().request("http://127.0.0.1:8000", std::time::Duration::ZERO).url, "http://127.0.0.1:8000/health");
+        assert_eq!(
+            config.ready.http.unwrap().request("http://127.0.0.1:8000", std::time::Duration::ZERO).url,
+            "http://127.0.0.1:8000/health"
+        );
         for (bad, word) in [
             (json!({"argv": ["x"], "ready": {}}), "at least one"),
             (json!({"argv": ["x"], "ready": {"http": {}}}), "exactly one"),

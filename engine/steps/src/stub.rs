@@ -49,7 +49,9 @@ fn object(schema: &Value) -> Value {
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         map.insert(name.clone(), of_schema(property));
     }
-    for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for name in
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    {
         map.entry(name).or_insert(Value::Null);
     }
     Value::Object(map)

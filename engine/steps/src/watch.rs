@@ -93,7 +93,8 @@ impl Watcher {
     }
 
     fn at(config: &WatchConfig, stdout: u64, stderr: u64) -> Result<Self, String> {
-        let rules = |patterns: &[WatchPattern]| patterns.iter().map(WatchPattern::rule).collect::<Result<_, _>>();
+        let rules =
+            |patterns: &[WatchPattern]| patterns.iter().map(WatchPattern::rule).collect::<Result<_, _>>();
         Ok(Self {
             must: rules(&config.must)?,
             must_not: rules(&config.must_not)?,
@@ -130,7 +131,8 @@ impl Watcher {
     }
 
     fn missing(&self) -> Result<(), String> {
-        let missing: Vec<&str> = self.must.iter().filter(|rule| !rule.seen).map(|rule| rule.name.as_str()).collect();
+        let missing: Vec<&str> =
+            self.must.iter().filter(|rule| !rule.seen).map(|rule| rule.name.as_str()).collect();
         if missing.is_empty() {
             return Ok(());
         }

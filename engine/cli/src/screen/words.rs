@@ -103,7 +103,7 @@ fn gate(data: &GateDecided, color: bool) -> String {
         Outcome::Warn | Outcome::Inconclusive => Tone::Warn,
         _ => Tone::Bad,
     };
-    let why = if data.reason.is_empty() { &data.measured } else { &data.reason };
+    let why = if data.measured.is_empty() { &data.reason } else { &data.measured };
     format!("gate {} {}{}", data.gate, paint(color, tone, data.outcome.word()), colon(why))
 }
 

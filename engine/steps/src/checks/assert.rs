@@ -37,7 +37,9 @@ impl Check for Assert {
     }
 
     fn run<'a>(&'a self, cx: &'a StepCtx) -> LocalFuture<'a, CheckResult> {
-        Box::pin(async move { settled(config::read(&cx.config).map_err(cannot).and_then(|config| look(cx, &config))) })
+        Box::pin(async move {
+            settled(config::read(&cx.config).map_err(cannot).and_then(|config| look(cx, &config)))
+        })
     }
 }
 

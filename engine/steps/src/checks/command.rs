@@ -57,7 +57,8 @@ async fn look(cx: &StepCtx) -> Result<CheckResult, CheckResult> {
     let config: Config = config::read(&cx.config).map_err(cannot)?;
     let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(cannot)?;
     let pattern = config.matches.as_ref().map(|pattern| regex::Regex::new(&pattern.0)).transpose();
-    let pattern = pattern.map_err(|error| cannot(format!("`matches` is not a regular expression: {error}")))?;
+    let pattern =
+        pattern.map_err(|error| cannot(format!("`matches` is not a regular expression: {error}")))?;
     let limit = config.timeout.map_or(TIMEOUT, |limit| limit.get());
     let ran = run_program(cx, &command, limit).await.map_err(cannot)?;
     let name = config.argv.as_ref().map_or("the shell line", |argv| argv.0[0].as_str());
@@ -73,18 +74,24 @@ fn judge(name: &str, config: &Config, pattern: Option<&regex::Regex>, ran: &Ran)
     };
     if !right {
         let wanted = config.exit.as_ref().map_or("0".to_owned(), Numbers::words);
-        let found = format!("`{name}` ended with {}, expected exit {wanted}: {}", ran.end.words(), ran.first_lines());
+        let found =
+            format!("`{name}` ended with {}, expected exit {wanted}: {}", ran.end.words(), ran.first_lines());
         return CheckResult::fails(found.trim_end_matches([':', ' ']).to_owned(), evidence);
     }
     match pattern {
         Some(pattern) if !pattern.is_match(&ran.stdout) && !pattern.is_match(&ran.stderr) => {
-            let found = format!("the output of `{name}` does not match `{}`: {}", pattern.as_str(), ran.first_lines());
+            let found = format!(
+                "the output of `{name}` does not match `{}`: {}",
+                pattern.as_str(),
+                ran.first_lines()
+            );
             CheckResult::fails(found, evidence)
         }
         _ => {
             let first = ran.first_lines();
             let said = first.lines().next().unwrap_or_default();
-            let found = if said.is_empty() { format!("`{name}` runs") } else { format!("`{name}` says: {said}") };
+            let found =
+                if said.is_empty() { format!("`{name}` runs") } else { format!("`{name}` says: {said}") };
             CheckResult::holds(found, evidence)
         }
     }
@@ -99,7 +106,11 @@ mod tests {
 
     #[test]
     fn exit_and_output_are_judged() {
-        let ran = |code, text: &str| Ran { end: ProcessEnd::Exited(code), stdout: text.to_owned(), stderr: String::new() };
+        let ran = |code, text: &str| Ran {
+            end: ProcessEnd::Exited(code),
+            stdout: text.to_owned(),
+            stderr: String::new(),
+        };
         let plain: Config = read(&json!({"argv": ["cc"]})).unwrap();
         assert!(judge("cc", &plain, None, &ran(0, "gcc 12.2\nmore")).found.ends_with("says: gcc 12.2"));
         assert!(judge("cc", &plain, None, &ran(1, "boom")).found.contains("exit 1, expected exit 0: boom"));

@@ -38,7 +38,11 @@ impl Check for DiskFree {
 
     fn run<'a>(&'a self, cx: &'a StepCtx) -> LocalFuture<'a, CheckResult> {
         Box::pin(async move {
-            settled(config::read(&cx.config).map_err(cannot).and_then(|config| look(&config, cx.run_dir().path())))
+            settled(
+                config::read(&cx.config)
+                    .map_err(cannot)
+                    .and_then(|config| look(&config, cx.run_dir().path())),
+            )
         })
     }
 }
@@ -46,13 +50,17 @@ impl Check for DiskFree {
 fn look(config: &Config, run_dir: &Path) -> Result<CheckResult, CheckResult> {
     let wanted = config.path.as_ref().map_or(run_dir, |path| path.0.as_path());
     let path = wanted.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let stat = rustix::fs::statvfs(path)
-        .map_err(|error| cannot(format!("cannot look at the file system of `{}`: {error}", path.display())))?;
+    let stat = rustix::fs::statvfs(path).map_err(|error| {
+        cannot(format!("cannot look at the file system of `{}`: {error}", path.display()))
+    })?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let evidence = json!({"path": path, "free_bytes": free, "min_bytes": config.min.bytes()});
     let found = format!("{} free at `{}`", size_words(free), path.display());
     if free < config.min.bytes() {
-        return Err(CheckResult::fails(format!("{found}, expected at least {}", size_words(config.min.bytes())), evidence));
+        return Err(CheckResult::fails(
+            format!("{found}, expected at least {}", size_words(config.min.bytes())),
+            evidence,
+        ));
     }
     Ok(CheckResult::holds(found, evidence))
 }

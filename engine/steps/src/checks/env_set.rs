@@ -53,10 +53,14 @@ fn look(config: &Config, value_of: impl Fn(&str) -> Option<String>) -> CheckResu
         Some(value) => config.not_empty && value.is_empty(),
     };
     let missing: Vec<&String> = config.names.iter().filter(is_missing).collect();
-    let list = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let list =
+        |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let evidence = json!({"names": config.names, "missing": missing});
     if missing.is_empty() {
-        return CheckResult::holds(format!("{} set", list(&config.names.iter().collect::<Vec<_>>())), evidence);
+        return CheckResult::holds(
+            format!("{} set", list(&config.names.iter().collect::<Vec<_>>())),
+            evidence,
+        );
     }
     let empty = if config.not_empty { " or empty" } else { "" };
     CheckResult::fails(format!("not set{empty}: {}", list(&missing)), evidence)

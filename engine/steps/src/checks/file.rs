@@ -60,7 +60,9 @@ impl Check for File {
     }
 
     fn run<'a>(&'a self, cx: &'a StepCtx) -> LocalFuture<'a, CheckResult> {
-        Box::pin(async move { settled(config::read(&cx.config).map_err(cannot).and_then(|config| look(&config))) })
+        Box::pin(
+            async move { settled(config::read(&cx.config).map_err(cannot).and_then(|config| look(&config))) },
+        )
     }
 }
 
@@ -72,7 +74,9 @@ fn look(config: &Config) -> Result<CheckResult, CheckResult> {
             return Ok(CheckResult::holds(format!("nothing is at `{shown}`"), json!({"exists": false})));
         }
         Err(error) => return Err(cannot(format!("`{shown}` cannot be read: {error}"))),
-        Ok(_) if !config.exists => return Err(CheckResult::fails(format!("`{shown}` exists"), json!({"exists": true}))),
+        Ok(_) if !config.exists => {
+            return Err(CheckResult::fails(format!("`{shown}` exists"), json!({"exists": true})));
+        }
         Ok(metadata) => metadata,
     };
     let is = if metadata.is_dir() { "folder" } else { "file" };
@@ -86,23 +90,38 @@ fn look(config: &Config) -> Result<CheckResult, CheckResult> {
         return Err(cannot(format!("`{shown}` is no {wanted}")));
     }
     if config.sha256.is_none() && (config.min_bytes.is_none() || metadata.is_file()) {
-        return sized(config, metadata.len(), is, json!({"exists": true, "kind": is, "bytes": metadata.len()}));
+        return sized(
+            config,
+            metadata.len(),
+            is,
+            json!({"exists": true, "kind": is, "bytes": metadata.len()}),
+        );
     }
     let digest = sha256_file(path).map_err(|error| cannot(format!("cannot hash `{shown}`: {error}")))?;
     let evidence = json!({"exists": true, "kind": is, "bytes": digest.bytes, "sha256": digest.sha256});
     match &config.sha256 {
-        Some(wanted) if !wanted.eq_ignore_ascii_case(&digest.sha256) => {
-            Err(CheckResult::fails(format!("`{shown}` has SHA-256 {}, expected {wanted}", digest.sha256), evidence))
-        }
+        Some(wanted) if !wanted.eq_ignore_ascii_case(&digest.sha256) => Err(CheckResult::fails(
+            format!("`{shown}` has SHA-256 {}, expected {wanted}", digest.sha256),
+            evidence,
+        )),
         _ => sized(config, digest.bytes, is, evidence),
     }
 }
 
-fn sized(config: &Config, bytes: u64, is: &str, evidence: serde_json::Value) -> Result<CheckResult, CheckResult> {
+fn sized(
+    config: &Config,
+    bytes: u64,
+    is: &str,
+    evidence: serde_json::Value,
+) -> Result<CheckResult, CheckResult> {
     let shown = config.path.0.display();
     match config.min_bytes {
         Some(least) if bytes < least.bytes() => {
-            let found = format!("`{shown}` has {}, expected at least {}", size_words(bytes), size_words(least.bytes()));
+            let found = format!(
+                "`{shown}` has {}, expected at least {}",
+                size_words(bytes),
+                size_words(least.bytes())
+            );
             Err(CheckResult::fails(found, evidence))
         }
         _ => Ok(CheckResult::holds(format!("`{shown}` is a {is}"), evidence)),
@@ -128,7 +147,9 @@ mod tests {
         let path = dir.path().join("a b");
         std::fs::write(&path, "hello").unwrap();
         assert!(holds(json!({"path": path})).0);
-        assert!(holds(json!({"path": path, "kind": "file", "min_bytes": "5B", "sha256": sha256_hex(b"hello")})).0);
+        assert!(
+            holds(json!({"path": path, "kind": "file", "min_bytes": "5B", "sha256": sha256_hex(b"hello")})).0
+        );
         assert!(holds(json!({"path": dir.path(), "kind": "folder", "min_bytes": 5})).0);
         for (config, word) in [
             (json!({"path": path, "kind": "folder"}), "no folder"),

@@ -53,21 +53,30 @@ async fn look(cx: &StepCtx) -> Result<CheckResult, CheckResult> {
     // `--no-optional-locks`: looking must not write the index.
     let untracked = format!("--untracked-files={untracked}");
     let words = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", &untracked];
-    let command = CommandLine { cwd: Some(path.clone()), ..CommandLine::new(words.map(str::to_owned).into()) };
+    let command =
+        CommandLine { cwd: Some(path.clone()), ..CommandLine::new(words.map(str::to_owned).into()) };
     let ran = run_program(cx, &command, TIMEOUT).await.map_err(cannot)?;
     if ran.end != ProcessEnd::Exited(0) {
         let said = ran.stderr.lines().next().unwrap_or_default();
-        return Err(cannot(format!("cannot ask git about `{}`: {}: {said}", path.display(), ran.end.words())));
+        return Err(cannot(format!(
+            "cannot ask git about `{}`: {}: {said}",
+            path.display(),
+            ran.end.words()
+        )));
     }
     Ok(judge(&ran.stdout))
 }
 
 fn judge(porcelain: &str) -> CheckResult {
     let commit = porcelain.lines().find_map(|line| line.strip_prefix("# branch.oid ")).unwrap_or("none");
-    let changed: Vec<&str> = porcelain.lines().filter(|line| !line.starts_with("# ")).filter_map(path_of).collect();
+    let changed: Vec<&str> =
+        porcelain.lines().filter(|line| !line.starts_with("# ")).filter_map(path_of).collect();
     let evidence = json!({"commit": commit, "changed": changed});
     if changed.is_empty() {
-        return CheckResult::holds(format!("clean at commit {}", commit.get(..12).unwrap_or(commit)), evidence);
+        return CheckResult::holds(
+            format!("clean at commit {}", commit.get(..12).unwrap_or(commit)),
+            evidence,
+        );
     }
     let shown: Vec<String> = changed.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
     let more = changed.len().saturating_sub(SHOWN);

@@ -60,7 +60,11 @@ async fn query(cx: &StepCtx, what: &str) -> Result<String, CheckResult> {
         .await
         .map_err(|error| environment(format!("no GPU can be looked at: {error}")))?;
     if ran.end != ProcessEnd::Exited(0) {
-        return Err(environment(format!("`nvidia-smi` ended with {}: {}", ran.end.words(), ran.first_lines())));
+        return Err(environment(format!(
+            "`nvidia-smi` ended with {}: {}",
+            ran.end.words(),
+            ran.first_lines()
+        )));
     }
     Ok(ran.stdout)
 }
@@ -94,7 +98,9 @@ fn judge(gpus: &str, apps: &str, wanted: Option<&[u32]>) -> Result<CheckResult, 
     let (gpu_lines, app_lines) = (lines(gpus), lines(apps));
     let mut all = Vec::new();
     for line in &gpu_lines {
-        all.push(gpu(line).ok_or_else(|| environment(format!("`nvidia-smi` says something unknown: `{line}`")))?);
+        all.push(
+            gpu(line).ok_or_else(|| environment(format!("`nvidia-smi` says something unknown: `{line}`")))?,
+        );
     }
     if let Some(missing) = wanted.into_iter().flatten().find(|id| !all.iter().any(|gpu| gpu.id == **id)) {
         return Err(environment(format!("there is no GPU {missing}; there are {}", all.len())));

@@ -63,7 +63,9 @@ async fn look(config: &Config) -> Result<CheckResult, CheckResult> {
     })?;
     let evidence = json!({"status": response.status, "latency_s": response.latency_s});
     match (HttpExpect { status: config.status.clone(), contains: config.contains.clone() }).check(&response) {
-        Ok(()) => Ok(CheckResult::holds(format!("`{}` answers with {}", config.url, response.status), evidence)),
+        Ok(()) => {
+            Ok(CheckResult::holds(format!("`{}` answers with {}", config.url, response.status), evidence))
+        }
         Err(what) => Err(CheckResult::fails(format!("{}: {what}", config.url), evidence)),
     }
 }
@@ -78,7 +80,11 @@ mod tests {
         let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let config = |url: String| Config { url, status: None, contains: None, timeout: None };
         let found = settled(look(&config(format!("http://127.0.0.1:{port}/"))).await);
-        assert!(!found.holds && found.status.is_none() && found.found.contains("no connection"), "{}", found.found);
+        assert!(
+            !found.holds && found.status.is_none() && found.found.contains("no connection"),
+            "{}",
+            found.found
+        );
         let found = settled(look(&config("https://127.0.0.1/".to_owned())).await);
         assert_eq!(found.status, Some(Status::Unsupported));
     }

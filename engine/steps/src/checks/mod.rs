@@ -36,7 +36,16 @@ fn kind(
     example: &'static str,
     schema: fn() -> Value,
 ) -> Kind {
-    Kind { name, summary, doc, example, schema, outputs: &[], effects: Effects::Contained, runs_processes: false }
+    Kind {
+        name,
+        summary,
+        doc,
+        example,
+        schema,
+        outputs: &[],
+        effects: Effects::Contained,
+        runs_processes: false,
+    }
 }
 
 /// A check either finds that the fact holds, or says why not; both are results.

@@ -59,7 +59,11 @@ mod tests {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let config = Config { port: listener.local_addr().unwrap().port() };
         let found = look(&config);
-        assert!(!found.holds && found.found.contains(&format!("process {}", std::process::id())), "{}", found.found);
+        assert!(
+            !found.holds && found.found.contains(&format!("process {}", std::process::id())),
+            "{}",
+            found.found
+        );
         drop(listener);
         assert!(look(&config).holds);
     }

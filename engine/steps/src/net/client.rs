@@ -117,12 +117,16 @@ struct Target {
 }
 
 fn target(url: &str) -> Result<Target, NetError> {
-    let uri: Uri = url.parse().map_err(|error| NetError::Malformed { what: format!("`{url}` is not a URL: {error}") })?;
+    let uri: Uri = url
+        .parse()
+        .map_err(|error| NetError::Malformed { what: format!("`{url}` is not a URL: {error}") })?;
     let unsupported = |why| NetError::Unsupported { url: url.to_owned(), why };
     match uri.scheme_str() {
         Some("http") => {}
         Some("https") => {
-            return Err(unsupported("this build speaks plain `http` only; run a program such as `curl` with `command`"));
+            return Err(unsupported(
+                "this build speaks plain `http` only; run a program such as `curl` with `command`",
+            ));
         }
         _ => return Err(NetError::Malformed { what: format!("`{url}` does not begin with `http://`") }),
     }
@@ -147,9 +151,7 @@ pub(crate) async fn send(request: &Request) -> Result<Response, NetError> {
     let target = target(&request.url)?;
     match tokio::time::timeout(request.timeout, exchange(request, &target)).await {
         Ok(done) => done,
-        Err(_) => {
-            Err(NetError::Timeout { address: target.address, seconds: request.timeout.as_secs_f64() })
-        }
+        Err(_) => Err(NetError::Timeout { address: target.address, seconds: request.timeout.as_secs_f64() }),
     }
 }
 
@@ -170,7 +172,8 @@ async fn exchange(request: &Request, target: &Target) -> Result<Response, NetErr
                 broken(error.to_string())
             }
         })?;
-        let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text =
+            |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Ok(Response {
             status: parts.status.as_u16(),
             headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
@@ -253,7 +256,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_comes_with_status_headers_and_body() {
-        let (port, task) = once(b"HTTP/1.1 503 Busy\r\nX-A: b\r\nContent-Length: 7\r\n\r\n{\"a\":1}".to_vec()).await;
+        let (port, task) =
+            once(b"HTTP/1.1 503 Busy\r\nX-A: b\r\nContent-Length: 7\r\n\r\n{\"a\":1}".to_vec()).await;
         let mut request = get(format!("http://localhost:{port}/v1/x?q=1"));
         request.headers.push(("X-Try".to_owned(), "2".to_owned()));
         let response = send(&request).await.unwrap();
@@ -276,9 +280,15 @@ mod tests {
         let (port, task) = once(b"220 mail.example ESMTP\r\n".to_vec()).await;
         assert!(matches!(send(&get(format!("http://127.0.0.1:{port}"))).await, Err(NetError::Broken { .. })));
         task.await.unwrap();
-        assert!(matches!(send(&get(format!("http://127.0.0.1:{port}"))).await, Err(NetError::Connect { .. })));
+        assert!(matches!(
+            send(&get(format!("http://127.0.0.1:{port}"))).await,
+            Err(NetError::Connect { .. })
+        ));
         let (port, task) = once([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 17 << 20]].concat()).await;
-        assert!(matches!(send(&get(format!("http://127.0.0.1:{port}"))).await, Err(NetError::TooLarge { .. })));
+        assert!(matches!(
+            send(&get(format!("http://127.0.0.1:{port}"))).await,
+            Err(NetError::TooLarge { .. })
+        ));
         task.await.unwrap();
         let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
@@ -288,7 +298,9 @@ mod tests {
 
     #[tokio::test]
     async fn other_hosts_and_tls_are_unsupported() {
-        for url in ["https://localhost/", "http://example.com/", "http://10.0.0.1/", "http://localhost.example/"] {
+        for url in
+            ["https://localhost/", "http://example.com/", "http://10.0.0.1/", "http://localhost.example/"]
+        {
             assert!(matches!(send(&get(url.to_owned())).await, Err(NetError::Unsupported { .. })), "{url}");
         }
         for url in ["localhost:80", "ftp://localhost/", ""] {

@@ -46,11 +46,13 @@ mod tests {
 
     #[test]
     fn status_and_content_are_wanted() {
-        let answer = |status| Response { status, headers: Vec::new(), body: b"not ready".to_vec(), latency_s: 0.0 };
+        let answer =
+            |status| Response { status, headers: Vec::new(), body: b"not ready".to_vec(), latency_s: 0.0 };
         let any = HttpExpect::default();
         assert!(any.check(&answer(204)).is_ok());
         assert!(any.check(&answer(503)).unwrap_err().contains("got 503: `not ready`"));
-        let strict = HttpExpect { status: Some(Numbers(vec![200, 503])), contains: Some("\"up\"".to_owned()) };
+        let strict =
+            HttpExpect { status: Some(Numbers(vec![200, 503])), contains: Some("\"up\"".to_owned()) };
         assert!(strict.check(&answer(503)).unwrap_err().contains("is not in the answer"));
         assert!(strict.check(&answer(204)).unwrap_err().contains("200 or 503"));
     }

@@ -7,4 +7,4 @@ mod port;
 
 pub(crate) use client::{NetError, Request, Response, send};
 pub(crate) use expect::HttpExpect;
-pub(crate) use port::{Holder, holder_of, is_held_by, listens};
+pub(crate) use port::{holder_of, is_held_by, listens};

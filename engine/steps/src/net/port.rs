@@ -28,7 +28,8 @@ impl std::fmt::Display for Holder {
 
 /// Sockets that listen on `port`, on any address of this host, by inode.
 fn sockets(port: u16) -> Vec<u64> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
     tables.iter().flat_map(|table| listening(table, port)).collect()
 }
 
@@ -47,9 +48,12 @@ fn listening(table: &str, port: u16) -> Vec<u64> {
 
 /// Whether a process has one of these sockets open.
 fn has_open(pid: u32, sockets: &[u64]) -> bool {
-    let Ok(entries) = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")) else { return false };
+    let Ok(entries) = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")) else {
+        return false;
+    };
     entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| {
-        let inode = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+        let inode =
+            target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
         inode.is_some_and(|inode: u64| sockets.contains(&inode))
     })
 }
@@ -72,7 +76,8 @@ pub(crate) fn holder_of(port: u16) -> Option<Holder> {
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
         .find(|pid| has_open(*pid, &sockets));
     let command = pid.map(|pid| {
-        let words: Vec<String> = command_line(pid).iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let words: Vec<String> =
+            command_line(pid).iter().map(|word| word.to_string_lossy().into_owned()).collect();
         crate::config::excerpt(&words.join(" "), 80)
     });
     Some(Holder { pid, command: command.unwrap_or_default() })

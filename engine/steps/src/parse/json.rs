@@ -23,17 +23,23 @@ pub(super) fn document(text: &str) -> Result<Value, String> {
 /// The first line that is no JSON.
 pub(super) fn lines(text: &str) -> Result<Vec<Value>, String> {
     let filled = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    filled.map(|(index, line)| serde_json::from_str(line).map_err(|error| fault(line, &error, index))).collect()
+    filled
+        .map(|(index, line)| serde_json::from_str(line).map_err(|error| fault(line, &error, index)))
+        .collect()
 }
 
 fn fault(text: &str, error: &serde_json::Error, lines_before: usize) -> String {
-    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // A line break in the wrong place counts as column 0 of the next line; the fault is where the line ends.
+    let back = usize::from(error.column() == 0 && error.line() > 1);
+    let number = error.line() - back;
+    let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let column = if back == 1 { line.len() + 1 } else { error.column() };
     // The column is in bytes and points behind the offending one.
-    let mut start = error.column().saturating_sub(1).min(line.len());
+    let mut start = column.saturating_sub(1).min(line.len());
     while !line.is_char_boundary(start) {
         start -= 1;
     }
-    let place = format!("line {}, column {}", error.line() + lines_before, error.column().max(1));
+    let place = format!("line {}, column {}", number + lines_before, column.max(1));
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or_default().to_lowercase();
     match not_finite(line, start) {
@@ -47,9 +53,12 @@ fn fault(text: &str, error: &serde_json::Error, lines_before: usize) -> String {
 
 /// The word for infinity or not-a-number around `at`, if there is one.
 fn not_finite(line: &str, at: usize) -> Option<&'static str> {
-    let from = line[..at].rfind(|c: char| !(c.is_ascii_alphabetic() || c == '-' || c == '+')).map_or(0, |at| at + 1);
+    let from =
+        line[..at].rfind(|c: char| !(c.is_ascii_alphabetic() || c == '-' || c == '+')).map_or(0, |at| at + 1);
     let from = (from..=at).find(|from| line.is_char_boundary(*from)).unwrap_or(at);
-    ["-Infinity", "Infinity", "NaN", "-inf", "inf", "-nan", "nan"].into_iter().find(|word| line[from..].starts_with(word))
+    ["-Infinity", "Infinity", "NaN", "-inf", "inf", "-nan", "nan"]
+        .into_iter()
+        .find(|word| line[from..].starts_with(word))
 }
 
 /// The line around `at`, in backticks.

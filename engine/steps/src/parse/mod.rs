@@ -84,10 +84,13 @@ impl ParseConfig {
     /// # Errors
     /// What contradicts, with a way out.
     pub(crate) fn parser(&self) -> Result<Parser<'_>, String> {
-        let schema = input::compile(&self.schema).map_err(|what| format!("`parse.schema` is not valid: {what}"))?;
+        let schema =
+            input::compile(&self.schema).map_err(|what| format!("`parse.schema` is not valid: {what}"))?;
         match (self.format, &self.fields) {
             (Format::Regex, None) => {
-                return Err("`parse` with `as: regex` needs `fields`: a regular expression for each name".to_owned());
+                return Err(
+                    "`parse` with `as: regex` needs `fields`: a regular expression for each name".to_owned()
+                );
             }
             (Format::Json | Format::Jsonl | Format::Csv, Some(_)) => {
                 return Err("`parse.fields` belongs to `as: regex`; leave it out".to_owned());
@@ -196,7 +199,8 @@ mod tests {
 
     #[test]
     fn rows_are_picked_and_listed() {
-        let rows = json!({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}});
+        let rows =
+            json!({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}});
         let text = "n,name\n1,a\n2,b\n";
         assert_eq!(
             parse(json!({"as": "csv", "schema": rows}), text).unwrap(),

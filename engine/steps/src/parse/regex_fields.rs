@@ -39,13 +39,15 @@ pub(super) fn find(
     which: Option<Match>,
     schema: &Value,
 ) -> Result<Value, String> {
-    let row_schema = if which == Some(Match::All) { schema.get("items").unwrap_or(&Value::Null) } else { schema };
+    let row_schema =
+        if which == Some(Match::All) { schema.get("items").unwrap_or(&Value::Null) } else { schema };
     let mut columns = Vec::with_capacity(fields.len());
     for (name, regex) in fields {
         let found = chosen(text, name, regex, which)?;
         let property = row_schema.get("properties").and_then(|properties| properties.get(name));
         let convert = |(at, cell): (usize, &str)| {
-            convert::cell(cell, property).map_err(|fault| format!("line {}, field `{name}`: {fault}", line_of(text, at)))
+            convert::cell(cell, property)
+                .map_err(|fault| format!("line {}, field `{name}`: {fault}", line_of(text, at)))
         };
         columns.push((name, found.into_iter().map(convert).collect::<Result<Vec<_>, _>>()?));
     }
@@ -73,7 +75,8 @@ fn chosen<'t>(
     regex: &Regex,
     which: Option<Match>,
 ) -> Result<Vec<(usize, &'t str)>, String> {
-    let mut found = regex.captures_iter(text).filter_map(|captures| captures.get(1)).map(|m| (m.start(), m.as_str()));
+    let mut found =
+        regex.captures_iter(text).filter_map(|captures| captures.get(1)).map(|m| (m.start(), m.as_str()));
     let missing = || format!("field `{name}`: nothing matches `{}`", regex.as_str());
     match which {
         Some(Match::All) => {
@@ -108,7 +111,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn run(which: Option<Match>, schema: &Value, text: &str) -> Result<Value, String> {
-        let fields = [("t".to_owned(), Pattern(r"^time (\S+)$".to_owned())), ("n".to_owned(), Pattern(r"n=(\d+)".to_owned()))];
+        let fields = [
+            ("t".to_owned(), Pattern(r"^time (\S+)$".to_owned())),
+            ("n".to_owned(), Pattern(r"n=(\d+)".to_owned())),
+        ];
         find(text, &compile(fields.iter().map(|(name, pattern)| (name, pattern)))?, which, schema)
     }
 
@@ -119,7 +125,10 @@ mod tests {
         assert_eq!(run(Some(Match::First), &row, text).unwrap(), json!({"t": 1.5, "n": 3}));
         assert_eq!(run(Some(Match::Last), &row, text).unwrap(), json!({"t": 2.5, "n": 4}));
         let list = json!({"type": "array", "items": row});
-        assert_eq!(run(Some(Match::All), &list, text).unwrap(), json!([{"t": 1.5, "n": 3}, {"t": 2.5, "n": 4}]));
+        assert_eq!(
+            run(Some(Match::All), &list, text).unwrap(),
+            json!([{"t": 1.5, "n": 3}, {"t": 2.5, "n": 4}])
+        );
     }
 
     #[test]
