@@ -85,16 +85,7 @@ pub fn a_failed_reader_gets_its_server_again() {
 pub fn a_server_that_nobody_needs_stays_down() {
     let stage = Stage::new(workflow::EARLY_SERVER);
     assert_eq!(stage.run(), 0, "{}", stage.said());
-    let records = stage.records();
-    let place = |step: &str| {
-        let found = records.iter().position(|record| {
-            record["type"] == "step_finished"
-                && record["data"]["step"] == step
-                && record["data"]["final"] == true
-        });
-        found.unwrap() as u64 + 1
-    };
-    let (tidy, server) = (place("tidy"), place("server"));
+    let (tidy, server) = (final_record(&stage, "tidy"), final_record(&stage, "server"));
     assert!(tidy < server, "`finally` runs before servers stop");
     for victim in VICTIMS {
         let stage = Stage::new(workflow::EARLY_SERVER);
@@ -113,17 +104,26 @@ pub fn a_server_that_nobody_needs_stays_down() {
     }
 }
 
-/// Killed before `finally`, which uses the server: it starts again although every step had ended.
+/// Killed when only `finally` has yet to use the server: it starts again, and what used it before does not.
 pub fn a_server_that_finally_needs_starts_again() {
     let stage = Stage::new(workflow::EARLY_SERVER);
     assert_eq!(stage.run(), 0, "{}", stage.said());
-    let last = stage.records().iter().position(|record| record["data"]["step"] == "tidy").unwrap() as u64;
+    let after = final_record(&stage, "after");
     for victim in VICTIMS {
         let stage = Stage::new(workflow::EARLY_SERVER);
-        assert!(stage.run_into(Point { seq: last, phase: "after-sync", victim }));
+        assert!(stage.run_into(Point { seq: after, phase: "before-write", victim }));
         assert_eq!(stage.resume(), 0, "{}", stage.said());
         let effects = stage.effects();
-        assert_eq!((effects.starts("server"), effects.starts("use"), effects.starts("after")), (2, 1, 1));
+        assert_eq!((effects.starts("server"), effects.starts("use"), effects.starts("after")), (2, 1, 2));
         assert_eq!(stage.result().steps["tidy"], "passed", "{victim}");
     }
+}
+
+/// Number of the record by which a step ended for good.
+fn final_record(stage: &Stage, step: &str) -> u64 {
+    let ends = |record: &serde_json::Value| {
+        let data = &record["data"];
+        record["type"] == "step_finished" && data["step"] == step && data["final"] == true
+    };
+    stage.records().iter().position(ends).unwrap() as u64 + 1
 }

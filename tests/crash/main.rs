@@ -5,7 +5,7 @@
 //! because steps must start in a millisecond and take arguments.
 //!
 //! By default a tenth of all points and ten random ones are visited (`ASSAY_TEST_SEED` repeats those); with
-//! `ASSAY_TEST_FULL=1` all of them, which takes about an hour.
+//! `ASSAY_TEST_FULL=1` all of them, which takes about twenty minutes.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests, and their own harness")]
 
