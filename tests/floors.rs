@@ -27,8 +27,11 @@ const FLOORS: &[(&str, u32)] = &[
 ];
 
 /// Edges within a floor that are allowed: everybody may speak the protocol.
-const SIDEWAYS: &[(&str, &str)] =
-    &[("assay-loadgen", "assay-trace"), ("assay-diagnostics", "assay-protocol"), ("assay-process", "assay-protocol")];
+const SIDEWAYS: &[(&str, &str)] = &[
+    ("assay-loadgen", "assay-trace"),
+    ("assay-diagnostics", "assay-protocol"),
+    ("assay-process", "assay-protocol"),
+];
 
 #[test]
 fn no_crate_depends_upward() {

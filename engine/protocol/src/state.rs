@@ -160,6 +160,12 @@ impl RunState {
                     finished: None,
                 });
             }
+            Event::StepProcess(data) => {
+                let attempts = &mut self.node(&data.step).attempts;
+                if let Some(attempt) = attempts.iter_mut().rev().find(|a| a.number == data.attempt) {
+                    attempt.started.process = Some(data.process.clone());
+                }
+            }
             Event::StepReady(data) => {
                 let node = self.node(&data.step);
                 node.ready = Some(data.clone());

@@ -66,6 +66,7 @@ impl Engine {
             env: self.scope_env(&plan, None).unwrap_or_default(),
             secrets,
             excluded: None,
+            opened_s: self.host.clock.elapsed_s(),
             outputs: None,
             plan,
         };
@@ -236,7 +237,8 @@ impl Engine {
                 outputs.extend(values.clone());
             }
             outputs.insert("gates".to_owned(), crate::verdict::gates(&world, scope));
-            let end = End { outputs: Rc::new(outputs), ..End::bare(status, reason) };
+            let duration_s = self.host.clock.elapsed_s() - world.scopes[scope].opened_s;
+            let end = End { outputs: Rc::new(outputs), duration_s, ..End::bare(status, reason) };
             (end, world.path(unit), world.instance(unit).attempts)
         };
         let on_fail = self.world.borrow().on_fail(unit);

@@ -389,6 +389,7 @@ impl Engine {
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(false),
+            awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior: prior.and_then(|node| Some((node.asked.clone()?, node.answered.clone()))),
             ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),

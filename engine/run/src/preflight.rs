@@ -163,6 +163,7 @@ impl Engine {
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(true),
+            awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior: None,
             ports: RefCell::default(),
@@ -224,6 +225,7 @@ impl Engine {
             env: self.scope_env(plan, None).unwrap_or_default(),
             secrets: Rc::new(HashMap::new()),
             excluded: None,
+            opened_s: 0.0,
             outputs: None,
         };
         Rc::new(RefCell::new(World {

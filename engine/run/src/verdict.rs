@@ -110,6 +110,7 @@ fn passed_words(world: &World) -> String {
         .count();
     let steps = nodes.iter().filter(|run| run.gate.is_none() && !run.instances.is_empty()).count();
     let mut words = match gates.len() {
+        0 if steps == 1 => "the step passed; no gate was asked".to_owned(),
         0 => format!("all {steps} steps passed; no gate was asked"),
         _ => format!("{passed} of {} gates passed", gates.len()),
     };
@@ -118,7 +119,8 @@ fn passed_words(world: &World) -> String {
     }
     let failed = nodes.iter().filter(|run| run.warned).count();
     if failed > 0 {
-        words.push_str(&format!("; {failed} steps did not pass and only warn"));
+        let (noun, verb) = if failed == 1 { ("step", "warns") } else { ("steps", "warn") };
+        words.push_str(&format!("; {failed} {noun} did not pass and only {verb}"));
     }
     words
 }

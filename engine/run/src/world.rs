@@ -159,6 +159,8 @@ pub(crate) struct Scope {
     pub secrets: Rc<HashMap<String, String>>,
     /// The branch took itself out.
     pub excluded: Option<String>,
+    /// When it was opened, seconds since the engine's start.
+    pub opened_s: f64,
     /// Declared outputs, once they were computed.
     pub outputs: Option<(ValueMap, ValueMap)>,
 }

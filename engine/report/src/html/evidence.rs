@@ -3,6 +3,7 @@
 use super::{Page, badge, inline, link, step_path};
 use crate::model::{Failure, GateRow, MAX_FAILURES, Model, TAIL_LINES};
 use crate::{escape, format, mark, value};
+use assay_protocol::GateState;
 use std::fmt::Write;
 
 /// Gates and checks listed.
@@ -55,24 +56,32 @@ fn gate(row: &GateRow, page: &mut Page) {
     match row.state {
         None => page.out.push_str("<span class=\"null\">not decided</span>"),
         Some(gate) => {
-            page.out.push_str(&inline(&gate.decided.measured));
-            for (name, read) in gate.decided.values.iter().take(12) {
-                let _ = write!(
-                    page.out,
-                    "<br><span class=\"soft\"><code>{}</code> = {}</span>",
-                    escape::html(name),
-                    escape::html(&format::shorten(
-                        &if read.is_null() { "null".into() } else { value::short(read) },
-                        120
-                    ))
-                );
-            }
+            measured(row.uses, gate, page);
             if !gate.decided.reason.is_empty() && gate.decided.reason != gate.decided.measured {
-                let _ = write!(page.out, "<br>{}", inline(&format::sentence(&gate.decided.reason)));
+                let lines = if gate.decided.measured.is_empty() { "" } else { "<br>" };
+                let _ = write!(page.out, "{lines}{}", inline(&format::sentence(&gate.decided.reason)));
             }
         }
     }
     page.out.push_str("</td></tr>");
+}
+
+/// A comparison says its interval in one sentence; an assertion shows each value that it read.
+fn measured(uses: &str, gate: &GateState, page: &mut Page) {
+    if uses == "compare" || gate.decided.values.is_empty() {
+        page.out.push_str(&inline(&gate.decided.measured));
+        return;
+    }
+    for (at, (name, read)) in gate.decided.values.iter().take(12).enumerate() {
+        let shown = if read.is_null() { "null".into() } else { value::short(read) };
+        let _ = write!(
+            page.out,
+            "{}<code>{}</code> = {}",
+            if at > 0 { "<br>" } else { "" },
+            escape::html(name),
+            escape::html(&format::shorten(&shown, 120))
+        );
+    }
 }
 
 fn baselines(model: &Model, page: &mut Page) {

@@ -1,0 +1,109 @@
+//! Every command in the documentation is run, in order, as a reader would: one folder per document.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use support::Scene;
+
+/// Commands that are this test itself, or that CI runs as a step of its own, with the reason.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("cargo test --workspace --features fault", "this test is run by it"),
+    ("cargo clippy", "a step of .ci/run"),
+    ("cargo fmt", "a step of .ci/run"),
+    (".ci/run", "runs this test"),
+    ("python3 tests/bench/run.py --quick", "a suite of its own: tests/bench.rs"),
+];
+
+/// Lines of the fenced `sh` blocks, comments cut off.
+fn commands(text: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line.trim() == "```sh";
+        } else if inside {
+            let command = line.split(" #").next().unwrap_or_default().trim();
+            if !command.is_empty() {
+                found.push(command.to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn run_all(document: &str) -> usize {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join(document)).expect(document);
+    let scene = Scene::new();
+    let binary = Path::new(env!("CARGO_BIN_EXE_assay"));
+    let path = format!(
+        "{}:{}",
+        binary.parent().expect("a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let mut ran = 0;
+    for command in commands(&text) {
+        if NOT_HERE.iter().any(|(known, _)| command.starts_with(known)) {
+            continue;
+        }
+        let line = command.replace("cargo run --release -- ", "assay ");
+        assert!(
+            line.starts_with("assay "),
+            "`{command}` in {document} is run by no test: add it, or say why not"
+        );
+        let template = scene.command(&[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).current_dir(scene.dir()).env_clear();
+        for (name, value) in template.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        let output = shell.env("PATH", &path).output().expect("a shell");
+        assert!(
+            output.status.success(),
+            "`{line}` of {document} ended with {:?}\n{}\n{}",
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        ran += 1;
+    }
+    ran
+}
+
+#[test]
+fn every_command_of_the_readme_works() {
+    assert!(run_all("README.md") >= 8);
+}
+
+#[test]
+fn every_command_for_contributors_is_known() {
+    run_all("AGENTS.md");
+}
+
+#[test]
+fn the_example_of_the_manual_loads() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.md"))
+        .expect("docs");
+    let example =
+        text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let scene = Scene::new();
+    scene.write("skills/paired-kernel-check/skill.yaml", example);
+    scene.write("skills/paired-kernel-check/oracle.c", "int main(void) { return 0; }\n");
+    scene.write("src/baseline.c", "int f(void) { return 1; }\n");
+    scene.assay(&["plan", "paired-kernel-check", "-i", "source=src"]).expect(0);
+}
+
+#[test]
+fn only_the_manual_s_words_for_exit_codes_are_used() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README");
+    let scene = Scene::new();
+    let table = scene.assay(&["explain", "exit-codes"]).expect(0).stdout;
+    for code in ["20", "21", "22", "23", "24", "25", "26", "31", "130"] {
+        assert!(table.contains(code), "`explain exit-codes` does not know {code}");
+        assert!(readme.contains(code), "the README does not name {code}");
+    }
+}
