@@ -148,6 +148,37 @@ impl Scene {
             .collect()
     }
 
+    /// Declared outputs of the newest run, as its last engine computed them.
+    #[track_caller]
+    pub fn outputs(&self) -> Value {
+        self.events("run_finished").pop().expect("the run has finished")["outputs"].clone()
+    }
+
+    /// The last final record of a step of the newest run.
+    #[track_caller]
+    pub fn finished(&self, step: &str) -> Value {
+        let ends = self.events("step_finished").into_iter();
+        let mut ends: Vec<Value> =
+            ends.filter(|end| end["step"] == step && end["final"] == true).collect();
+        ends.pop().unwrap_or_else(|| panic!("`{step}` has not ended: {:?}", self.statuses()))
+    }
+
+    /// What the last attempt of a step of the newest run printed.
+    #[track_caller]
+    pub fn printed(&self, step: &str) -> String {
+        match self.finished(step)["stdout"].as_str() {
+            Some(path) => std::fs::read_to_string(self.run_dir().join(path)).expect("a log"),
+            None => String::new(),
+        }
+    }
+
+    /// Text of a file of the newest run.
+    #[track_caller]
+    pub fn delivered(&self, path: &str) -> String {
+        let path = self.run_dir().join(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
     /// Outcome of every gate of the newest run, by path.
     pub fn outcomes(&self) -> std::collections::BTreeMap<String, String> {
         self.events("gate_decided")
