@@ -158,8 +158,7 @@ impl Scene {
     #[track_caller]
     pub fn finished(&self, step: &str) -> Value {
         let ends = self.events("step_finished").into_iter();
-        let mut ends: Vec<Value> =
-            ends.filter(|end| end["step"] == step && end["final"] == true).collect();
+        let mut ends: Vec<Value> = ends.filter(|end| end["step"] == step && end["final"] == true).collect();
         ends.pop().unwrap_or_else(|| panic!("`{step}` has not ended: {:?}", self.statuses()))
     }
 

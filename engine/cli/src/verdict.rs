@@ -188,8 +188,8 @@ mod tests {
                 baselines: Vec::new(),
             })
         };
-        state.apply(1.0, &gate("honest", Outcome::Passed));
-        state.apply(2.0, &gate("right", Outcome::Incorrect));
+        state.apply(1.0, gate("honest", Outcome::Passed));
+        state.apply(2.0, gate("right", Outcome::Incorrect));
         let outputs = json!({"speedup": 2.5, "table": {"rows": [{"n": "a", "ms": 1.25}]}, "none": null});
         let finished = RunFinished {
             exit: 26,
@@ -198,7 +198,7 @@ mod tests {
             output_reasons: json!({"none": "step `x` was skipped"}).as_object().unwrap().clone(),
             duration_s: 1.0,
         };
-        state.apply(9.0, &Event::RunFinished(finished));
+        state.apply(9.0, Event::RunFinished(finished));
         let plan = PlanDoc {
             v: 1,
             name: "probe".to_owned(),

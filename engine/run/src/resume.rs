@@ -13,6 +13,7 @@ use assay_protocol::{
 };
 use assay_store::Journal;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What was put in order before an engine goes on.
 #[derive(Debug, Default)]
@@ -170,7 +171,7 @@ impl Engine {
             self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
             return None;
         }
-        self.end_from(unit, &path, finished)
+        self.end_from(unit, &path, Arc::unwrap_or_clone(finished))
     }
 
     fn is_call(&self, unit: Unit) -> bool {
@@ -255,7 +256,7 @@ impl Engine {
             return None;
         }
         let node = self.prior.get(path)?;
-        let mut finished = node.finished.clone()?;
+        let mut finished = StepFinished::clone(node.finished.as_ref()?);
         if !settles(finished.status) && !finished.warned {
             return None;
         }
@@ -292,7 +293,7 @@ impl Engine {
                 run.instances = vec![crate::world::Instance { end: Some(end), ..Default::default() }];
             }
         }
-        self.end_node(scope, node, Status::Skipped, finished.reason, false, 0);
+        self.end_node(scope, node, Status::Skipped, finished.reason.clone(), false, 0);
         true
     }
 
