@@ -79,7 +79,7 @@ impl<'s> Walk<'s> {
     fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
         let field = at.field;
         let schema = self.resolve(schema);
-        let schema = if words(schema).is_some() { schema } else { self.choose(node, schema) };
+        let schema = self.choose(node, schema);
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         match format {
             "expression" | "value-expression" => {
@@ -128,7 +128,7 @@ impl<'s> Walk<'s> {
     /// Picks the branch of `anyOf` / `oneOf` that fits the node's kind best.
     fn choose(&self, node: &Node, schema: &'s Value) -> &'s Value {
         let branches = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
-        let Some(branches) = branches else { return schema };
+        let Some(branches) = branches.filter(|_| words(schema).is_none()) else { return schema };
         let resolved: Vec<&Value> = branches.iter().map(|branch| self.resolve(branch)).collect();
         let wanted = node_types(node);
         let fits = |branch: &&&'s Value| {

@@ -50,7 +50,7 @@ fn advice(source: &str, range: &Range<usize>, message: &str) -> Option<String> {
             "units stand only in fields with a unit; inside expressions use seconds, bytes and fractions"
         }
         () if message.contains("end of string") => "close the quote",
-        () if message.contains("expected end of variable block") => "an expression ends with `}}`",
+        () if message.contains(", expected end of variable block") => "an expression ends with `}}`",
         () if message.starts_with("unexpected end of input, expected end of block") => {
             "each `{% for %}` and `{% if %}` is closed by its `{% end... %}`"
         }

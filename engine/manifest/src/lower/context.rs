@@ -90,7 +90,7 @@ impl<'a> Lower<'a> {
                 self.unknown_field(key, what, known);
             }
         }
-        Some(Fields { what, span: node.span, entries, known: known.to_vec() })
+        Some(Fields { what, span: node.span, body: node.span, entries, known: known.to_vec() })
     }
 
     /// Opens a mapping that stands under the name `key`.
@@ -334,6 +334,8 @@ pub(crate) struct Fields<'n> {
     pub what: &'n str,
     /// Where a missing field is reported: at the name of the mapping where it has one, else at its start.
     pub span: Span,
+    /// Where the whole mapping stands.
+    pub body: Span,
     /// Its entries.
     pub entries: &'n [(Key, Node)],
     /// The keys that it may have.
@@ -351,10 +353,17 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, _)| &*name.name == key).map_or(self.span, |(key, _)| key.span)
     }
 
+    /// Whether a merge key stands in the mapping; it was reported, and what it would bring is not missing.
+    fn merges(&self, cx: &Lower<'_>) -> bool {
+        cx.diagnostics.iter().filter(|found| found.code == "yaml-merge-key").any(|found| {
+            found.primary().is_some_and(|at| self.body.start <= at.start && at.end <= self.body.end)
+        })
+    }
+
     /// The value under `key`, or a finding.
     pub fn required(&self, cx: &mut Lower<'_>, key: &str, example: &str) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() && !is_meant(self.entries, key, &self.known) {
+        if found.is_none() && !is_meant(self.entries, key, &self.known) && !self.merges(cx) {
             cx.push(
                 Diagnostic::error("missing-field", format!("{} needs `{key}`", self.what))
                     .at(self.span, format!("`{key}` is missing"))
@@ -365,11 +374,11 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// Whether an unknown key stands for `missing`, or a merge key may bring it: reported already.
+/// Whether an unknown key, reported already, stands for `missing`.
 pub(crate) fn is_meant(entries: &[(Key, Node)], missing: &str, known: &[&str]) -> bool {
     entries.iter().any(|(key, _)| {
         let name = &*key.name;
-        name == "<<" || (!known.contains(&name) && meant(name, known) == Some(missing))
+        !known.contains(&name) && meant(name, known) == Some(missing)
     })
 }
 
