@@ -126,6 +126,12 @@ impl Scene {
         runs.pop().expect("a run").1
     }
 
+    /// Whether a run has written its first record.
+    pub fn has_run(&self) -> bool {
+        let Ok(runs) = std::fs::read_dir(self.dir().join("runs")) else { return false };
+        runs.flatten().any(|entry| !records(&entry.path()).is_empty())
+    }
+
     /// Records of the newest run.
     pub fn journal(&self) -> Vec<Value> {
         records(&self.run_dir())

@@ -341,16 +341,28 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn variables(&mut self, step: &'a Step) {
-        let Uses::Kind(kind) = &step.uses.value else { return };
-        if step.detach && !self.catalog.steps.get(kind.as_str()).is_some_and(|k| k.effects == Effects::Server)
-        {
+        let kind = match &step.uses.value {
+            Uses::Kind(kind) => self.catalog.steps.get(kind.as_str()),
+            Uses::Call(_) => None,
+        };
+        let is_server = kind.is_some_and(|kind| kind.effects == Effects::Server);
+        if step.detach && !is_server {
             self.push(
                 Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
                     .at(step.id.span, "this step ends by itself")
                     .help("remove `detach`"),
             );
+        } else if step.detach {
+            let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
+            self.not_available_yet(step, "detach", way_out);
         }
-        if let Some(template) = shell_without_quotes(&step.with) {
+        if step.isolate {
+            let way_out = "remove `isolate`: a change to the run's records is still found, at every gate";
+            self.not_available_yet(step, "isolate", way_out);
+        }
+        if kind.is_some()
+            && let Some(template) = shell_without_quotes(&step.with)
+        {
             self.push(
                 Diagnostic::error(
                     "unquoted-shell-value",
@@ -360,6 +372,15 @@ impl<'a> Checker<'a, '_> {
                 .help("write `{{ value | q }}`, or use `argv`"),
             );
         }
+    }
+
+    /// A field of the language that this build does not carry out is refused, never ignored.
+    fn not_available_yet(&mut self, step: &Step, field: &str, way_out: &str) {
+        self.push(
+            Diagnostic::error("not-available-yet", format!("`{field}: true` is not available in this build"))
+                .at(step.id.span, format!("this step asks for `{field}`"))
+                .help(way_out),
+        );
     }
 }
 
