@@ -85,9 +85,25 @@ impl Scene {
     /// The binary with these arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        command.args(args);
+        self.scrubbed(command)
+    }
+
+    /// Runs a line as a person types it, with the binary as `assay` in `PATH`.
+    pub fn shell(&self, line: &str) -> Done {
+        let folder = Path::new(env!("CARGO_BIN_EXE_assay")).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        let mut command = self.scrubbed(command);
+        command.env("PATH", std::env::join_paths(folders).expect("folders without colons"));
+        done(&command.output().expect("a shell"))
+    }
+
+    fn scrubbed(&self, mut command: Command) -> Command {
         let home = self.root.path();
         command
-            .args(args)
             .current_dir(self.dir())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -164,8 +180,7 @@ impl Scene {
     #[track_caller]
     pub fn finished(&self, step: &str) -> Value {
         let ends = self.events("step_finished").into_iter();
-        let mut ends: Vec<Value> =
-            ends.filter(|end| end["step"] == step && end["final"] == true).collect();
+        let mut ends: Vec<Value> = ends.filter(|end| end["step"] == step && end["final"] == true).collect();
         ends.pop().unwrap_or_else(|| panic!("`{step}` has not ended: {:?}", self.statuses()))
     }
 

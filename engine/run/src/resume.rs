@@ -44,7 +44,7 @@ pub(crate) fn nothing_to_do(journal: &Journal, job: &Job) -> Option<RunEnd> {
     files.into_iter().all(|finished| changed_file(finished).is_none()).then(|| RunEnd::new(exit))
 }
 
-fn settles(status: Status) -> bool {
+pub(crate) fn settles(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Skipped | Status::Excluded)
 }
 
@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    fn is_forced(&self, path: &str) -> bool {
+    pub(crate) fn is_forced(&self, path: &str) -> bool {
         if self.forced.is_empty() {
             return false;
         }
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Whether something inside a call is forced: the call is entered again then.
-    fn is_forced_inside(&self, path: &str) -> bool {
+    pub(crate) fn is_forced_inside(&self, path: &str) -> bool {
         let prefix = format!("{}/", without_keys(path));
         self.forced.iter().any(|forced| forced.starts_with(&prefix))
     }
@@ -149,6 +149,11 @@ impl Engine {
             // What failed is tried again; that needs no word.
             return None;
         }
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
+        if self.is_server(&plan, unit.node) && self.server_is_needed(unit.scope, unit.node) {
+            // A new attempt, not a repeat.
+            return None;
+        }
         let is_call = self.is_call(unit);
         if let Some(reason) = self.why_again(unit, &path, is_call) {
             if !is_call {
@@ -161,6 +166,10 @@ impl Engine {
             return None;
         }
         if let Some(file) = changed_file(&finished) {
+            if is_frozen(&plan, unit.node) {
+                // The attempt refuses it: a baseline is never made anew.
+                return None;
+            }
             let reason = format!("`{file}` changed");
             self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
             return None;
@@ -201,7 +210,7 @@ impl Engine {
         Some(format!("`{}` ran again", scope.plan.id(upstream.node)))
     }
 
-    fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
+    pub(crate) fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
         match plan.step(node).map(|step| &step.uses.value) {
             Some(Uses::Kind(kind)) => {
                 self.host.catalog.steps.get(kind.as_str()).is_some_and(|kind| kind.effects == Effects::Server)
@@ -246,21 +255,39 @@ impl Engine {
 
     /// An earlier result that counts if the fingerprint is still the same.
     pub(crate) fn candidate_for_reuse(&self, unit: Unit, path: &str) -> Option<StepFinishedWithPrint> {
-        if !self.resumed || self.same_digest {
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
+        if is_frozen(&plan, unit.node) {
+            return self.frozen_result(path);
+        }
+        if !self.resumed || self.same_digest || self.is_server(&plan, unit.node) {
             return None;
         }
         let node = self.prior.get(path)?;
-        let mut finished = node.finished.clone()?;
+        let finished = node.finished.clone()?;
         if !settles(finished.status) && !finished.warned {
             return None;
         }
         if self.why_again(unit, path, false).is_some() {
             return None;
         }
+        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
+        self.with_outputs(finished, fingerprint)
+    }
+
+    /// What a baseline froze, whatever a refused resume recorded of it since.
+    fn frozen_result(&self, path: &str) -> Option<StepFinishedWithPrint> {
+        let attempts = self.prior.get(path)?.attempts.iter();
+        let (finished, fingerprint) = attempts.rev().find_map(|attempt| {
+            let finished = attempt.finished.as_ref().filter(|end| end.status == Status::Passed)?;
+            Some((finished.clone(), attempt.started.fingerprint.clone()))
+        })?;
+        self.with_outputs(finished, fingerprint)
+    }
+
+    fn with_outputs(&self, mut finished: StepFinished, fingerprint: String) -> Option<StepFinishedWithPrint> {
         if let Some(file) = finished.outputs_file.take() {
             finished.outputs = self.load_outputs(&file.path, &file.sha256, file.bytes)?;
         }
-        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
         Some(StepFinishedWithPrint { finished, fingerprint })
     }
 
