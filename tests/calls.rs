@@ -47,8 +47,11 @@ fn a_call_has_typed_inputs_and_outputs_and_inner_paths() {
 fn wrong_inputs_of_a_call_are_refused() {
     let scene = Scene::new();
     judge(&scene, "failed");
-    for (with, word) in [("{n: two}", "integer"), ("{}", "missing"), ("{n: 1, lable: x}", "label"), ("{n: -1}", "minimum")] {
-        let file = scene.workflow("caller", &format!("steps:\n  call: {{uses: 'skill:judge', with: {with}}}\n"));
+    for (with, word) in
+        [("{n: two}", "integer"), ("{}", "missing"), ("{n: 1, lable: x}", "label"), ("{n: -1}", "minimum")]
+    {
+        let file =
+            scene.workflow("caller", &format!("steps:\n  call: {{uses: 'skill:judge', with: {with}}}\n"));
         let done = scene.assay(&["run", &file]);
         assert!(matches!(done.code, 11 | 21), "{with}: {done:?}");
         let all = format!("{}{}", done.stdout, done.stderr);
@@ -59,9 +62,13 @@ fn wrong_inputs_of_a_call_are_refused() {
 
 #[test]
 fn the_status_of_a_call_is_its_worst_outcome() {
-    for (on_fail, status, code) in
-        [("failed", "failed", 21), ("incorrect", "incorrect", 26), ("unfair", "unfair", 24), ("inconclusive", "inconclusive", 25), ("warn", "passed", 0)]
-    {
+    for (on_fail, status, code) in [
+        ("failed", "failed", 21),
+        ("incorrect", "incorrect", 26),
+        ("unfair", "unfair", 24),
+        ("inconclusive", "inconclusive", 25),
+        ("warn", "passed", 0),
+    ] {
         let scene = Scene::new();
         judge(&scene, on_fail);
         let file = scene.workflow(
@@ -125,9 +132,37 @@ fn branches_take_themselves_out_and_the_rest_is_compared() {
 #[test]
 fn exclude_outside_a_branch_is_an_error() {
     let scene = Scene::new();
-    let file = scene.workflow("alone", "steps:\n  a: {uses: command, on_fail: exclude, with: {argv: ['true']}}\n");
+    let file =
+        scene.workflow("alone", "steps:\n  a: {uses: command, on_fail: exclude, with: {argv: ['true']}}\n");
     let done = scene.assay(&["plan", &file, "--json"]).expect(11);
     assert!(done.stdout.contains("branch"), "{}", done.stdout);
+}
+
+#[test]
+fn fields_that_a_call_would_ignore_are_refused() {
+    let scene = Scene::new();
+    judge(&scene, "failed");
+    for field in [
+        "cache: true",
+        "reads: [a]",
+        "files: {a: b}",
+        "resources: {locks: [a]}",
+        "env: {A: b}",
+        "cwd: a",
+        "detach: true",
+        "isolate: true",
+    ] {
+        let file = scene.workflow(
+            "caller",
+            &format!("steps:\n  call: {{uses: 'skill:judge', {field}, with: {{n: 1}}}}\n"),
+        );
+        let done = scene.assay(&["plan", &file, "--json"]).expect(11);
+        let finding = done.json()["diagnostics"][0].clone();
+        assert!(
+            finding["help"][0].as_str().is_some_and(|help| help.contains("remove")),
+            "{field}: {finding}"
+        );
+    }
 }
 
 #[test]
@@ -177,7 +212,10 @@ fn a_secret_reaches_a_callee_only_if_both_list_it() {
     assert!(own.starts_with("token ") && !own.contains("s3cr3t"), "{own}");
     let withheld = scene.workflow("withheld", "secrets: [API_TOKEN]\nsteps:\n  call: {uses: 'skill:both'}\n");
     let done = scene.assay(&["run", &withheld]);
-    assert!(done.code != 0 || scene.printed("call/a") == "none\n", "a secret that the caller did not pass on");
+    assert!(
+        done.code != 0 || scene.printed("call/a") == "none\n",
+        "a secret that the caller did not pass on"
+    );
     let scoped = scene.workflow(
         "scoped",
         "secrets: [API_TOKEN]\nsteps:\n  a: {uses: command, pass_env: [API_TOKEN], with: {argv: [echo, '{{ env.API_TOKEN }}']}}\n",
