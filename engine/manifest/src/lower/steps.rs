@@ -2,6 +2,7 @@
 
 use super::context::{Fields, Lower};
 use super::document::{check_variable, names_of};
+use crate::catalog::Effects;
 use crate::config::{Config, TextAt};
 use crate::fields::Unit;
 use crate::manifest::{
@@ -104,6 +105,12 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     if is_call || kind.is_some_and(|kind| !kind.runs_processes) {
         refuse_process_fields(cx, &fields, uses.as_ref());
     }
+    if is_call {
+        let why = "a call has none of its own; give it to a step inside";
+        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache"], why);
+    } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
+        refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
+    }
     Some(Step {
         id: At { value: key.name.to_string(), span: key.span },
         uses: uses?,
@@ -168,16 +175,28 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
 }
 
 fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&At<Uses>>) {
+    // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
+    let is_call = matches!(uses.map(|at| &at.value), Some(Uses::Call(_)));
+    let names: &[&str] = match is_call {
+        true => &["expect", "status", "cwd", "env"],
+        false => &["expect", "status", "cwd", "env", "pass_env"],
+    };
+    refuse_fields(cx, fields, uses, names, "this step runs no process of its own");
+}
+
+fn refuse_fields(
+    cx: &mut Lower<'_>,
+    fields: &Fields<'_>,
+    uses: Option<&At<Uses>>,
+    names: &[&'static str],
+    why: &str,
+) {
     let word = uses.map(|at| at.value.word()).unwrap_or_default();
-    for name in ["expect", "status", "cwd", "env", "pass_env"] {
-        // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
-        if name == "pass_env" && matches!(uses.map(|at| &at.value), Some(Uses::Call(_))) {
-            continue;
-        }
+    for name in names {
         if let Some(node) = fields.get(name) {
             cx.push(
                 Diagnostic::error("wrong-field", format!("`{name}` has no meaning for `uses: {word}`"))
-                    .at(node.span, "this step runs no process of its own")
+                    .at(node.span, why)
                     .help(format!("remove `{name}`")),
             );
         }
