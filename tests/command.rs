@@ -37,7 +37,9 @@ fn expected_ends_pass_and_every_other_says_what_came() {
     let steps: Vec<String> = cases
         .iter()
         .enumerate()
-        .map(|(index, (fields, script, _))| format!("  s{index}: {{uses: command, {fields}, {}}}\n", sh(script)))
+        .map(|(index, (fields, script, _))| {
+            format!("  s{index}: {{uses: command, {fields}, {}}}\n", sh(script))
+        })
         .collect();
     let scene = Scene::new();
     let file = scene.workflow("ends", &format!("steps:\n{}", steps.concat()));
@@ -65,7 +67,8 @@ fn retries_are_new_attempts_with_pauses_that_grow() {
     let scene = Scene::new();
     let counter = scene.dir().join("count");
     let script = format!("echo x >> {0}; test $(wc -l < {0}) -ge 3", counter.display());
-    let fields = format!("retry: {{max: 4, backoff: {{first: 100ms, factor: 3, limit: 200ms}}}}, {}", sh(&script));
+    let fields =
+        format!("retry: {{max: 4, backoff: {{first: 100ms, factor: 3, limit: 200ms}}}}, {}", sh(&script));
     let file = one(&scene, &fields);
     let begin = std::time::Instant::now();
     scene.assay(&["run", &file]).expect(0);
@@ -85,16 +88,25 @@ fn only_named_statuses_and_the_word_retry_are_tried_again() {
         (scene.events("step_started").len(), scene.statuses()["a"].clone())
     };
     let back = "backoff: {first: 10ms}";
-    assert_eq!(attempts(&format!("retry: {{max: 2, {back}, when_status: [timed_out]}}"), "exit 1"), (1, "failed".into()));
+    assert_eq!(
+        attempts(&format!("retry: {{max: 2, {back}, when_status: [timed_out]}}"), "exit 1"),
+        (1, "failed".into())
+    );
     assert_eq!(attempts(&format!("retry: {{max: 2, {back}}}"), "exit 1"), (3, "failed".into()));
     let status = "status: {0: passed, 75: retry}";
-    assert_eq!(attempts(&format!("retry: {{max: 2, {back}, when_status: [timed_out]}}, {status}"), "exit 75"), (3, "failed".into()));
+    assert_eq!(
+        attempts(&format!("retry: {{max: 2, {back}, when_status: [timed_out]}}, {status}"), "exit 75"),
+        (3, "failed".into())
+    );
     assert_eq!(attempts(status, "exit 75"), (1, "failed".into()));
 }
 
 fn parsed(scene: &Scene, output: &str, parse: &str) -> Result<Value, String> {
     scene.write("out.txt", output);
-    let file = one(scene, &format!("with: {{argv: [cat, '{}'], parse: {parse}}}", scene.dir().join("out.txt").display()));
+    let file = one(
+        scene,
+        &format!("with: {{argv: [cat, '{}'], parse: {parse}}}", scene.dir().join("out.txt").display()),
+    );
     let done = scene.assay(&["run", &file]);
     let end = scene.finished("a");
     match done.code {
@@ -114,8 +126,11 @@ fn json_and_json_lines_are_read_and_checked() {
     let fault = json_of("{\n  \"e\": nope\n}\n").unwrap_err();
     assert!(fault.contains("line 2"), "{fault}");
     assert!(json_of("").is_err() && json_of("{}").is_err());
-    let rows = "schema: {type: array, items: {type: object, required: [n], properties: {n: {type: integer}}}}";
-    let lines = |text: &str, pick: &str, shape: &str| parsed(&scene, text, &format!("{{as: jsonl, from: stdout, {pick}{shape}}}"));
+    let rows =
+        "schema: {type: array, items: {type: object, required: [n], properties: {n: {type: integer}}}}";
+    let lines = |text: &str, pick: &str, shape: &str| {
+        parsed(&scene, text, &format!("{{as: jsonl, from: stdout, {pick}{shape}}}"))
+    };
     assert_eq!(lines("{\"n\":1}\n{\"n\":2}\n", "match: all, ", rows), Ok(json!([{"n": 1}, {"n": 2}])));
     let fault = lines("{\"n\":1}\n{\"n\":\n", "", rows).unwrap_err();
     assert!(fault.contains("line 2"), "{fault}");
@@ -131,17 +146,22 @@ fn csv_and_patterns_become_typed_values() {
     let csv = |text: &str| parsed(&scene, text, &format!("{{as: csv, from: stdout, {rows}}}"));
     assert_eq!(
         csv("n,name,t,ok\n1,\"a, b\",0.5,true\n2,c,3,false\n"),
-        Ok(json!([{"n": 1, "name": "a, b", "t": 0.5, "ok": true}, {"n": 2, "name": "c", "t": 3, "ok": false}]))
+        Ok(
+            json!([{"n": 1, "name": "a, b", "t": 0.5, "ok": true}, {"n": 2, "name": "c", "t": 3, "ok": false}])
+        )
     );
     let fault = csv("n,name,t,ok\n1,a,0.5,true\nmany,b,1,true\n").unwrap_err();
     assert!(fault.contains("many") && (fault.contains("line 3") || fault.contains("row 2")), "{fault}");
     let fields = "fields: {ms: 'took ([0-9.]+) ms', name: 'case (\\w+)'}";
     let one = "schema: {type: object, required: [ms, name], properties: {ms: {type: number}, name: {type: string}}}";
     let text = "case 12\ntook 1.5 ms\ncase b\ntook 2.5 ms\n";
-    let regex = |pick: &str, shape: &str| parsed(&scene, text, &format!("{{as: regex, from: stdout, {fields}, {pick}{shape}}}"));
+    let regex = |pick: &str, shape: &str| {
+        parsed(&scene, text, &format!("{{as: regex, from: stdout, {fields}, {pick}{shape}}}"))
+    };
     assert_eq!(regex("match: first, ", one), Ok(json!({"ms": 1.5, "name": "12"})));
     assert_eq!(regex("match: last, ", one), Ok(json!({"ms": 2.5, "name": "b"})));
-    let fault = parsed(&scene, "nothing\n", &format!("{{as: regex, from: stdout, {fields}, {one}}}")).unwrap_err();
+    let fault =
+        parsed(&scene, "nothing\n", &format!("{{as: regex, from: stdout, {fields}, {one}}}")).unwrap_err();
     assert!(fault.contains("ms"), "{fault}");
 }
 
@@ -166,15 +186,21 @@ fn results_come_from_stderr_and_from_files_and_on_every_expected_end() {
 fn watched_patterns_must_or_must_not_appear() {
     let scene = Scene::new();
     let case = |watch: &str, script: &str| {
-        let file = one(&scene, &format!("with: {{watch: {watch}, argv: [sh, -c, '{script}']}}, timeout: 20s"));
+        let file =
+            one(&scene, &format!("with: {{watch: {watch}, argv: [sh, -c, '{script}']}}, timeout: 20s"));
         let begin = std::time::Instant::now();
         let code = scene.assay(&["run", &file]).code;
-        (code, scene.finished("a")["reason"].as_str().unwrap_or_default().to_owned(), begin.elapsed().as_secs())
+        (
+            code,
+            scene.finished("a")["reason"].as_str().unwrap_or_default().to_owned(),
+            begin.elapsed().as_secs(),
+        )
     };
     assert_eq!(case("{must: [{regex: ^done$}]}", "echo done").0, 0);
     let (code, reason, _) = case("{must: [{regex: ^done$, name: the end}]}", "echo undone");
     assert!(code == 21 && reason.contains("the end"), "{reason}");
-    let (code, reason, took) = case("{must_not: [{regex: CUDA error}]}", "echo fine; echo CUDA error 700 >&2; sleep 15");
+    let (code, reason, took) =
+        case("{must_not: [{regex: CUDA error}]}", "echo fine; echo CUDA error 700 >&2; sleep 15");
     assert!(code == 21 && reason.contains("CUDA error 700") && reason.contains("stderr"), "{reason}");
     assert!(took < 10, "the program is stopped at once, not after {took} s");
 }
@@ -186,7 +212,7 @@ fn declared_files_are_digested_and_missing_ones_fail() {
         "files",
         "steps:\n  make: {uses: command, with: {shell: 'printf hello > out.bin'}, files: {out: '{{ step.dir }}/out.bin'}}\n  \
          use: {uses: command, reads: ['{{ steps.make.files.out.path }}'], with: {argv: [cat, '{{ steps.make.files.out.path }}']}}\n  \
-         none: {uses: command, with: {argv: ['true']}, files: {lost: '{{ step.dir }}/lost.bin'}}\n  \
+         bare: {uses: command, with: {argv: ['true']}, files: {lost: '{{ step.dir }}/lost.bin'}}\n  \
          blind: {uses: command, reads: [missing.txt], with: {argv: ['true']}}\n",
     );
     scene.assay(&["run", &file]).expect(21);
@@ -195,7 +221,7 @@ fn declared_files_are_digested_and_missing_ones_fail() {
     assert_eq!(out["sha256"], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     assert_eq!(scene.printed("use"), "hello");
     assert_eq!(scene.finished("use")["reads"][0]["sha256"], out["sha256"]);
-    assert!(scene.finished("none")["reason"].to_string().contains("lost"));
+    assert!(scene.finished("bare")["reason"].to_string().contains("lost"));
     assert!(scene.finished("blind")["reason"].to_string().contains("missing.txt"));
 }
 
@@ -229,8 +255,8 @@ fn standard_input_is_empty_or_a_file() {
     scene.write("in.txt", "from a file");
     let file = scene.workflow(
         "stdin",
-        "steps:\n  none: {uses: command, with: {argv: [cat]}}\n  file: {uses: command, with: {argv: [cat], stdin: in.txt}}\n",
+        "steps:\n  bare: {uses: command, with: {argv: [cat]}}\n  file: {uses: command, with: {argv: [cat], stdin: in.txt}}\n",
     );
     scene.assay(&["run", &file]).expect(0);
-    assert_eq!((scene.printed("none").as_str(), scene.printed("file").as_str()), ("", "from a file"));
+    assert_eq!((scene.printed("bare").as_str(), scene.printed("file").as_str()), ("", "from a file"));
 }

@@ -17,7 +17,8 @@ fn race(gate: &str, with: &str) -> String {
 #[test]
 fn two_programs_are_run_in_turn_and_a_gate_judges() {
     let scene = Scene::new();
-    let file = scene.workflow("race", &race("{compare: steps.race, want: [better], threshold: 2%}", "pairs: 8"));
+    let file =
+        scene.workflow("race", &race("{compare: steps.race, want: [better], threshold: 2%}", "pairs: 8"));
     scene.assay(&["run", &file]).expect(0);
     let found = scene.finished("race")["outputs"].clone();
     assert_eq!((&found["verdict"], &found["interleaved"]), (&json!("better"), &json!(true)));
@@ -25,7 +26,10 @@ fn two_programs_are_run_in_turn_and_a_gate_judges() {
     assert!(ratio > 1.3 && ratio < 6.0, "above 1 means the candidate is better: {ratio}");
     assert!(found["ci_low"].as_f64().unwrap() <= ratio && ratio <= found["ci_high"].as_f64().unwrap());
     assert_eq!(found["threshold"], 0.02, "that of its gate");
-    assert_eq!(found["samples"]["baseline"].as_array().unwrap().len(), found["pairs"].as_u64().unwrap() as usize);
+    assert_eq!(
+        found["samples"]["baseline"].as_array().unwrap().len(),
+        found["pairs"].as_u64().unwrap() as usize
+    );
     let rows = scene.outputs()["table"]["rows"].clone();
     assert_eq!((&rows[0]["variant"], &rows[1]["variant"]), (&json!("baseline"), &json!("candidate")));
     assert!(rows[0]["median_ms"].as_f64().unwrap() >= 30.0, "{rows}");
@@ -34,7 +38,8 @@ fn two_programs_are_run_in_turn_and_a_gate_judges() {
 #[test]
 fn a_slower_candidate_fails_the_gate_with_what_was_measured() {
     let scene = Scene::new();
-    let file = scene.workflow("race", &race("{compare: steps.race, want: [better, tie], on_fail: failed}", "pairs: 6"));
+    let file = scene
+        .workflow("race", &race("{compare: steps.race, want: [better, tie], on_fail: failed}", "pairs: 6"));
     scene.assay(&["run", &file, "-i", "s=0.06"]).expect(23);
     let gate = scene.events("gate_decided").pop().unwrap();
     assert_eq!((&gate["outcome"], &gate["values"]["verdict"]), (&json!("failed"), &json!("worse")));
@@ -81,9 +86,12 @@ fn samples_measured_elsewhere_are_paired_by_index() {
 
 #[test]
 fn samples_that_cannot_be_paired_fail() {
-    for (b, c) in [("[1, 2, 3]", "[1, 2]"), ("[1, 2, -3]", "[1, 2, 3]"), ("[1, 2, a]", "[1, 2, 3]"), ("[]", "[]")] {
+    for (b, c) in
+        [("[1, 2, 3]", "[1, 2]"), ("[1, 2, -3]", "[1, 2, 3]"), ("[1, 2, a]", "[1, 2, 3]"), ("[]", "[]")]
+    {
         let scene = Scene::new();
-        let file = scene.workflow("sampled", &sampled(b, c, "lower", "{compare: steps.race, want: [better]}"));
+        let file =
+            scene.workflow("sampled", &sampled(b, c, "lower", "{compare: steps.race, want: [better]}"));
         scene.assay(&["run", &file]).expect(21);
         assert_eq!(scene.outcomes()["g"], "blocked", "{b} {c}");
     }
@@ -92,7 +100,8 @@ fn samples_that_cannot_be_paired_fail() {
 #[test]
 fn an_undecided_comparison_measures_more_up_to_its_limit() {
     let scene = Scene::new();
-    scene.write("noisy.py", "import json, random\nprint(json.dumps({'x': random.choice([1.0, 9.0, 3.0])}))\n");
+    scene
+        .write("noisy.py", "import json, random\nprint(json.dumps({'x': random.choice([1.0, 9.0, 3.0])}))\n");
     let side = "{argv: [/usr/bin/env, python3, '{{ skill.dir }}/noisy.py']}";
     let file = scene.workflow(
         "noisy",
@@ -149,7 +158,8 @@ fn a_baseline_is_taken_over_from_another_run_and_handed_to_a_callee() {
     let scene = Scene::new();
     scene.write("ref.txt", "reference");
     scene.write("data/a", "1");
-    let first = scene.workflow("frozen", &format!("inputs:\n  do: {{type: string, default: 'true'}}\n{FROZEN}"));
+    let first =
+        scene.workflow("frozen", &format!("inputs:\n  do: {{type: string, default: 'true'}}\n{FROZEN}"));
     scene.assay(&["run", &first]).expect(0);
     let (digest, id) = (scene.outputs()["digest"].clone(), scene.events("run_started")[0]["run"].clone());
     scene.skill(
@@ -213,5 +223,8 @@ fn a_refusal_fails_the_step() {
     scene.assay(&["run", &file]).expect(31);
     scene.assay(&["answer", "latest", "ask", "no"]).expect(21);
     let statuses = scene.statuses();
-    assert_eq!((statuses["ask"].as_str(), statuses["after"].as_str(), statuses["clean"].as_str()), ("failed", "blocked", "passed"));
+    assert_eq!(
+        (statuses["ask"].as_str(), statuses["after"].as_str(), statuses["clean"].as_str()),
+        ("failed", "blocked", "passed")
+    );
 }

@@ -7,7 +7,8 @@ use support::Scene;
 
 fn keys(scene: &Scene, step: &str) -> Vec<String> {
     let expanded = scene.events("expanded").into_iter().filter(|data| data["step"] == step).last();
-    let instances = expanded.map(|data| data["instances"].as_array().cloned().unwrap_or_default()).unwrap_or_default();
+    let instances =
+        expanded.map(|data| data["instances"].as_array().cloned().unwrap_or_default()).unwrap_or_default();
     instances.iter().map(|one| one["key"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
@@ -54,7 +55,8 @@ fn the_key_is_the_value_where_it_can_be_one() {
 #[test]
 fn a_value_twice_is_an_error() {
     let scene = Scene::new();
-    let file = scene.workflow("twice", "steps:\n  a: {uses: command, foreach: {v: [x, y, x]}, with: {argv: ['true']}}\n");
+    let file = scene
+        .workflow("twice", "steps:\n  a: {uses: command, foreach: {v: [x, y, x]}, with: {argv: ['true']}}\n");
     let done = scene.assay(&["run", &file]);
     assert!(matches!(done.code, 11 | 21), "{done:?}");
     assert!(format!("{}{}", done.stdout, done.stderr).contains("twice"), "{done:?}");
@@ -77,8 +79,8 @@ steps:
       parse: {as: json, from: stdout, schema: {type: object, required: [len], properties: {len: {type: integer}}}}
   after: {uses: command, needs: [work], with: {argv: ['true']}}
 outputs:
-  keys: {value: steps.work | map(attribute='key') | list, type: array}
-  first: {value: steps.work[0].result.len, type: integer}
+  keys: {value: \"steps.work | map(attribute='key') | list\", type: array}
+  first: {value: \"steps.work[0].result.len\", type: integer}
   by_key: {value: \"steps.work['a'].result.len\", type: integer}
   rows: {rows: steps.work, columns: {key: Name, status: Status}}
 ";
@@ -91,7 +93,10 @@ fn a_list_from_an_earlier_result_expands_while_running() {
     let outputs = scene.outputs();
     assert_eq!(outputs["keys"], json!(["b", "a"]));
     assert_eq!((&outputs["first"], &outputs["by_key"]), (&json!(1), &json!(1)));
-    assert_eq!(outputs["rows"]["rows"], json!([{"key": "b", "status": "passed"}, {"key": "a", "status": "passed"}]));
+    assert_eq!(
+        outputs["rows"]["rows"],
+        json!([{"key": "b", "status": "passed"}, {"key": "a", "status": "passed"}])
+    );
 }
 
 #[test]
@@ -102,7 +107,11 @@ fn an_empty_list_is_skipped_and_satisfies_needs() {
     let statuses = scene.statuses();
     assert_eq!((statuses["work"].as_str(), statuses["after"].as_str()), ("skipped", "passed"));
     assert_eq!(scene.outputs()["keys"], json!([]));
-    assert_eq!(scene.outputs()["first"], Value::Null, "an output that cannot be computed is null with a reason");
+    assert_eq!(
+        scene.outputs()["first"],
+        Value::Null,
+        "an output that cannot be computed is null with a reason"
+    );
     let reasons = scene.events("run_finished").pop().unwrap()["output_reasons"].clone();
     assert!(reasons["first"].is_string(), "{reasons}");
 }

@@ -63,12 +63,25 @@ fn the_strongest_reason_gives_the_exit_code() {
         (vec!["unfair"], "  x: {uses: command, with: {argv: ['false']}}\n", 24),
         (vec!["failed"], "  x: {uses: command, with: {argv: ['false']}}\n", 21),
         (vec!["failed"], "  x: {uses: command, timeout: 50ms, with: {argv: [sleep, '9']}}\n", 22),
-        (vec![], "  x: {uses: command, timeout: 50ms, with: {argv: [sleep, '9']}}\n  y: {uses: command, with: {argv: ['false']}}\n", 21),
-        (vec!["failed"], "  x: {uses: command, status: {0: passed, 1: unsupported}, with: {argv: ['false']}}\n", 40),
+        (
+            vec![],
+            "  x: {uses: command, timeout: 50ms, with: {argv: [sleep, '9']}}\n  y: {uses: command, with: {argv: ['false']}}\n",
+            21,
+        ),
+        (
+            vec!["failed"],
+            "  x: {uses: command, status: {0: passed, 1: unsupported}, with: {argv: ['false']}}\n",
+            40,
+        ),
     ] {
         let scene = Scene::new();
-        let lines: Vec<String> = gates.iter().enumerate().map(|(i, word)| format!("  g{i}: {}\n", bad(word))).collect();
-        let lines = if lines.is_empty() { "  g: {assert: steps.m.result.t == 5}\n".to_owned() } else { lines.concat() };
+        let lines: Vec<String> =
+            gates.iter().enumerate().map(|(i, word)| format!("  g{i}: {}\n", bad(word))).collect();
+        let lines = if lines.is_empty() {
+            "  g: {assert: steps.m.result.t == 5}\n".to_owned()
+        } else {
+            lines.concat()
+        };
         assert_eq!(gated(&scene, &lines, steps), code, "{gates:?} {steps}");
     }
 }
@@ -114,7 +127,10 @@ deliver:
 #[test]
 fn deliveries_are_written_in_every_form_also_when_the_run_fails() {
     let scene = Scene::new();
-    scene.write("note.md.j2", "{% for r in outputs.table.rows %}* {{ r.name }}\n{% endfor %}{{ outputs.count }}\n");
+    scene.write(
+        "note.md.j2",
+        "{% for r in outputs.table.rows %}* {{ r.name }}\n{% endfor %}{{ outputs.count }}\n",
+    );
     let file = scene.workflow("delivered", DELIVERED);
     scene.assay(&["run", &file]).expect(21);
     let table = scene.delivered("table.md");
@@ -122,7 +138,8 @@ fn deliveries_are_written_in_every_form_also_when_the_run_fails() {
     assert!(table.contains("a\\|b"), "a bar ends no cell: {table}");
     let csv = scene.delivered("table.csv");
     assert!(csv.lines().count() == 3 && csv.contains("\"c,d\""), "{csv}");
-    let rows: Vec<Value> = scene.delivered("rows.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> =
+        scene.delivered("rows.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows[1], json!({"name": "c,d"}));
     let all: Value = serde_json::from_str(&scene.delivered("all.json")).unwrap();
     assert_eq!(all["count"], 2);

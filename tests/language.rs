@@ -48,10 +48,13 @@ fn inputs_come_from_pairs_and_from_a_file_and_pairs_win() {
     let scene = Scene::new();
     scene.write("flows/keep", "");
     let file = scene.workflow("flows/typed", &INPUTS.replace("flows/", ""));
-    let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap().replace("name: flows/typed", "name: typed");
+    let text =
+        std::fs::read_to_string(scene.dir().join(&file)).unwrap().replace("name: flows/typed", "name: typed");
     scene.write(&file, &text);
     scene.write("given.yaml", "count: 7\nname: from file\nlist: [5]\nplace: here.txt\n");
-    scene.assay(&["run", &file, "--inputs", "given.yaml", "-i", "count=9", "-i", "on=false", "-i", "limit=1h"]).expect(0);
+    scene
+        .assay(&["run", &file, "--inputs", "given.yaml", "-i", "count=9", "-i", "on=false", "-i", "limit=1h"])
+        .expect(0);
     let outputs = scene.outputs();
     let dir = scene.dir().canonicalize().unwrap();
     assert_eq!(outputs["count"], 9);
@@ -80,7 +83,19 @@ fn every_wrong_input_is_named_at_once_and_nothing_runs() {
     let scene = Scene::new();
     let file = scene.workflow("typed", INPUTS);
     let done = scene
-        .assay(&["run", &file, "-i", "count=0", "-i", "nme=x", "-i", "limit=soon", "-i", "list=[a]", "--json"])
+        .assay(&[
+            "run",
+            &file,
+            "-i",
+            "count=0",
+            "-i",
+            "nme=x",
+            "-i",
+            "limit=soon",
+            "-i",
+            "list=[a]",
+            "--json",
+        ])
         .expect(11);
     let text = done.stdout.clone();
     assert_eq!(done.json()["ok"], false);
@@ -90,7 +105,10 @@ fn every_wrong_input_is_named_at_once_and_nothing_runs() {
     assert!(!scene.dir().join("runs").exists(), "a run was made");
     scene.assay(&["run", &file, "-i", "count"]).expect(2);
     scene.assay(&["run", &file, "--inputs", "missing.yaml"]).expect(2);
-    let required = scene.workflow("needs", "inputs:\n  source: {type: string}\nsteps:\n  a: {uses: command, with: {argv: ['true']}}\n");
+    let required = scene.workflow(
+        "needs",
+        "inputs:\n  source: {type: string}\nsteps:\n  a: {uses: command, with: {argv: ['true']}}\n",
+    );
     let done = scene.assay(&["run", &required]).expect(11);
     assert!(done.stderr.contains("-i source="), "{}", done.stderr);
 }
@@ -113,14 +131,21 @@ fn argv_elements_are_rendered_each_on_its_own() {
 #[test]
 fn booleans_null_and_maps_in_argv_are_errors() {
     let scene = Scene::new();
-    let cases = [("yes_", "inputs.map.yes", "boolean"), ("none_", "inputs.map.none", "null"), ("map", "inputs.map", "map")];
+    let cases = [
+        ("yes_", "inputs.map.yes", "boolean"),
+        ("none_", "inputs.map.none", "null"),
+        ("map", "inputs.map", "map"),
+    ];
     let step = |(id, expr, _): &(&str, &str, &str)| {
         format!("  {id}: {{uses: command, with: {{argv: [echo, '{{{{ {expr} }}}}']}}}}\n")
     };
     let steps: Vec<String> = cases.iter().map(step).collect();
     let file = scene.workflow(
         "argv",
-        &format!("inputs:\n  map: {{type: object, default: {{yes: true, none: null}}}}\nsteps:\n{}", steps.concat()),
+        &format!(
+            "inputs:\n  map: {{type: object, default: {{yes: true, none: null}}}}\nsteps:\n{}",
+            steps.concat()
+        ),
     );
     scene.assay(&["run", &file]).expect(21);
     for (id, _, word) in cases {
@@ -199,7 +224,11 @@ fn the_environment_of_a_step_is_empty_but_for_what_is_listed() {
     assert_eq!(names("bare"), ["ALL", "HOME", "LANG", "PATH", "TMPDIR", "TOP"]);
     assert_eq!(names("own"), ["ALL", "HANDED", "HOME", "LANG", "MINE", "PATH", "TMPDIR", "TOP"]);
     assert!(scene.printed("own").contains("ALL=mine\n"));
-    assert!(scene.printed("bare").contains(&format!("ALL=for {}\n", scene.dir().canonicalize().unwrap().display())));
+    assert!(
+        scene
+            .printed("bare")
+            .contains(&format!("ALL=for {}\n", scene.dir().canonicalize().unwrap().display()))
+    );
     assert_eq!(scene.printed("seen"), "on\n");
 }
 
@@ -222,7 +251,10 @@ fn every_step_has_a_folder_of_its_own_and_the_call_has_one_scratch() {
     assert_eq!(one.lines().count(), 2, "{one}");
     assert_eq!(two.lines().count(), 1, "a step sees files of another: {two}");
     assert!(scene.printed("dir").starts_with(&*scene.run_dir().canonicalize().unwrap().to_string_lossy()));
-    assert_eq!(scene.printed("sub").trim(), scene.dir().canonicalize().unwrap().join("sub").to_string_lossy());
+    assert_eq!(
+        scene.printed("sub").trim(),
+        scene.dir().canonicalize().unwrap().join("sub").to_string_lossy()
+    );
     assert_eq!(scene.printed("get"), "shared\n");
 }
 
@@ -248,7 +280,8 @@ fn finally_runs_whatever_happened() {
 fn a_failing_finally_counts_only_if_nothing_else_failed() {
     let scene = Scene::new();
     let tail = "finally:\n  clean: {uses: command, with: {argv: ['false']}}\n";
-    let good = scene.workflow("good", &format!("steps:\n  a: {{uses: command, with: {{argv: ['true']}}}}\n{tail}"));
+    let good =
+        scene.workflow("good", &format!("steps:\n  a: {{uses: command, with: {{argv: ['true']}}}}\n{tail}"));
     scene.assay(&["run", &good]).expect(21);
     let late = scene.workflow(
         "late",

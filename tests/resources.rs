@@ -37,7 +37,9 @@ fn a_named_lock_holds_across_runs_of_the_host() {
     let mark = scene.dir().join("marks");
     let script = format!("echo + >> {0}; sleep 0.5; echo - >> {0}", mark.display());
     let body = |name: &str| {
-        format!("inputs:\n  l: {{type: string, default: gpu}}\nsteps:\n  {name}: {{uses: command, resources: {{locks: ['the-{{{{ inputs.l }}}}']}}, with: {{argv: [sh, -c, '{script}']}}}}\n")
+        format!(
+            "inputs:\n  l: {{type: string, default: gpu}}\nsteps:\n  {name}: {{uses: command, resources: {{locks: ['the-{{{{ inputs.l }}}}']}}, with: {{argv: [sh, -c, '{script}']}}}}\n"
+        )
     };
     let files = [scene.workflow("one", &body("a")), scene.workflow("two", &body("b"))];
     let runs = files.map(|file| scene.start(&["run", &file, "--no-report"]));
@@ -94,14 +96,18 @@ fn a_step_over_its_memory_is_ended_and_says_so() {
 #[test]
 fn gpus_that_are_not_there_are_unsupported() {
     let gpus = std::fs::read_dir("/dev").unwrap().flatten().any(|entry| {
-        entry.file_name().to_str().and_then(|name| name.strip_prefix("nvidia")).is_some_and(|rest| rest.parse::<u32>().is_ok())
+        entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix("nvidia"))
+            .is_some_and(|rest| rest.parse::<u32>().is_ok())
     });
     let scene = Scene::new();
     let file = scene.workflow(
         "gpus",
         "steps:\n  many: {uses: command, resources: {gpus: 4096}, with: {argv: ['true']}}\n  \
          one: {uses: command, resources: {gpus: [4000]}, with: {argv: ['true']}}\n  \
-         none: {uses: command, resources: {gpus: 0}, with: {shell: 'echo \"[${CUDA_VISIBLE_DEVICES-unset}]\"'}}\n",
+         bare: {uses: command, resources: {gpus: 0}, with: {shell: 'echo \"[${CUDA_VISIBLE_DEVICES-unset}]\"'}}\n",
     );
     scene.assay(&["run", &file]).expect(40);
     let statuses = scene.statuses();

@@ -49,11 +49,17 @@ fn no_server_left(scene: &Scene) {
     assert!(gone, "left running: {:?}", processes_with(&marker));
 }
 
-const SRV: &str = "uses: server, with: {argv: [/usr/bin/env, python3, '{{ skill.dir }}/serve.py', '{{ self.port }}'";
+const SRV: &str =
+    "uses: server, with: {argv: [/usr/bin/env, python3, '{{ skill.dir }}/serve.py', '{{ self.port }}'";
 
 #[test]
 fn each_way_of_readiness_holds_and_the_server_stops_after_its_last_dependent() {
-    for ready in ["{tcp: true}", "{log: '^serving on'}", "{http: {path: /health}}", "{http: {path: /health, status: 200, contains: ok}, log: serving, tcp: true}"] {
+    for ready in [
+        "{tcp: true}",
+        "{log: '^serving on'}",
+        "{http: {path: /health}}",
+        "{http: {path: /health, status: 200, contains: ok}, log: serving, tcp: true}",
+    ] {
         let scene = scene();
         let file = scene.workflow(
             "ready",
@@ -76,7 +82,10 @@ fn each_way_of_readiness_holds_and_the_server_stops_after_its_last_dependent() {
             .map(|end| end["step"].as_str().unwrap().to_owned())
             .collect();
         let at = |name: &str| order.iter().position(|step| step == name).unwrap();
-        assert!(at("srv") > at("ask") && at("srv") < at("late"), "stopped when its last reader ended: {order:?}");
+        assert!(
+            at("srv") > at("ask") && at("srv") < at("late"),
+            "stopped when its last reader ended: {order:?}"
+        );
         assert_eq!(scene.statuses()["srv"], "passed");
         no_server_left(&scene);
     }
@@ -133,7 +142,10 @@ fn death_while_in_use_fails_the_users_at_once() {
     scene.assay(&["run", &file]).expect(21);
     assert!(begin.elapsed() < Duration::from_secs(15), "the user of a dead server went on");
     let statuses = scene.statuses();
-    assert_eq!((statuses["srv"].as_str(), statuses["user"].as_str(), statuses["other"].as_str()), ("failed", "failed", "passed"));
+    assert_eq!(
+        (statuses["srv"].as_str(), statuses["user"].as_str(), statuses["other"].as_str()),
+        ("failed", "failed", "passed")
+    );
     let reason = scene.finished("srv")["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("exit 9") && reason.contains("about to die"), "{reason}");
     assert!(scene.finished("user")["reason"].to_string().contains("srv"));
@@ -150,7 +162,10 @@ fn a_taken_port_is_an_error_that_names_its_holder() {
     );
     scene.assay(&["run", &file]).expect(21);
     let reason = scene.finished("srv")["reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains(&port.to_string()) && reason.contains(&std::process::id().to_string()), "{reason}");
+    assert!(
+        reason.contains(&port.to_string()) && reason.contains(&std::process::id().to_string()),
+        "{reason}"
+    );
     assert!(reason.contains("never reused"), "{reason}");
     drop(holder);
     scene.assay(&["run", &file]).expect(0);
@@ -169,7 +184,8 @@ fn servers_of_a_foreach_have_ports_of_their_own_and_finally_may_read_one() {
         ),
     );
     scene.assay(&["run", &file]).expect(0);
-    let ports: Vec<_> = scene.events("step_ready").iter().map(|ready| ready["outputs"]["port"].clone()).collect();
+    let ports: Vec<_> =
+        scene.events("step_ready").iter().map(|ready| ready["outputs"]["port"].clone()).collect();
     assert!(ports.len() == 2 && ports[0] != ports[1], "{ports:?}");
     assert_eq!(scene.finished("last")["outputs"]["result"]["path"], "/last");
     no_server_left(&scene);
@@ -206,7 +222,10 @@ fn http_steps_send_check_and_poll() {
     assert!(scene.finished("poll")["duration_s"].as_f64().unwrap() > 0.3, "it asked until the answer fitted");
     assert_eq!(scene.finished("post")["outputs"]["http_status"], 201);
     let saved = scene.finished("save")["outputs"]["body_file"].as_str().unwrap().to_owned();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(saved).unwrap()).unwrap()["path"], json!("/s"));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(saved).unwrap()).unwrap()["path"],
+        json!("/s")
+    );
     let statuses = scene.statuses();
     assert_eq!((statuses["wrong"].as_str(), statuses["shape"].as_str()), ("failed", "failed"));
     assert!(scene.finished("wrong")["reason"].to_string().contains("404"));
