@@ -130,18 +130,28 @@ fn argv_elements_are_rendered_each_on_its_own() {
 
 #[test]
 fn booleans_null_and_maps_in_argv_are_errors() {
-    for (value, word) in [("true", "boolean"), ("null", "null"), ("{a: 1}", "map")] {
-        let scene = Scene::new();
-        let file = scene.workflow(
-            "argv",
-            &format!(
-                "inputs:\n  v: {{default: {value}}}\nsteps:\n  show: {{uses: command, with: {{argv: [echo, '{{{{ inputs.v }}}}']}}}}\n"
-            ),
-        );
-        let done = scene.assay(&["run", &file]);
-        assert!(matches!(done.code, 11 | 21), "{value}: {done:?}");
-        let all = format!("{}{}", done.stdout, done.stderr);
-        assert!(all.contains(word) || all.contains("argv"), "{value}: {all}");
+    let scene = Scene::new();
+    let cases = [
+        ("yes_", "inputs.map.yes", "boolean"),
+        ("none_", "inputs.map.none", "null"),
+        ("map", "inputs.map", "map"),
+    ];
+    let step = |(id, expr, _): &(&str, &str, &str)| {
+        format!("  {id}: {{uses: command, with: {{argv: [echo, '{{{{ {expr} }}}}']}}}}\n")
+    };
+    let steps: Vec<String> = cases.iter().map(step).collect();
+    let file = scene.workflow(
+        "argv",
+        &format!(
+            "inputs:\n  map: {{type: object, default: {{yes: true, none: null}}}}\nsteps:\n{}",
+            steps.concat()
+        ),
+    );
+    scene.assay(&["run", &file]).expect(21);
+    for (id, _, word) in cases {
+        assert_eq!(scene.statuses()[id], "failed");
+        let reason = scene.finished(id)["reason"].to_string();
+        assert!(reason.contains("argv") && reason.contains(word), "{id}: {reason}");
     }
 }
 
@@ -171,7 +181,7 @@ fn there_is_no_quiet_truth() {
     for (when, word) in [
         ("inputs.text", "true or false"),
         ("inputs.text > 1", "text"),
-        ("inputs.nothing <= 1500", "null"),
+        ("inputs.map.nothing <= 1500", "null"),
         ("inputs.list", "list"),
         ("inputs.text + 1 > 2", "text"),
     ] {
@@ -179,7 +189,7 @@ fn there_is_no_quiet_truth() {
         let file = scene.workflow(
             "truth",
             &format!(
-                "inputs:\n  text: {{type: string, default: '2'}}\n  nothing: {{default: null}}\n  list: {{type: array, default: []}}\n\
+                "inputs:\n  text: {{type: string, default: '2'}}\n  map: {{type: object, default: {{nothing: null}}}}\n  list: {{type: array, default: []}}\n\
                  steps:\n  a: {{uses: command, when: {when}, with: {{argv: ['true']}}}}\n"
             ),
         );

@@ -85,9 +85,25 @@ impl Scene {
     /// The binary with these arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        command.args(args);
+        self.scrubbed(command)
+    }
+
+    /// Runs a line as a person types it, with the binary as `assay` in `PATH`.
+    pub fn shell(&self, line: &str) -> Done {
+        let folder = Path::new(env!("CARGO_BIN_EXE_assay")).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        let mut command = self.scrubbed(command);
+        command.env("PATH", std::env::join_paths(folders).expect("folders without colons"));
+        done(&command.output().expect("a shell"))
+    }
+
+    fn scrubbed(&self, mut command: Command) -> Command {
         let home = self.root.path();
         command
-            .args(args)
             .current_dir(self.dir())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -124,6 +140,12 @@ impl Scene {
             .collect();
         runs.sort();
         runs.pop().expect("a run").1
+    }
+
+    /// Whether a run has written its first record.
+    pub fn has_run(&self) -> bool {
+        let Ok(runs) = std::fs::read_dir(self.dir().join("runs")) else { return false };
+        runs.flatten().any(|entry| !records(&entry.path()).is_empty())
     }
 
     /// Records of the newest run.

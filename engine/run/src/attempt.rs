@@ -323,7 +323,13 @@ async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended, alone: bool) {
 pub(crate) fn finish(engine: &mut Engine, unit: Unit, ended: Ended) {
     if ended.reused == Some(Reused::ThisRun) && ended.outcome.status != Status::Unfair {
         let end = engine.end_of(unit, &ended);
-        return engine.end_unit(unit, end, 0);
+        let path = engine.world.borrow().path(unit);
+        // A refused resume may have recorded another end of a baseline since.
+        let seq = match engine.prior.get(&path).and_then(|node| node.status()) == Some(end.status) {
+            true => 0,
+            false => engine.record_attempt(unit, &ended, true),
+        };
+        return engine.end_unit(unit, end, seq);
     }
     engine.world.borrow_mut().instance_mut(unit).ran = ended.reused.is_none();
     engine.world.borrow_mut().node_mut(unit.scope, unit.node).ran |= ended.reused.is_none();

@@ -486,7 +486,11 @@ impl Engine {
         let all_ready = {
             let mut world = self.world.borrow_mut();
             let plan = Rc::clone(&world.scopes[unit.scope].plan);
-            world.instance_mut(unit).ready = Some(Rc::new(outputs));
+            let instance = world.instance_mut(unit);
+            instance.ready = Some(Rc::new(outputs));
+            // A step that says `bind: epoch` looks at this before the server has ended.
+            instance.ran = true;
+            world.node_mut(unit.scope, unit.node).ran = true;
             let dependents = plan.nodes[unit.node as usize].dependents.iter().filter(|dependent| {
                 let run = world.node(unit.scope, **dependent);
                 !run.has_ended()

@@ -155,6 +155,7 @@ impl Engine {
             // What failed is tried again; that needs no word.
             return None;
         }
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
         let is_call = self.is_call(unit);
         if let Some(reason) = self.why_again(unit, &path, is_call) {
             if !is_call {
@@ -167,6 +168,10 @@ impl Engine {
             return None;
         }
         if let Some(file) = changed_file(&finished) {
+            if is_frozen(&plan, unit.node) {
+                // The attempt refuses it: a baseline is never made anew.
+                return None;
+            }
             let reason = format!("`{file}` changed");
             self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
             return None;
@@ -252,21 +257,39 @@ impl Engine {
 
     /// An earlier result that counts if the fingerprint is still the same.
     pub(crate) fn candidate_for_reuse(&self, unit: Unit, path: &str) -> Option<StepFinishedWithPrint> {
-        if !self.resumed || self.same_digest || self.is_server_unit(unit) {
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
+        if is_frozen(&plan, unit.node) {
+            return self.frozen_result(path);
+        }
+        if !self.resumed || self.same_digest || self.is_server(&plan, unit.node) {
             return None;
         }
         let node = self.prior.get(path)?;
-        let mut finished = StepFinished::clone(node.finished.as_ref()?);
+        let finished = StepFinished::clone(node.finished.as_ref()?);
         if !settles(finished.status) && !finished.warned {
             return None;
         }
         if self.why_again(unit, path, false).is_some() {
             return None;
         }
+        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
+        self.with_outputs(finished, fingerprint)
+    }
+
+    /// What a baseline froze, whatever a refused resume recorded of it since.
+    fn frozen_result(&self, path: &str) -> Option<StepFinishedWithPrint> {
+        let attempts = self.prior.get(path)?.attempts.iter();
+        let (finished, fingerprint) = attempts.rev().find_map(|attempt| {
+            let finished = attempt.finished.as_ref().filter(|end| end.status == Status::Passed)?;
+            Some((StepFinished::clone(finished), attempt.started.fingerprint.clone()))
+        })?;
+        self.with_outputs(finished, fingerprint)
+    }
+
+    fn with_outputs(&self, mut finished: StepFinished, fingerprint: String) -> Option<StepFinishedWithPrint> {
         if let Some(file) = finished.outputs_file.take() {
             finished.outputs = self.load_outputs(&file.path, &file.sha256, file.bytes)?;
         }
-        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
         Some(StepFinishedWithPrint { finished, fingerprint })
     }
 

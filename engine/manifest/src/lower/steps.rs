@@ -119,6 +119,16 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     if is_call || kind.is_some_and(|kind| !kind.runs_processes) {
         refuse_process_fields(cx, &fields, uses.as_ref());
     }
+    if fields.get("isolate").and_then(Node::as_bool).unwrap_or(false) {
+        let way_out = "remove `isolate`: a change to the run's records is still found, at every gate";
+        not_available_yet(cx, &fields, "isolate", way_out);
+    }
+    if is_call {
+        let why = "a call has none of its own; give it to a step inside";
+        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache"], why);
+    } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
+        refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
+    }
     let mut step = Step {
         id: At { value: key.name.to_string(), span: key.span },
         // Replaced below: a step without a type is dropped, but only once all its fields were looked at.
@@ -163,14 +173,28 @@ fn check_exclude(cx: &mut Lower<'_>, fields: &Fields<'_>, is_branch: bool) {
 }
 
 fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::Kind) {
-    let wanted = fields.get("detach").and_then(Node::as_bool).unwrap_or(false);
-    if wanted && kind.effects != Effects::Server {
-        cx.push(
-            Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
-                .at(fields.key_span("detach"), format!("`uses: {}` ends by itself", kind.name))
-                .help("remove `detach`"),
-        );
+    if !fields.get("detach").and_then(Node::as_bool).unwrap_or(false) {
+        return;
     }
+    if kind.effects == Effects::Server {
+        let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
+        not_available_yet(cx, fields, "detach", way_out);
+        return;
+    }
+    cx.push(
+        Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
+            .at(fields.key_span("detach"), format!("`uses: {}` ends by itself", kind.name))
+            .help("remove `detach`"),
+    );
+}
+
+/// A field of the language that this build does not carry out is refused, never ignored.
+fn not_available_yet(cx: &mut Lower<'_>, fields: &Fields<'_>, field: &'static str, way_out: &str) {
+    cx.push(
+        Diagnostic::error("not-available-yet", format!("`{field}: true` is not available in this build"))
+            .at(fields.key_span(field), "asked for here")
+            .help(way_out),
+    );
 }
 
 /// The keys of a call's inputs, for messages about them.
@@ -223,16 +247,28 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
 }
 
 fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&At<Uses>>) {
+    // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
+    let is_call = matches!(uses.map(|at| &at.value), Some(Uses::Call(_)));
+    let names: &[&str] = match is_call {
+        true => &["expect", "status", "cwd", "env"],
+        false => &["expect", "status", "cwd", "env", "pass_env"],
+    };
+    refuse_fields(cx, fields, uses, names, "this step runs no process of its own");
+}
+
+fn refuse_fields(
+    cx: &mut Lower<'_>,
+    fields: &Fields<'_>,
+    uses: Option<&At<Uses>>,
+    names: &[&'static str],
+    why: &str,
+) {
     let word = uses.map(|at| at.value.word()).unwrap_or_default();
-    for name in ["expect", "status", "cwd", "env", "pass_env"] {
-        // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
-        if name == "pass_env" && matches!(uses.map(|at| &at.value), Some(Uses::Call(_))) {
-            continue;
-        }
+    for name in names {
         if fields.get(name).is_some() {
             cx.push(
                 Diagnostic::error("wrong-field", format!("`{name}` has no meaning for `uses: {word}`"))
-                    .at(fields.key_span(name), "this step runs no process of its own")
+                    .at(fields.key_span(name), why)
                     .help(format!("remove `{name}`")),
             );
         }
