@@ -85,9 +85,25 @@ impl Scene {
     /// The binary with these arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        command.args(args);
+        self.scrubbed(command)
+    }
+
+    /// Runs a line as a person types it, with the binary as `assay` in `PATH`.
+    pub fn shell(&self, line: &str) -> Done {
+        let folder = Path::new(env!("CARGO_BIN_EXE_assay")).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        let mut command = self.scrubbed(command);
+        command.env("PATH", std::env::join_paths(folders).expect("folders without colons"));
+        done(&command.output().expect("a shell"))
+    }
+
+    fn scrubbed(&self, mut command: Command) -> Command {
         let home = self.root.path();
         command
-            .args(args)
             .current_dir(self.dir())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -126,6 +142,12 @@ impl Scene {
         runs.pop().expect("a run").1
     }
 
+    /// Whether a run has written its first record.
+    pub fn has_run(&self) -> bool {
+        let Ok(runs) = std::fs::read_dir(self.dir().join("runs")) else { return false };
+        runs.flatten().any(|entry| !records(&entry.path()).is_empty())
+    }
+
     /// Records of the newest run.
     pub fn journal(&self) -> Vec<Value> {
         records(&self.run_dir())
@@ -153,6 +175,36 @@ impl Scene {
                 (text("step"), text("status"))
             })
             .collect()
+    }
+
+    /// Declared outputs of the newest run, as its last engine computed them.
+    #[track_caller]
+    pub fn outputs(&self) -> Value {
+        self.events("run_finished").pop().expect("the run has finished")["outputs"].clone()
+    }
+
+    /// The last final record of a step of the newest run.
+    #[track_caller]
+    pub fn finished(&self, step: &str) -> Value {
+        let ends = self.events("step_finished").into_iter();
+        let mut ends: Vec<Value> = ends.filter(|end| end["step"] == step && end["final"] == true).collect();
+        ends.pop().unwrap_or_else(|| panic!("`{step}` has not ended: {:?}", self.statuses()))
+    }
+
+    /// What the last attempt of a step of the newest run printed.
+    #[track_caller]
+    pub fn printed(&self, step: &str) -> String {
+        match self.finished(step)["stdout"].as_str() {
+            Some(path) => std::fs::read_to_string(self.run_dir().join(path)).expect("a log"),
+            None => String::new(),
+        }
+    }
+
+    /// Text of a file of the newest run.
+    #[track_caller]
+    pub fn delivered(&self, path: &str) -> String {
+        let path = self.run_dir().join(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Outcome of every gate of the newest run, by path.

@@ -3,6 +3,8 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+#[cfg(feature = "fault")]
+use crate::fault;
 use crate::phase::Phase;
 use crate::render::Files;
 use crate::reply::{self, Reply};
@@ -144,6 +146,12 @@ impl Subscriber for Announcer {
 /// The life of the engine's process.
 fn engine(cx: &Cx, start: Start, doc: &PlanDoc, side: EngineSide) -> u8 {
     let (run, verb, report) = (start.run.clone(), start.verb, start.report);
+    #[cfg(feature = "fault")]
+    if let Some(spec) = cx.env.get(fault::VARIABLE)
+        && let Err(problem) = fault::install(spec, &side)
+    {
+        return reply::finish(cx, verb, Err(Failure::new(ExitCode::Usage, "fault", problem)));
+    }
     let only_checks = start.options.preflight_only;
     // The supervisor keeps the run locked until everything below it is dead.
     let held = side.link.hold("run", start.lock.as_fd());

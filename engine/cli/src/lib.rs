@@ -12,6 +12,8 @@ mod describe;
 mod engine;
 mod env;
 mod fail;
+#[cfg(feature = "fault")]
+mod fault;
 mod find;
 mod format;
 mod inputs;

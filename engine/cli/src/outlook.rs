@@ -243,11 +243,11 @@ mod tests {
         for (step, status) in
             [("a", Status::Passed), ("b", Status::Failed), ("c", Status::Blocked), ("d", Status::Passed)]
         {
-            state.apply(1.0, &finished(step, status));
+            state.apply(1.0, finished(step, status));
         }
         let runs: Vec<bool> = after(&plan, &state).iter().map(|one| one.runs).collect();
         assert_eq!(runs, [false, true, true, false]);
-        state.apply(2.0, &finished("a", Status::TimedOut));
+        state.apply(2.0, finished("a", Status::TimedOut));
         assert!(after(&plan, &state).iter().all(|one| one.runs));
     }
 }

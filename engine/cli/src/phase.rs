@@ -84,7 +84,7 @@ mod tests {
             output_reasons: ValueMap::new(),
             duration_s: 0.0,
         };
-        state.apply(1.0, &Event::RunFinished(finished));
+        state.apply(1.0, Event::RunFinished(finished));
         assert_eq!(Phase::of(&state, false), Phase::Finished(ExitCode::Incorrect));
     }
 }

@@ -31,7 +31,7 @@ pub fn of(cx: &Cx, run: &RunDir, state: &RunState, phase: Phase) -> Value {
     let failed: Vec<Value> = failed(state).take(FAILED_MAX).collect();
     let report = |name: &str| {
         let path = run.path().join(name);
-        path.is_file().then(|| Value::from(cx.paths.shown(&path))).unwrap_or_default()
+        if path.is_file() { Value::from(cx.paths.shown(&path)) } else { Value::Null }
     };
     json!({
         "run": run.id(),

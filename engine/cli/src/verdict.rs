@@ -67,7 +67,7 @@ fn gates(state: &RunState, look: Look) -> String {
         let wanted = one_line(&gate.wanted, 90);
         out.push_str(&format!("  {path:<width$}  {word}  {wanted}\n"));
         let passed = matches!(gate.outcome, Outcome::Passed | Outcome::Skipped);
-        let why = if gate.reason.is_empty() { &gate.measured } else { &gate.reason };
+        let why = if gate.measured.is_empty() { &gate.reason } else { &gate.measured };
         if !passed && !why.is_empty() {
             out.push_str(&format!("  {:<width$}  {:<12}  {}\n", "", "", one_line(why, 160)));
         }
@@ -188,8 +188,8 @@ mod tests {
                 baselines: Vec::new(),
             })
         };
-        state.apply(1.0, &gate("honest", Outcome::Passed));
-        state.apply(2.0, &gate("right", Outcome::Incorrect));
+        state.apply(1.0, gate("honest", Outcome::Passed));
+        state.apply(2.0, gate("right", Outcome::Incorrect));
         let outputs = json!({"speedup": 2.5, "table": {"rows": [{"n": "a", "ms": 1.25}]}, "none": null});
         let finished = RunFinished {
             exit: 26,
@@ -198,7 +198,7 @@ mod tests {
             output_reasons: json!({"none": "step `x` was skipped"}).as_object().unwrap().clone(),
             duration_s: 1.0,
         };
-        state.apply(9.0, &Event::RunFinished(finished));
+        state.apply(9.0, Event::RunFinished(finished));
         let plan = PlanDoc {
             v: 1,
             name: "probe".to_owned(),

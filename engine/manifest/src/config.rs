@@ -63,7 +63,7 @@ pub enum ConfigKind {
 #[derive(Debug, Clone)]
 pub struct RenderError {
     /// What went wrong.
-    pub error: EvalError,
+    pub error: Box<EvalError>,
     /// Where the value stands.
     pub span: Span,
 }
@@ -94,7 +94,7 @@ impl Config {
 
     /// Renders every template. In a list, an element that is one whole `{{ }}` yielding a list is spliced.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
-        let at = |error| RenderError { error, span: self.span };
+        let at = |error| RenderError { error: Box::new(error), span: self.span };
         Ok(match &self.kind {
             ConfigKind::Literal(value) => value.clone(),
             ConfigKind::Template(template) => template.render_value(scope).map_err(at)?,
@@ -135,10 +135,10 @@ impl Config {
         match &self.kind {
             ConfigKind::Literal(_) => {}
             ConfigKind::Template(template) | ConfigKind::Path(template) => {
-                template.refs().iter().for_each(|reference| visit(reference, self.span));
+                template.refs().iter().for_each(|reference| visit(reference, reference.place_in(self.span)));
             }
             ConfigKind::Expression(expr, _) => {
-                expr.refs().iter().for_each(|reference| visit(reference, self.span));
+                expr.refs().iter().for_each(|reference| visit(reference, reference.place_in(self.span)));
             }
             ConfigKind::List(items) => items.iter().for_each(|item| item.visit_refs(visit)),
             ConfigKind::Map(entries) => entries.iter().for_each(|(_, value)| value.visit_refs(visit)),

@@ -152,6 +152,17 @@ pub fn is_id(id: &str) -> bool {
         && !KEYWORDS.contains(&id)
 }
 
+/// Key of an instance of a `foreach`: the value itself if it is a plain word or number, else its index.
+pub fn instance_key(value: &Value, index: usize) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return index.to_string(),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) { text } else { index.to_string() }
+}
+
 /// Words of the expression language and roots of the scope, which cannot be ids.
 pub const KEYWORDS: &[&str] = &[
     "and", "or", "not", "in", "is", "if", "else", "elif", "endif", "for", "endfor", "set", "true", "false",

@@ -53,6 +53,14 @@ pub fn compile(schema: &Value) -> Result<CompiledSchema, String> {
         .map_err(|error| error.to_string())
 }
 
+/// What is wrong with a JSON Schema: the place in it as a JSON pointer, and the fault in words.
+pub(crate) fn schema_fault(schema: &Value) -> Result<(), (String, String)> {
+    match jsonschema::options().should_validate_formats(false).build(schema) {
+        Ok(_) => Ok(()),
+        Err(error) => Err((error.instance_path().to_string(), error.to_string())),
+    }
+}
+
 impl CompiledSchema {
     /// Every fault of `value`: its place as a path and what is wrong.
     pub fn faults(&self, value: &Value) -> Vec<(String, String)> {

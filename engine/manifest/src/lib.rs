@@ -4,6 +4,7 @@
 
 mod catalog;
 mod config;
+mod conventions;
 pub mod expr;
 mod fields;
 pub mod input;
@@ -14,7 +15,7 @@ mod shape;
 
 pub use catalog::{COMMON_OUTPUTS, Effects, Kind, OutputDoc, StepCatalog};
 pub use config::{Config, ConfigKind, ExprAt, ExprUse, RenderError, TextAt};
-pub use fields::{KEYWORDS, Unit, UnitError, is_id};
+pub use fields::{KEYWORDS, Unit, UnitError, instance_key, is_id};
 pub use lower::{Lowered, called_names, lower};
 pub use manifest::*;
 pub use paths::{RESERVED, absolute, check_delivery};

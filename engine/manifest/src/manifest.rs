@@ -4,6 +4,7 @@ use crate::config::{Config, ExprAt, TextAt};
 use assay_diagnostics::{SourceId, Span};
 use assay_protocol::{Status, Value};
 use indexmap::IndexMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// A value with its place in the text.
@@ -82,6 +83,8 @@ pub struct Manifest {
     pub deliver: Vec<Deliver>,
     /// Steps that run whatever happened.
     pub finally: Vec<Step>,
+    /// Names that were declared, but with errors that leave nothing of them, as `steps.build`.
+    pub broken: HashSet<String>,
 }
 
 /// `verified:` — when and against what the skill was last seen to work.
@@ -295,6 +298,8 @@ pub struct Step {
     pub uses: At<Uses>,
     /// Its configuration; for a call its inputs.
     pub with: Config,
+    /// The keys of a call's inputs with their places; empty for other steps.
+    pub given: Vec<At<String>>,
     /// Order without data.
     pub needs: Vec<At<String>>,
     /// Condition.
@@ -415,6 +420,11 @@ pub struct Deliver {
 }
 
 impl Manifest {
+    /// Whether `section` declares `name` with errors that leave nothing of it.
+    pub fn is_broken(&self, section: &str, name: &str) -> bool {
+        !self.broken.is_empty() && self.broken.contains(&format!("{section}.{name}"))
+    }
+
     /// The step with this id, in `steps` or `finally`.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().chain(&self.finally).find(|step| step.id.value == id)

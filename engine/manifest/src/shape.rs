@@ -7,15 +7,16 @@
 //! (relative to the manifest), `regex`, `json-schema` (kept as it is).
 
 use crate::config::{Config, ConfigKind, ExprUse};
+use crate::conventions;
 use crate::fields::Unit;
-use crate::lower::Lower;
-use assay_diagnostics::{Diagnostic, did_you_mean};
+use crate::lower::{Lower, expected, is_meant, meant};
+use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;
 use assay_yaml::{Kind, Node};
 
 /// Lowers `node` against `schema`.
-pub(crate) fn lower_config(cx: &mut Lower<'_>, node: &Node, schema: &Value) -> Config {
-    Walk { root: schema }.lower(cx, node, schema, "with")
+pub(crate) fn lower_config(cx: &mut Lower<'_>, key: Span, node: &Node, schema: &Value) -> Config {
+    Walk { root: schema }.lower(cx, node, schema, At { field: "with", name: key })
 }
 
 /// Lowers `node` without a schema: text may hold templates.
@@ -52,6 +53,14 @@ fn text_config(cx: &mut Lower<'_>, node: &Node, text: &str, path: bool) -> Confi
     Config { kind, span: node.span }
 }
 
+/// Where a value stands: the field's name and its place.
+#[derive(Clone, Copy)]
+struct At<'f> {
+    field: &'f str,
+    /// The key, where something missing below it is reported.
+    name: Span,
+}
+
 struct Walk<'s> {
     root: &'s Value,
 }
@@ -67,8 +76,10 @@ impl<'s> Walk<'s> {
         schema
     }
 
-    fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, field: &str) -> Config {
-        let schema = self.choose(node, self.resolve(schema));
+    fn lower(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
+        let field = at.field;
+        let schema = self.resolve(schema);
+        let schema = self.choose(node, schema);
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         match format {
             "expression" | "value-expression" => {
@@ -80,7 +91,7 @@ impl<'s> Walk<'s> {
                 return Config { kind, span: node.span };
             }
             "json-schema" => {
-                self.check_author_schema(cx, node);
+                conventions::check_schema(cx, node);
                 return Config { kind: ConfigKind::Literal(node.to_json()), span: node.span };
             }
             _ => {}
@@ -96,7 +107,7 @@ impl<'s> Walk<'s> {
         }
         match &node.kind {
             Kind::Mapping(_) if types(schema).contains(&"object") || accepts_anything(schema) => {
-                self.lower_mapping(cx, node, schema, field)
+                self.lower_mapping(cx, node, schema, at)
             }
             Kind::Sequence(items) if types(schema).contains(&"array") || accepts_anything(schema) => {
                 let item_schema = schema.get("items");
@@ -104,7 +115,7 @@ impl<'s> Walk<'s> {
                 let items = items
                     .iter()
                     .map(|item| match item_schema {
-                        Some(schema) => self.lower(cx, item, schema, field),
+                        Some(schema) => self.lower(cx, item, schema, At { field, name: item.span }),
                         None => lower_free(cx, item),
                     })
                     .collect();
@@ -117,7 +128,7 @@ impl<'s> Walk<'s> {
     /// Picks the branch of `anyOf` / `oneOf` that fits the node's kind best.
     fn choose(&self, node: &Node, schema: &'s Value) -> &'s Value {
         let branches = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
-        let Some(branches) = branches else { return schema };
+        let Some(branches) = branches.filter(|_| words(schema).is_none()) else { return schema };
         let resolved: Vec<&Value> = branches.iter().map(|branch| self.resolve(branch)).collect();
         let wanted = node_types(node);
         let fits = |branch: &&&'s Value| {
@@ -133,44 +144,50 @@ impl<'s> Walk<'s> {
                 fitting.first().map(|branch| **branch)
             })
             .or_else(|| resolved.iter().copied().find(|branch| types(branch) != ["null"]))
-            .unwrap_or(schema)
+            // An optional field wraps a choice of its own.
+            .map_or(schema, |branch| self.choose(node, branch))
     }
 
-    fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, field: &str) -> Config {
+    fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
+        let field = at.field;
         let Some(entries) = node.as_mapping() else { return Config::empty(node.span) };
         let properties = schema.get("properties").and_then(Value::as_object);
         let additional = schema.get("additionalProperties");
         let mut lowered = Vec::with_capacity(entries.len());
         for (key, value) in entries {
+            let below = At { field: &key.name, name: key.span };
             let config = match (properties.and_then(|p| p.get(&*key.name)), additional) {
-                (Some(schema), _) => self.lower(cx, value, schema, &key.name),
+                (Some(schema), _) => self.lower(cx, value, schema, below),
                 (None, Some(Value::Bool(false))) => {
                     let known: Vec<&str> =
                         properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
                     cx.unknown_field(key, &format!("`{field}`"), &known);
                     continue;
                 }
-                (None, Some(schema)) if schema.is_object() => self.lower(cx, value, schema, &key.name),
+                (None, Some(schema)) if schema.is_object() => self.lower(cx, value, schema, below),
                 (None, _) => lower_free(cx, value),
             };
             lowered.push((key.name.clone(), config));
         }
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let Some(name) = name.as_str() else { continue };
-            if !entries.iter().any(|(key, _)| &*key.name == name) {
+            let known: Vec<&str> =
+                properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
+            if !entries.iter().any(|(key, _)| &*key.name == name) && !is_meant(entries, name, &known) {
                 let doc = properties
                     .and_then(|p| p.get(name))
                     .and_then(|schema| schema.get("description"))
                     .and_then(Value::as_str)
                     .unwrap_or_default();
                 let mut finding = Diagnostic::error("missing-field", format!("`{field}` needs `{name}`"))
-                    .at(node.span, format!("`{name}` is missing"));
+                    .at(at.name, format!("`{name}` is missing"));
                 if !doc.is_empty() {
                     finding = finding.help(format!("`{name}`: {}", doc.lines().next().unwrap_or_default()));
                 }
                 cx.push(finding);
             }
         }
+        conventions::check(cx, node, schema, field, at.name);
         Config { kind: ConfigKind::Map(lowered), span: node.span }
     }
 
@@ -179,8 +196,16 @@ impl<'s> Walk<'s> {
             && (length as u64) < least
         {
             cx.push(
-                Diagnostic::error("too-few-items", format!("`{field}` needs at least {least}"))
-                    .at(node.span, format!("{length} here")),
+                Diagnostic::error(
+                    "too-few-items",
+                    format!("`{field}` needs at least {least}, but has {length}"),
+                )
+                .at(node.span, "too few")
+                .help(if field == "argv" {
+                    "write `argv: [program, argument]`"
+                } else {
+                    "add what is missing"
+                }),
             );
         }
     }
@@ -217,10 +242,13 @@ impl<'s> Walk<'s> {
             let wanted: Vec<&str> =
                 wanted.iter().filter(|kind| **kind != "null").map(|kind| type_words(kind)).collect();
             cx.wrong_type(node, field, &wanted.join(" or "));
-            if let Some(last) = cx.diagnostics.last_mut()
-                && let Some(text) = node.as_str().filter(|_| wanted.contains(&"a list"))
-            {
-                last.help.push(format!("write a list: `[{text}]`"));
+            if let Some(text) = node.as_str().filter(|_| wanted.contains(&"a list")) {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                cx.also_help(format!("write a list: `[{}]`", words.join(", ")));
+            } else if wanted.contains(&"text") {
+                cx.quotes_help(node);
+            } else if let Some(example) = example(schema).filter(|_| wanted.contains(&"a mapping")) {
+                cx.also_help(format!("write `{field}: {example}`"));
             }
             return literal;
         }
@@ -228,32 +256,20 @@ impl<'s> Walk<'s> {
         match (&node.kind, format) {
             (Kind::String(text), "path") => return text_config(cx, node, text, true),
             (Kind::String(text), "regex") => {
-                if let Err(error) = regex::Regex::new(text) {
-                    let cause = error.to_string();
-                    let cause =
-                        cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    cx.push(
-                        Diagnostic::error(
-                            "bad-regex",
-                            format!("`{field}` is not a regular expression: {cause}"),
-                        )
-                        .at(node.span, "cannot be read"),
-                    );
-                }
+                conventions::check_regex(cx, node, text, field);
             }
             _ => {}
         }
         literal
     }
+}
 
-    fn check_author_schema(&self, cx: &mut Lower<'_>, node: &Node) {
-        if let Err(what) = crate::input::compile(&node.to_json()) {
-            cx.push(
-                Diagnostic::error("bad-schema", format!("this is not a valid JSON Schema: {what}"))
-                    .at(node.span, "cannot be used as a schema"),
-            );
-        }
-    }
+/// A mapping with what a schema requires, for a way out: `{url: ..., status: ...}`.
+pub(crate) fn example(schema: &Value) -> Option<String> {
+    let required = schema.get("required")?.as_array()?;
+    let fields: Vec<String> =
+        required.iter().filter_map(Value::as_str).map(|name| format!("{name}: ...")).collect();
+    (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(", ")))
 }
 
 fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
@@ -261,11 +277,10 @@ fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
     if words.contains(&text) {
         return;
     }
-    let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     let mut finding =
         Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
-            .at(node.span, format!("expected one of {list}"));
-    if let Some(near) = did_you_mean(text, words.iter().copied()) {
+            .at(node.span, expected(words));
+    if let Some(near) = meant(text, words) {
         finding = finding.help(format!("did you mean `{near}`?"));
     }
     cx.push(finding);
@@ -296,7 +311,10 @@ fn types(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
+        _ => {
+            let branches = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+            branches.into_iter().flatten().flat_map(types).collect()
+        }
     }
 }
 
@@ -314,9 +332,10 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
         return Some(list.iter().filter_map(Value::as_str).collect());
     }
-    // schemars writes documented unit variants as `oneOf` of constants.
+    // schemars writes documented unit variants as `oneOf` of constants, the others as one list among them.
     let branches = schema.get("oneOf").and_then(Value::as_array)?;
-    branches.iter().map(|branch| branch.get("const").and_then(Value::as_str)).collect()
+    let all: Option<Vec<Vec<&str>>> = branches.iter().map(words).collect();
+    all.map(|lists| lists.concat())
 }
 
 fn node_types(node: &Node) -> &'static [&'static str] {

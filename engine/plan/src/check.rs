@@ -1,11 +1,12 @@
 //! References: does everything that a manifest names exist, and can it be read where it is read?
 
+use crate::calls;
 use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::ManifestPlan;
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    COMMON_OUTPUTS, Config, ConfigKind, Effects, Manifest, OnFail, Step, StepCatalog, Uses,
+    COMMON_OUTPUTS, ConfigKind, Demand, Effects, Gate, Manifest, Step, StepCatalog, Uses, instance_key,
 };
 use std::collections::HashSet;
 
@@ -23,6 +24,9 @@ struct Place<'a> {
 const ROOTS: &[&str] =
     &["inputs", "steps", "gates", "outputs", "each", "self", "step", "run", "skill", "facts", "env"];
 
+/// What can be read of a gate.
+const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reason"];
+
 pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findings: &mut Vec<Diagnostic>) {
     let manifest = &plan.manifest;
     let mut checker = Checker { plan, catalog, findings, seen: HashSet::new() };
@@ -30,24 +34,27 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
         if let Some(when) = &check.when {
-            when.expr.refs().iter().for_each(|reference| checker.reference(reference, when.span, before));
-        }
-        if check.on_fail == OnFail::Exclude && manifest.kind == assay_manifest::ManifestKind::Workflow {
-            checker.exclude_outside_branch(check.id.span);
+            when.expr
+                .refs()
+                .iter()
+                .for_each(|reference| checker.reference(reference, reference.place_in(when.span), before));
         }
     }
     for text in manifest.env.values().chain(&manifest.slug) {
-        text.template.refs().iter().for_each(|reference| checker.reference(reference, text.span, before));
+        text.template
+            .refs()
+            .iter()
+            .for_each(|reference| checker.reference(reference, reference.place_in(text.span), before));
     }
     for step in manifest.steps.iter().chain(&manifest.finally) {
         let place = Place { step: Some(step), outputs: false, results: true };
         visit_step(step, &mut |reference, span| checker.reference(reference, span, place));
-        checker.call(step);
-        checker.variables(step);
+        calls::check_call(&mut checker, step);
     }
     let after = Place { step: None, outputs: false, results: true };
     for gate in &manifest.gates {
         visit_gate(gate, &mut |reference, span| checker.reference(reference, span, after));
+        checker.verdict(gate);
     }
     for output in &manifest.outputs {
         visit_output(output, &mut |reference, span| checker.reference(reference, span, after));
@@ -57,13 +64,13 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
         visit_deliver(deliver, manifest, &mut |reference, span| checker.reference(reference, span, place));
         if let assay_manifest::DeliverFrom::Value(expr) = &deliver.from {
             let outputs = expr.expr.refs().iter().filter(|reference| reference.root == "outputs");
-            outputs.for_each(|reference| checker.reference(reference, expr.span, place));
+            outputs.for_each(|reference| checker.reference(reference, reference.place_in(expr.span), place));
         }
     }
 }
 
-struct Checker<'a, 'f> {
-    plan: &'a ManifestPlan,
+pub(crate) struct Checker<'a, 'f> {
+    pub plan: &'a ManifestPlan,
     catalog: &'a StepCatalog,
     findings: &'f mut Vec<Diagnostic>,
     /// Places already reported, so that an output read by three deliveries is reported once.
@@ -71,18 +78,25 @@ struct Checker<'a, 'f> {
 }
 
 impl<'a> Checker<'a, '_> {
-    fn manifest(&self) -> &'a Manifest {
+    pub(crate) fn manifest(&self) -> &'a Manifest {
         &self.plan.manifest
     }
 
-    fn push(&mut self, finding: Diagnostic) {
+    pub(crate) fn push(&mut self, finding: Diagnostic) {
         let Some(span) = finding.primary() else { return self.findings.push(finding) };
         if self.seen.insert((span, finding.message.clone())) {
             self.findings.push(finding);
         }
     }
 
-    fn unknown(&mut self, message: String, span: Span, wrong: &str, known: &[&str], otherwise: &str) {
+    pub(crate) fn unknown(
+        &mut self,
+        message: String,
+        span: Span,
+        wrong: &str,
+        known: &[&str],
+        otherwise: &str,
+    ) {
         let mut finding = Diagnostic::error("unknown-reference", message).at(span, "does not exist");
         finding = match did_you_mean(wrong, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -97,12 +111,16 @@ impl<'a> Checker<'a, '_> {
             Some(Segment::Name(name)) => Some(name.as_str()),
             _ => None,
         };
+        // What was declared with errors was reported there.
+        if first.is_some_and(|name| self.manifest().is_broken(&reference.root, name)) {
+            return;
+        }
         match reference.root.as_str() {
             "inputs" => {
                 let inputs = &self.manifest().inputs;
                 if let Some(name) = first.filter(|name| !inputs.contains_key(*name)) {
                     let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
-                    let otherwise = if known.is_empty() { "this manifest has no inputs" } else { "inputs" };
+                    let otherwise = if known.is_empty() { "declare it under `inputs`" } else { "inputs" };
                     self.unknown(format!("there is no input `{name}`"), span, name, &known, otherwise);
                 }
             }
@@ -112,7 +130,7 @@ impl<'a> Checker<'a, '_> {
                     .help("preflight, `env` and `slug` may read `inputs`, `facts`, `env`, `run` and `skill`"),
             ),
             "steps" => self.step_reference(reference, first, span),
-            "gates" => self.gate_reference(first, span),
+            "gates" => self.gate_reference(reference, first, span),
             "outputs" if place.outputs => {
                 let known: Vec<&str> =
                     self.manifest().outputs.iter().map(|output| output.name.value.as_str()).collect();
@@ -128,9 +146,17 @@ impl<'a> Checker<'a, '_> {
             "each" => self.each_reference(first, span, place.step),
             "run" => self.fixed(first, span, "run", &["id", "dir", "scratch", "date", "gpus"]),
             "skill" => self.fixed(first, span, "skill", &["dir"]),
-            "step" => self.fixed(first, span, "step", &["dir"]),
+            "step" => match first.filter(|name| self.manifest().step(name).is_some()) {
+                Some(id) => self.push(
+                    Diagnostic::error("unknown-reference", format!("`step` has no `{id}`"))
+                        .at(span, "does not exist")
+                        .help(format!("did you mean `steps.{id}`?")),
+                ),
+                None => self.fixed(first, span, "step", &["dir"]),
+            },
             "env" => self.env_reference(first, span, place.step),
-            "self" | "facts" => {}
+            "self" => self.self_reference(span, place.step),
+            "facts" => {}
             other => self.unknown(
                 format!("there is no `{other}` in scope"),
                 span,
@@ -157,7 +183,8 @@ impl<'a> Checker<'a, '_> {
             return;
         };
         let known: Vec<&str> = foreach.lists.iter().map(|(name, _)| name.value.as_str()).collect();
-        if let Some(name) = first.filter(|name| !known.contains(name)) {
+        // A `foreach` without names is an error of its own.
+        if let Some(name) = first.filter(|name| !known.is_empty() && !known.contains(name)) {
             self.unknown(format!("`foreach` names no `{name}`"), span, name, &known, "it names");
         }
     }
@@ -189,11 +216,59 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn gate_reference(&mut self, first: Option<&str>, span: Span) {
+    fn self_reference(&mut self, span: Span, step: Option<&'a Step>) {
+        let is_server = |step: &Step| match &step.uses.value {
+            Uses::Kind(kind) => {
+                self.catalog.steps.get(kind.as_str()).is_some_and(|kind| kind.effects == Effects::Server)
+            }
+            Uses::Call(_) => false,
+        };
+        if !step.is_some_and(is_server) {
+            self.push(
+                Diagnostic::error("not-in-scope", "`self` is known only inside a server")
+                    .at(span, "not in scope here")
+                    .help("read another step's output: `steps.<id>.<output>`"),
+            );
+        }
+    }
+
+    fn gate_reference(&mut self, reference: &Reference, first: Option<&str>, span: Span) {
         let Some(name) = first else { return };
         let known: Vec<&str> = self.manifest().gates.iter().map(|gate| gate.id.value.as_str()).collect();
         if !known.contains(&name) {
-            self.unknown(format!("there is no gate `{name}`"), span, name, &known, "gates");
+            if self.manifest().step(name).is_some() {
+                let finding =
+                    Diagnostic::error("unknown-reference", format!("`{name}` is a step, not a gate"));
+                return self
+                    .push(finding.at(span, "does not exist").help(format!("read `steps.{name}.status`")));
+            }
+            return self.unknown(format!("there is no gate `{name}`"), span, name, &known, "gates");
+        }
+        if let Some(Segment::Name(field)) = reference.path.get(1)
+            && !GATE_FIELDS.contains(&field.as_str())
+        {
+            self.unknown(format!("a gate has no `{field}`"), span, field, GATE_FIELDS, "it has");
+        }
+    }
+
+    /// What a gate compares must give a verdict.
+    fn verdict(&mut self, gate: &'a Gate) {
+        let Demand::Compare { step: expr, .. } = &gate.demand else { return };
+        let [reference] = expr.expr.refs() else { return };
+        let ("steps", [Segment::Name(id)]) = (reference.root.as_str(), reference.path.as_slice()) else {
+            return;
+        };
+        let Some(step) = self.manifest().step(id) else { return };
+        if self.outputs_of(step).is_some_and(|outputs| !outputs.contains(&"verdict")) {
+            self.push(
+                Diagnostic::error(
+                    "no-verdict",
+                    format!("step `{id}` (`uses: {}`) gives no verdict", step.uses.value.word()),
+                )
+                .at(reference.place_in(expr.span), "nothing is compared here")
+                .also(step.id.span, "the step")
+                .help("name a step with `uses: compare`, or write `assert:` with a condition"),
+            );
         }
     }
 
@@ -208,17 +283,18 @@ impl<'a> Checker<'a, '_> {
         let Some(step) = self.manifest().step(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
             let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).collect();
-            let mut message = format!("there is no step `{id}`");
             if self.manifest().gates.iter().any(|gate| gate.id.value == id) {
-                message = format!("`{id}` is a gate: read `gates.{id}.outcome`");
+                let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
+                return self
+                    .push(finding.at(span, "does not exist").help(format!("read `gates.{id}.outcome`")));
             }
-            return self.unknown(message, span, id, &known, "steps");
+            return self.unknown(format!("there is no step `{id}`"), span, id, &known, "steps");
         };
         let at = if step.foreach.is_some() { 2 } else { 1 };
         if at == 2
             && let Some(Segment::Name(name)) = reference.path.get(1)
             && self.outputs_of(step).is_some_and(|known| known.contains(&name.as_str()))
-            && !self.is_key(step, name)
+            && !instance_keys(step).is_some_and(|keys| keys.contains(name))
         {
             self.push(
                 Diagnostic::error("foreach-list", format!("`steps.{id}` is a list, one entry per instance"))
@@ -228,6 +304,19 @@ impl<'a> Checker<'a, '_> {
                     )),
             );
             return;
+        }
+        if at == 2
+            && let Some(Segment::Name(name)) = reference.path.get(1)
+            && let Some(keys) = instance_keys(step).filter(|keys| !keys.contains(name))
+        {
+            let known: Vec<&str> = keys.iter().map(String::as_str).collect();
+            return self.unknown(
+                format!("step `{id}` has no instance `{name}`"),
+                span,
+                name,
+                &known,
+                "its instances",
+            );
         }
         let Some(Segment::Name(name)) = reference.path.get(at) else { return };
         if let Some(known) = self.outputs_of(step).filter(|known| !known.contains(&name.as_str()))
@@ -250,17 +339,13 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn is_key(&self, step: &Step, name: &str) -> bool {
-        let lists = step.foreach.iter().flat_map(|foreach| &foreach.lists);
-        lists
-            .filter_map(|(_, list)| list.literal())
-            .filter_map(|value| value.as_array())
-            .any(|items| items.iter().any(|item| item.as_str() == Some(name)))
-    }
-
     fn has_result(&self, step: &Step) -> bool {
         match &step.uses.value {
-            Uses::Kind(kind) if kind == "command" => step.with.get("parse").is_some(),
+            // A `with` that is no mapping is an error of its own.
+            Uses::Kind(kind) if kind == "command" => match &step.with.kind {
+                ConfigKind::Map(_) => step.with.get("parse").is_some(),
+                _ => true,
+            },
             _ => true,
         }
     }
@@ -281,94 +366,13 @@ impl<'a> Checker<'a, '_> {
         }
         Some(names)
     }
-
-    /// A call's inputs: known names, none missing, literals of the right type.
-    fn call(&mut self, step: &'a Step) {
-        let Uses::Call(name) = &step.uses.value else {
-            if step.on_fail == OnFail::Exclude
-                && self.manifest().kind == assay_manifest::ManifestKind::Workflow
-            {
-                self.exclude_outside_branch(step.id.span);
-            }
-            return;
-        };
-        let Some(callee) = self.plan.callees.get(name) else { return };
-        let ConfigKind::Map(given) = &step.with.kind else { return };
-        let inputs = &callee.manifest.inputs;
-        for (key, value) in given {
-            let Some(input) = inputs.get(&**key) else {
-                let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
-                self.unknown(format!("`{name}` has no input `{key}`"), value.span, key, &known, "its inputs");
-                continue;
-            };
-            if let Some(literal) = value.literal()
-                && let Err(error) =
-                    assay_manifest::input::convert(input, literal, &self.manifest().origin.dir)
-            {
-                self.push(
-                    Diagnostic::error(
-                        "bad-input",
-                        format!("input `{key}` of `{name}` does not fit: {error}"),
-                    )
-                    .at(value.span, "this value")
-                    .also(input.span, "the input is declared here"),
-                );
-            }
-        }
-        for (key, input) in inputs {
-            if input.default.is_none() && !given.iter().any(|(name, _)| **name == *key) {
-                let mut finding =
-                    Diagnostic::error("missing-input", format!("`{name}` needs the input `{key}`"))
-                        .at(step.id.span, "this call does not give it")
-                        .also(input.span, "declared here, without a default");
-                if let Some(description) = &input.description {
-                    finding = finding.help(format!("`{key}`: {description}"));
-                }
-                self.push(finding);
-            }
-        }
-    }
-
-    fn exclude_outside_branch(&mut self, span: Span) {
-        self.push(
-            Diagnostic::error(
-                "exclude-outside-branch",
-                "`on_fail: exclude` removes a branch, and this is none",
-            )
-            .at(span, "not inside a branch")
-            .help("put the chain into a skill and call it with `uses: skill:<name>` and `foreach`"),
-        );
-    }
-
-    fn variables(&mut self, step: &'a Step) {
-        let Uses::Kind(kind) = &step.uses.value else { return };
-        if step.detach && !self.catalog.steps.get(kind.as_str()).is_some_and(|k| k.effects == Effects::Server)
-        {
-            self.push(
-                Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
-                    .at(step.id.span, "this step ends by itself")
-                    .help("remove `detach`"),
-            );
-        }
-        if let Some(template) = shell_without_quotes(&step.with) {
-            self.push(
-                Diagnostic::error(
-                    "unquoted-shell-value",
-                    "a value is put into `shell` without the `q` filter",
-                )
-                .at(template, "the shell would split or run what it holds")
-                .help("write `{{ value | q }}`, or use `argv`"),
-            );
-        }
-    }
 }
 
-fn shell_without_quotes(with: &Config) -> Option<Span> {
-    let shell = with.get("shell")?;
-    match &shell.kind {
-        ConfigKind::Template(template) if !template.unquoted_outputs().is_empty() => Some(shell.span),
-        _ => None,
-    }
+/// Keys of the instances, if the text tells them: one name that goes through a literal list.
+fn instance_keys(step: &Step) -> Option<Vec<String>> {
+    let [(_, list)] = step.foreach.as_ref()?.lists.as_slice() else { return None };
+    let items = list.literal()?.as_array()?;
+    Some(items.iter().enumerate().map(|(index, item)| instance_key(item, index)).collect())
 }
 
 fn list(words: &[&str]) -> String {

@@ -88,7 +88,13 @@ impl Deps<'_> {
             return None;
         }
         match reference.path.first() {
-            Some(Segment::Name(id)) => self.plan.by_id.get(id.as_str()).copied(),
+            Some(Segment::Name(id)) => self
+                .plan
+                .by_id
+                .get(id.as_str())
+                .copied()
+                // `steps.<gate>` names nothing and was reported: no edge may follow from it.
+                .filter(|node| self.plan.gate(*node).is_some() == (reference.root == "gates")),
             _ => None,
         }
     }
@@ -130,8 +136,11 @@ impl Deps<'_> {
                 self.plan.by_id.get(need.value.as_str()).copied().filter(|node| {
                     finally == matches!(self.plan.nodes[*node as usize].what, What::Finally(_))
                 });
+            let manifest = &self.plan.manifest;
             match node {
                 Some(node) => self.add(node, true),
+                // What was declared with errors was reported there.
+                None if ["steps", "gates"].iter().any(|s| manifest.is_broken(s, &need.value)) => {}
                 None => findings.push(unknown_need(self.plan, need, what, finally)),
             }
         }
@@ -147,14 +156,22 @@ fn reads_status(plan: &ManifestPlan, node: NodeId, reference: &Reference) -> boo
 
 fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: bool) -> Diagnostic {
     let exists = plan.by_id.get(need.value.as_str());
+    let check = plan.manifest.preflight.iter().any(|check| check.id.value == need.value);
     let message = match exists {
+        None if check => format!("{what} cannot need the check `{}`", need.value),
         Some(_) if finally => format!("{what} comes after everything already, `{}` too", need.value),
         Some(_) => format!("{what} cannot need `{}`, which runs in `finally`", need.value),
         None => format!("{what} needs `{}`, which does not exist", need.value),
     };
-    let mut finding = Diagnostic::error("unknown-reference", message).at(need.span, "no such step or gate");
+    let label = match exists {
+        None if check => "no step starts before all checks passed",
+        None => "no such step or gate",
+        Some(_) if finally => "has ended before `finally` starts",
+        Some(_) => "runs after all steps",
+    };
+    let mut finding = Diagnostic::error("unknown-reference", message).at(need.span, label);
     let known = plan.by_id.keys().map(String::as_str);
-    if exists.is_some() {
+    if exists.is_some() || check {
         finding = finding.help("remove it from `needs`");
     } else if let Some(near) = did_you_mean(&need.value, known) {
         finding = finding.help(format!("did you mean `{near}`?"));
@@ -167,11 +184,11 @@ fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: boo
 type Visit<'a, 'v> = &'v mut dyn FnMut(&'a Reference, Span);
 
 fn visit_expr<'a>(at: &'a ExprAt, visit: Visit<'a, '_>) {
-    at.expr.refs().iter().for_each(|reference| visit(reference, at.span));
+    at.expr.refs().iter().for_each(|reference| visit(reference, reference.place_in(at.span)));
 }
 
 fn visit_text<'a>(at: &'a TextAt, visit: Visit<'a, '_>) {
-    at.template.refs().iter().for_each(|reference| visit(reference, at.span));
+    at.template.refs().iter().for_each(|reference| visit(reference, reference.place_in(at.span)));
 }
 
 fn visit_field<'a>(field: &'a Field, visit: Visit<'a, '_>) {
@@ -254,7 +271,7 @@ pub(crate) fn visit_deliver<'a>(
                         _ => whole = true,
                     }
                 } else {
-                    visit(reference, expr.span);
+                    visit(reference, reference.place_in(expr.span));
                 }
             }
         }

@@ -5,8 +5,8 @@ use assay_diagnostics::{Diagnostic, Span};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-/// A shortest circle of nodes, if there is one.
-pub(crate) fn find_cycle(plan: &ManifestPlan) -> Option<Vec<NodeId>> {
+/// A short circle of nodes for each knot of the graph, in the order of the manifest.
+pub(crate) fn find_cycles(plan: &ManifestPlan) -> Vec<Vec<NodeId>> {
     let mut graph: DiGraph<(), (), u32> = DiGraph::with_capacity(plan.nodes.len(), plan.nodes.len());
     for _ in &plan.nodes {
         graph.add_node(());
@@ -16,11 +16,12 @@ pub(crate) fn find_cycle(plan: &ManifestPlan) -> Option<Vec<NodeId>> {
             graph.add_edge(NodeIndex::new(dep.node as usize), NodeIndex::new(index), ());
         }
     }
-    let component = tarjan_scc(&graph)
-        .into_iter()
-        .find(|component| component.len() > 1 || graph.contains_edge(component[0], component[0]))?;
-    let start = component.iter().min()?.index() as NodeId;
-    Some(shortest_circle(plan, start))
+    let knots = tarjan_scc(&graph).into_iter();
+    let knots = knots.filter(|knot| knot.len() > 1 || graph.contains_edge(knot[0], knot[0]));
+    let mut starts: Vec<NodeId> =
+        knots.filter_map(|knot| knot.into_iter().min()).map(|first| first.index() as NodeId).collect();
+    starts.sort_unstable();
+    starts.into_iter().map(|start| shortest_circle(plan, start)).collect()
 }
 
 /// Breadth-first from `start` along dependents back to itself.
@@ -37,6 +38,7 @@ fn shortest_circle(plan: &ManifestPlan, start: NodeId) -> Vec<NodeId> {
                 if path.last() != Some(&start) {
                     path.push(start);
                 }
+                path.rotate_right(1);
                 return path;
             }
             if before[dep.node as usize].is_none() {
@@ -52,11 +54,17 @@ pub(crate) fn cycle_finding(plan: &ManifestPlan, cycle: &[NodeId]) -> Diagnostic
     let mut names: Vec<&str> = cycle.iter().map(|node| plan.id(*node)).collect();
     names.push(names[0]);
     let path = names.join(" -> ");
-    let mut finding = Diagnostic::error("cycle", format!("these wait for each other: {path}"));
+    let mut finding = match cycle {
+        [one] => Diagnostic::error("cycle", format!("`{}` waits for itself", plan.id(*one))),
+        _ => Diagnostic::error("cycle", format!("these wait for each other: {path}")),
+    };
     for (at, node) in cycle.iter().enumerate() {
         let next = plan.id(cycle[(at + 1) % cycle.len()]);
         if let Some(span) = id_span(plan, *node) {
-            let label = format!("`{}` comes before `{next}`", plan.id(*node));
+            let label = match cycle.len() {
+                1 => "reads its own output".to_owned(),
+                _ => format!("`{}` comes before `{next}`", plan.id(*node)),
+            };
             finding = if at == 0 { finding.at(span, label) } else { finding.also(span, label) };
         }
     }

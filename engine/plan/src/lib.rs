@@ -2,6 +2,7 @@
 //!
 //! Must not touch the world: texts of called manifests come through [`Library`].
 
+mod calls;
 mod check;
 mod doc;
 mod edges;

@@ -1,6 +1,6 @@
 //! From the text of a manifest to its plan and the plans of everything it calls.
 
-use crate::graph::{self, find_cycle};
+use crate::graph::{self, find_cycles};
 use crate::node::ManifestPlan;
 use crate::{check, edges};
 use assay_diagnostics::{Diagnostic, Severity, Sources, Span, did_you_mean};
@@ -64,8 +64,8 @@ struct Loader<'a> {
     texts: Vec<(String, String)>,
     /// Finished plans by file; `None` for one with errors.
     done: HashMap<String, Option<Rc<ManifestPlan>>>,
-    /// Files being loaded, outermost first: a call back into one of them is a recursion.
-    open: Vec<String>,
+    /// Files being loaded, outermost first, each with its name for users: a call back into one is a recursion.
+    open: Vec<(String, String)>,
 }
 
 /// Reads a manifest, everything it calls, and puts the DAG together.
@@ -87,12 +87,12 @@ impl Loader<'_> {
     fn load(&mut self, found: Found) -> Option<Rc<ManifestPlan>> {
         let file = found.origin.file.clone();
         let before = self.errors();
-        let source = self.sources.add(found.shown, found.text.as_str());
+        let source = self.sources.add(found.shown.as_str(), found.text.as_str());
         let lowered = lower(source, &found.text, found.origin, self.catalog);
         self.texts.push((file.clone(), found.text));
         self.diagnostics.extend(lowered.diagnostics);
         let manifest = lowered.manifest?;
-        self.open.push(file.clone());
+        self.open.push((file.clone(), found.shown));
         let callees = self.load_callees(&manifest);
         self.open.pop();
         let plan = self.assemble(manifest, callees);
@@ -134,13 +134,17 @@ impl Loader<'_> {
                 return None;
             }
         };
-        if let Some(at) = self.open.iter().position(|file| *file == found.origin.file) {
-            let chain: Vec<&str> =
-                self.open[at..].iter().map(String::as_str).chain([found.origin.file.as_str()]).collect();
+        if let Some(at) = self.open.iter().position(|(file, _)| *file == found.origin.file) {
+            let chain: Vec<&str> = self.open[at..]
+                .iter()
+                .map(|(_, shown)| shown.as_str())
+                .chain([found.shown.as_str()])
+                .collect();
             self.diagnostics.push(
                 Diagnostic::error("recursive-call", format!("`skill:{name}` calls itself"))
                     .at(span, "this call closes the circle")
-                    .help(format!("the chain: {}", chain.join(" -> "))),
+                    .help(format!("the chain: {}", chain.join(" -> ")))
+                    .help("a skill cannot call itself, not even through another: remove one of the calls"),
             );
             return None;
         }
@@ -155,7 +159,7 @@ impl Loader<'_> {
         edges::add_nodes(&mut plan);
         check::check_references(&plan, self.catalog, &mut self.diagnostics);
         edges::connect(&mut plan, &mut self.diagnostics);
-        if let Some(cycle) = find_cycle(&plan) {
+        for cycle in find_cycles(&plan) {
             self.diagnostics.push(graph::cycle_finding(&plan, &cycle));
         }
         plan

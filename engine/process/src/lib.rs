@@ -36,7 +36,8 @@ pub use relay::{Relay, RelayChannel, RelayEnd, RelayHandle, pipe};
 pub use resolve::{Programs, ResolveError, resolve_program};
 pub use spawn::{Io, Spawn, SpawnError};
 pub use tree::{
-    Stopped, Tag, descendants, kill_tree, signal_process, signal_tree, stop_tree, tagged, tree_rss,
+    Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
+    tree_rss,
 };
 
 /// Signals by their Unix names, for [`signal_tree`] and [`signal_process`].

@@ -48,6 +48,8 @@ events! {
     Expanded("expanded");
     /// An attempt of a step began.
     StepStarted("step_started");
+    /// The process of an attempt whose start was recorded before it was there.
+    StepProcess("step_process");
     /// A server is ready, or another long step has outputs while it runs on.
     StepReady("step_ready");
     /// A step, an instance or a call ended, or one attempt of it did (`final` false).
@@ -186,6 +188,17 @@ pub struct StepStarted {
     /// Physical GPU ids it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<u32>,
+}
+
+/// Data of [`Event::StepProcess`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepProcess {
+    /// Path of the step.
+    pub step: String,
+    /// Attempt.
+    pub attempt: u32,
+    /// The process.
+    pub process: ProcessIdentity,
 }
 
 /// Data of [`Event::StepReady`].

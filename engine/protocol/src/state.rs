@@ -5,6 +5,7 @@ use crate::{
     RunFinished, RunStarted, Status, StepFinished, StepReady, StepStarted, ValueMap,
 };
 use indexmap::IndexMap;
+use std::sync::Arc;
 
 /// One engine's time at the run.
 #[derive(Debug, Clone)]
@@ -26,12 +27,14 @@ pub struct Attempt {
     pub started_at: f64,
     /// When it was ready (servers), seconds since the Unix epoch.
     pub ready_at: Option<f64>,
+    /// What it told when it was ready (servers).
+    pub ready: Option<StepReady>,
     /// When it ended, seconds since the Unix epoch.
     pub ended_at: Option<f64>,
     /// What was recorded at its start.
     pub started: StepStarted,
     /// What was recorded at its end.
-    pub finished: Option<StepFinished>,
+    pub finished: Option<Arc<StepFinished>>,
 }
 
 /// A step, an instance of one, or a call.
@@ -40,7 +43,7 @@ pub struct NodeState {
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
     /// The final end, if it is there and still counts.
-    pub finished: Option<StepFinished>,
+    pub finished: Option<Arc<StepFinished>>,
     /// When the final end was recorded.
     pub finished_at: Option<f64>,
     /// Instances, once the `foreach` list is known.
@@ -124,78 +127,90 @@ pub struct RunState {
 
 impl RunState {
     /// Takes in one event. `at`: seconds since the Unix epoch.
-    pub fn apply(&mut self, at: f64, event: &Event) {
+    pub fn apply(&mut self, at: f64, event: Event) {
         self.last_at = at;
         match event {
             Event::RunStarted(data) => {
-                self.started = Some(data.clone());
+                self.started = Some(data);
                 self.started_at = at;
             }
             Event::EngineStarted(data) => {
                 self.finished = None;
                 self.finished_at = None;
-                self.sessions.push(Session { started_at: at, engine: data.clone(), interrupted: None });
+                self.sessions.push(Session { started_at: at, engine: data, interrupted: None });
                 self.close_open_attempts(at);
             }
-            Event::Facts(data) => {
-                self.facts.extend(data.facts.iter().map(|(key, value)| (key.clone(), value.clone())));
-            }
+            Event::Facts(data) => self.facts.extend(data.facts),
             Event::CheckFinished(data) => {
-                self.checks.insert(data.check.clone(), CheckState { finished: data.clone(), at });
+                self.checks.insert(data.check.clone(), CheckState { finished: data, at });
             }
             Event::Expanded(data) => self.node(&data.step).expanded = Some(data.clone()),
-            Event::StepStarted(data) => {
-                let node = self.node(&data.step);
-                node.finished = None;
-                node.finished_at = None;
-                node.ready = None;
-                // Most steps have one attempt; a vector would make room for four.
-                node.attempts.reserve_exact(1);
-                node.attempts.push(Attempt {
-                    number: data.attempt,
-                    started_at: at,
-                    ready_at: None,
-                    ended_at: None,
-                    started: data.clone(),
-                    finished: None,
-                });
+            Event::StepStarted(data) => self.start_step(at, data),
+            Event::StepProcess(data) => {
+                let attempts = &mut self.node(&data.step).attempts;
+                if let Some(attempt) = attempts.iter_mut().rev().find(|a| a.number == data.attempt) {
+                    attempt.started.process = Some(data.process);
+                }
             }
             Event::StepReady(data) => {
                 let node = self.node(&data.step);
-                node.ready = Some(data.clone());
                 if let Some(attempt) = node.attempts.last_mut() {
                     attempt.ready_at = Some(at);
+                    attempt.ready = Some(data.clone());
                 }
+                node.ready = Some(data);
             }
             Event::StepFinished(data) => self.finish_step(at, data),
             Event::GateDecided(data) => {
-                self.gates.insert(data.gate.clone(), GateState { decided: data.clone(), at });
+                self.gates.insert(data.gate.clone(), GateState { decided: data, at });
             }
             Event::Asked(data) => {
                 let node = self.node(&data.step);
-                node.asked = Some(data.clone());
                 node.answered = None;
+                node.asked = Some(data);
             }
-            Event::Answered(data) if data.refused.is_none() => {
-                self.node(&data.step).answered = Some(data.clone());
-            }
-            Event::Answered(data) => self.notes.push(Note {
-                about: data.step.clone(),
-                message: format!("an answer was refused: {}", data.refused.as_deref().unwrap_or_default()),
-            }),
+            Event::Answered(data) => self.answer(data),
             Event::Delivered(data) => {
-                self.deliveries.insert(data.path.clone(), data.clone());
+                self.deliveries.insert(data.path.clone(), data);
             }
-            Event::Invalidated(data) => self.invalidate(&data.step, &data.reason),
-            Event::Note(data) => self.notes.push(data.clone()),
+            Event::Invalidated(data) => self.invalidate(&data.step, data.reason),
+            Event::Note(data) => self.notes.push(data),
             Event::Interrupted(data) => {
                 if let Some(session) = self.sessions.last_mut() {
-                    session.interrupted = Some(data.signal.clone());
+                    session.interrupted = Some(data.signal);
                 }
             }
             Event::RunFinished(data) => {
-                self.finished = Some(data.clone());
+                self.finished = Some(data);
                 self.finished_at = Some(at);
+            }
+        }
+    }
+
+    fn start_step(&mut self, at: f64, data: StepStarted) {
+        let node = self.node(&data.step);
+        node.finished = None;
+        node.finished_at = None;
+        node.ready = None;
+        // Most steps have one attempt; a vector would make room for four.
+        node.attempts.reserve_exact(1);
+        node.attempts.push(Attempt {
+            number: data.attempt,
+            started_at: at,
+            ready_at: None,
+            ready: None,
+            ended_at: None,
+            started: data,
+            finished: None,
+        });
+    }
+
+    fn answer(&mut self, data: Answered) {
+        match &data.refused {
+            None => self.node(&data.step).answered = Some(data.clone()),
+            Some(why) => {
+                let message = format!("an answer was refused: {why}");
+                self.notes.push(Note { about: data.step, message });
             }
         }
     }
@@ -207,20 +222,21 @@ impl RunState {
         &mut self.nodes[path]
     }
 
-    fn finish_step(&mut self, at: f64, data: &StepFinished) {
+    fn finish_step(&mut self, at: f64, data: StepFinished) {
+        let data = Arc::new(data);
         let node = self.node(&data.step);
         if let Some(attempt) = node.attempts.iter_mut().rev().find(|a| a.number == data.attempt) {
             attempt.ended_at = Some(at);
-            attempt.finished = Some(data.clone());
+            attempt.finished = Some(Arc::clone(&data));
         }
         node.ready = None;
         if data.is_final {
-            node.finished = Some(data.clone());
+            node.finished = Some(data);
             node.finished_at = Some(at);
         }
     }
 
-    fn invalidate(&mut self, path: &str, reason: &str) {
+    fn invalidate(&mut self, path: &str, reason: String) {
         if let Some(gate) = self.gates.shift_remove(path) {
             drop(gate);
             return;
@@ -232,7 +248,7 @@ impl RunState {
         node.expanded = None;
         node.asked = None;
         node.answered = None;
-        node.invalidated = Some(reason.to_owned());
+        node.invalidated = Some(reason);
     }
 
     /// A new engine is here, so whatever the one before left open has ended with it.

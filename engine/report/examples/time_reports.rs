@@ -17,12 +17,12 @@ fn run(count: usize) -> (RunState, PlanDoc) {
             "step": id, "uses": "command", "attempt": 1, "command": ["/bin/true", "an argument"]
         }))
         .unwrap();
-        state.apply(at, &Event::StepStarted(started));
+        state.apply(at, Event::StepStarted(started));
         let finished: StepFinished = serde_json::from_value(serde_json::json!({
             "step": id, "attempt": 1, "status": Status::Passed, "final": true, "duration_s": 0.002
         }))
         .unwrap();
-        state.apply(at + 0.002, &Event::StepFinished(finished));
+        state.apply(at + 0.002, Event::StepFinished(finished));
         nodes.push(PlanNode {
             id,
             kind: PlanNodeKind::Step,

@@ -46,6 +46,8 @@ pub(crate) struct StepFinishedWithPrint {
 /// Runs the attempt and tells the dispatcher.
 pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
     let started = Instant::now();
+    let tag = cx.host.tag_value(&cx.path, cx.attempt);
+    cx.host.live_tags.borrow_mut().insert(tag.clone());
     let mut ended = Ended {
         outcome: Outcome::failed(""),
         attempt: cx.attempt,
@@ -76,7 +78,12 @@ pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
         }
     }
     ended.duration_s = started.elapsed().as_secs_f64();
-    put_away(&cx, &plan, &mut ended).await;
+    cx.host.live_tags.borrow_mut().remove(&tag);
+    let escaped = cx.host.end_escapees().await;
+    if escaped > 0 {
+        cx.note(format!("{escaped} processes that it left behind were ended"));
+    }
+    put_away(&cx, &plan, &mut ended, escaped == 0).await;
     if let Some(unit) = cx.unit {
         // The dispatcher outlives its attempts unless the engine goes down.
         let _ = cx.messages.send(Message::Ended { unit, ended: Box::new(ended) });
@@ -166,10 +173,7 @@ async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
         () = over_time => Outcome::ended(Status::TimedOut, "ran into its `timeout`"),
     };
     ended.outcome = outcome;
-    let left = cx.end_processes().await;
-    if left > 0 && !ended.stopped {
-        cx.note(format!("{left} processes that it left behind were ended"));
-    }
+    cx.end_processes().await;
     // A cancelled step leaves its relays open.
     cx.finish_relays().await;
     if ended.outcome.status == Status::Passed {
@@ -292,11 +296,12 @@ async fn digest_all(paths: &[PathBuf]) -> Result<Vec<FileDigest>, (PathBuf, Stri
 }
 
 /// Logs, working directory and large outputs go to their places.
-async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended) {
+///
+/// `alone`: no process that escaped could still write into the files, so they may be handed on.
+async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended, alone: bool) {
     let folder = format!("{}/{}", plan.folder, cx.attempt);
     let mut problems = Vec::new();
-    // A process that escaped may still write into the files: they are not handed on then.
-    let reusable = cx.trees.borrow().is_empty() && !ended.stopped;
+    let reusable = alone && !ended.stopped;
     {
         let mut pool = cx.host.pool.borrow_mut();
         if let Some(pair) = cx.logs.borrow_mut().take() {
@@ -344,7 +349,13 @@ async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended) {
 pub(crate) fn finish(engine: &mut Engine, unit: Unit, ended: Ended) {
     if ended.reused == Some(Reused::ThisRun) && ended.outcome.status != Status::Unfair {
         let end = engine.end_of(unit, &ended);
-        return engine.end_unit(unit, end, 0);
+        let path = engine.world.borrow().path(unit);
+        // A refused resume may have recorded another end of a baseline since.
+        let seq = match engine.prior.get(&path).and_then(|node| node.status()) == Some(end.status) {
+            true => 0,
+            false => engine.record_attempt(unit, &ended, true),
+        };
+        return engine.end_unit(unit, end, seq);
     }
     engine.world.borrow_mut().instance_mut(unit).ran = ended.reused.is_none();
     engine.world.borrow_mut().node_mut(unit.scope, unit.node).ran |= ended.reused.is_none();

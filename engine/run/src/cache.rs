@@ -24,7 +24,7 @@ pub(crate) fn find(cx: &StepCtx, fingerprint: &str) -> Option<(String, StepFinis
                 && finished.outputs_file.is_none()
                 && files_hold(finished)
             {
-                return Some((entry.id.clone(), finished.clone()));
+                return Some((entry.id.clone(), StepFinished::clone(finished)));
             }
         }
     }

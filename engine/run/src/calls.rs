@@ -28,11 +28,8 @@ impl Engine {
             }
             None => (String::new(), "steps/".to_owned()),
         };
-        let scratch_name = if prefix.is_empty() {
-            "scratch/main".to_owned()
-        } else {
-            format!("scratch/{}", folder.trim_start_matches("steps/").trim_end_matches('/'))
-        };
+        // Folders of calls inside this one stand beside `_`, which no id can be: nothing is shared.
+        let scratch_name = format!("scratch/{}_", folder.trim_start_matches("steps/"));
         let scratch = match self.host.run.create_dirs(&scratch_name) {
             Ok(path) => path,
             Err(_) => self.host.run.path().join(&scratch_name),

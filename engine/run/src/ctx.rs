@@ -53,6 +53,8 @@ pub struct StepCtx {
     pub(crate) trees: RefCell<Vec<ProcessIdentity>>,
     pub(crate) relays: RefCell<Vec<assay_process::RelayHandle>>,
     pub(crate) started: Cell<bool>,
+    /// The start was recorded, and waited for, before there was a process.
+    pub(crate) awaits_process: Cell<bool>,
     pub(crate) stop: Rc<Notify>,
     pub(crate) prior: Option<(Asked, Option<Answered>)>,
     pub(crate) ports: RefCell<Vec<crate::host::Held>>,
@@ -149,6 +151,7 @@ impl StepCtx {
     /// The same, and returns when it is on the disk: for steps with effects that outlive them.
     pub async fn started_durably(&self, command: &[String]) {
         if let Some(seq) = self.record_start(command, None) {
+            self.awaits_process.set(true);
             let (tell, told) = oneshot::channel();
             if self.messages.send(Message::TellWhenDurable { seq, tell }).is_ok() {
                 // The executor goes down only together with this step.
@@ -248,6 +251,7 @@ impl StepCtx {
         let tag = self.host.tag(&self.path, self.attempt);
         let mut ended = 0;
         for tree in trees {
+            self.host.live_pids.borrow_mut().remove(&tree.pid);
             ended += stop_tree(&tree, Some(&tag), self.host.grace).await.ended.len();
         }
         ended

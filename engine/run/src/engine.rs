@@ -121,7 +121,7 @@ impl Engine {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let cpus_total = parts.options.cpus.unwrap_or(cores).max(1);
         let started = parts.prior.as_ref().and_then(|state| state.started.as_ref());
-        let date = started.map_or_else(|| crate::facts::today(), |started| started.date.clone());
+        let date = started.map_or_else(crate::facts::today, |started| started.date.clone());
         let world = World {
             scopes: Vec::new(),
             facts: Value::Null,

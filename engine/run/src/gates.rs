@@ -126,12 +126,15 @@ impl Engine {
     }
 
     fn close_gate(&mut self, scope: ScopeId, node: NodeId, gate: GateDecided, seq: u64) {
+        // Decided again with the same outcome: nothing after it has to run for that.
+        let same =
+            self.prior_gates.get(&gate.gate).is_some_and(|prior| prior.decided.outcome == gate.outcome);
         {
             let mut world = self.world.borrow_mut();
             let run = world.node_mut(scope, node);
             run.life = Life::Ended(gate.outcome.call_status());
             run.reason.clone_from(&gate.reason);
-            run.ran = seq > 0;
+            run.ran = seq > 0 && !same;
             run.gate = Some(Box::new(gate));
             world.scopes[scope].open_main -= 1;
         }

@@ -3,11 +3,13 @@
 use crate::pool::Pool;
 use crate::step::Registry;
 use assay_manifest::StepCatalog;
-use assay_process::{Programs, Reaper, SupervisorLink, Tag};
+use assay_process::{
+    Programs, Reaper, SupervisorLink, Tag, environ_value, identity_of, kill_tree, own_children,
+};
 use assay_protocol::{Event, ProcessIdentity};
 use assay_store::{HolderInfo, HostLock, HostLocks, JournalWriter, LockKind, RunDir, StoreError};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -61,6 +63,9 @@ pub(crate) struct Host {
     /// Time between TERM and KILL.
     pub grace: Duration,
     next_hold: Cell<u64>,
+    /// Tags of attempts under way, and pids of the processes they started.
+    pub live_tags: RefCell<HashSet<String>>,
+    pub live_pids: RefCell<HashSet<u32>>,
 }
 
 /// A host lock that the supervisor holds too, so that it outlives a killed engine until the tree below is dead.
@@ -76,7 +81,7 @@ pub(crate) struct HostParts {
     pub state_dir: PathBuf,
     pub journal: JournalWriter,
     pub reaper: Reaper,
-    pub session: u64,
+    pub session: String,
     pub link: Option<SupervisorLink>,
     pub locks: HostLocks,
     pub env: HashMap<String, String>,
@@ -108,6 +113,8 @@ impl Host {
             catalog,
             grace: parts.grace,
             next_hold: Cell::new(0),
+            live_tags: RefCell::default(),
+            live_pids: RefCell::default(),
         }
     }
 
@@ -127,6 +134,24 @@ impl Host {
 
     pub(crate) fn tag(&self, path: &str, attempt: u32) -> Tag {
         Tag::exact(STEP_TAG, &self.tag_value(path, attempt))
+    }
+
+    /// Ends processes that escaped from a step that is over: they came to this process as orphans and carry its tag.
+    /// Gives how many there were.
+    pub(crate) async fn end_escapees(&self) -> usize {
+        let strays: Vec<u32> = {
+            let live = self.live_pids.borrow();
+            own_children().into_iter().filter(|pid| !live.contains(pid)).collect()
+        };
+        let mut ended = 0;
+        for pid in strays {
+            let tag = environ_value(pid, STEP_TAG).map(|tag| tag.to_string_lossy().into_owned());
+            let over = tag.is_some_and(|tag| !self.live_tags.borrow().contains(&tag));
+            if over && let Some(stray) = identity_of(pid) {
+                ended += kill_tree(&stray, None).await.ended.len();
+            }
+        }
+        ended
     }
 
     /// Takes a host-wide lock if it is free.

@@ -162,7 +162,8 @@ async fn work(job: Job) -> RunEnd {
         Err(error) => return RunEnd::problem(ExitCode::Internal, error.to_string()),
     };
     let last = job.journal.as_ref().map_or(0.0, |journal| journal.last_ts);
-    let session = job.journal.as_ref().map_or(0, |journal| journal.state.sessions.len() as u64);
+    // Not a count of recorded engines: one may have worked and been killed before its first record was written.
+    let session = format!("{:x}-{:x}", job.house.engine.start, job.house.engine.pid);
     let host = Host::new(HostParts {
         run: job.run.clone(),
         runs_root: job.runs_root.clone(),
@@ -188,7 +189,8 @@ async fn work(job: Job) -> RunEnd {
         house: job.house,
         renderer: job.renderer,
         options: job.options,
-        prior: job.journal.map(|journal| journal.state),
+        // An engine that was killed before its first record leaves an empty journal: the run begins now.
+        prior: job.journal.map(|journal| journal.state).filter(|state| state.started.is_some()),
         dropped_bytes: resumed.dropped_bytes,
         ended_leftovers: resumed.ended,
     };

@@ -29,6 +29,9 @@ struct Booking {
     memory: Option<u64>,
 }
 
+/// Locks that are held for a unit, and the physical ids of the GPUs among them.
+type Lease = (Vec<Held>, Vec<u32>);
+
 #[derive(Debug, Clone, Default)]
 enum Gpus {
     #[default]
@@ -40,8 +43,14 @@ enum Gpus {
 impl Engine {
     /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
     pub(crate) fn consider(&mut self, unit: Unit) {
+        if self.must_serve(unit) {
+            return self.enqueue(unit);
+        }
         if let Some(end) = self.reusable(unit) {
             return self.end_unit(unit, end, 0);
+        }
+        if let Some((end, seq)) = self.retired(unit) {
+            return self.end_unit(unit, end, seq);
         }
         let is_call = {
             let world = self.world.borrow();
@@ -218,7 +227,7 @@ impl Engine {
     }
 
     /// All locks and GPUs, or none.
-    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<(Vec<Held>, Vec<u32>)>, String> {
+    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<Lease>, String> {
         let path = self.world.borrow().path(unit);
         let take =
             |kind, name: &str| self.host.try_lock(kind, name, &path).map_err(|error| error.to_string());
@@ -388,6 +397,7 @@ impl Engine {
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(false),
+            awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior,
             ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),
@@ -475,7 +485,11 @@ impl Engine {
         let all_ready = {
             let mut world = self.world.borrow_mut();
             let plan = Rc::clone(&world.scopes[unit.scope].plan);
-            world.instance_mut(unit).ready = Some(Rc::new(outputs));
+            let instance = world.instance_mut(unit);
+            instance.ready = Some(Rc::new(outputs));
+            // A step that says `bind: epoch` looks at this before the server has ended.
+            instance.ran = true;
+            world.node_mut(unit.scope, unit.node).ran = true;
             let dependents = plan.nodes[unit.node as usize].dependents.iter().filter(|dependent| {
                 let run = world.node(unit.scope, **dependent);
                 !run.has_ended()

@@ -21,6 +21,7 @@ mod preflight;
 mod render;
 mod resume;
 mod scope;
+mod servers;
 mod spawn;
 mod step;
 mod verdict;

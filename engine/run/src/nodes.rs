@@ -134,6 +134,8 @@ impl Engine {
         reason: String,
     ) {
         let end = End::bare(status, reason);
+        // Skipped, blocked or impossible as before: nothing after it has to run for that.
+        let same = self.has_recorded(path, status);
         let seq = if status == Status::Cancelled && self.interrupted.is_some() {
             // It has not ended: a resume goes on here.
             0
@@ -147,7 +149,7 @@ impl Engine {
             if let Some(instance) = run.instances.first_mut() {
                 instance.end = Some(end.clone());
             }
-            run.ran = true;
+            run.ran = !same;
         }
         self.end_node(scope, node, status, end.reason, false, seq);
     }

@@ -53,7 +53,7 @@ pub struct WorkDir {
 #[derive(Debug)]
 pub struct Pool {
     run: RunDir,
-    /// Numbers already taken by this and earlier engines.
+    session: String,
     next_log: u64,
     next_dir: u64,
     free_logs: Vec<LiveLog>,
@@ -61,15 +61,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool that numbers its files from `session`, so that no two engines of a run share a name.
-    pub fn new(run: RunDir, session: u64) -> Self {
-        Self {
-            run,
-            next_log: session << 32,
-            next_dir: session << 32,
-            free_logs: Vec::new(),
-            free_dirs: Vec::new(),
-        }
+    /// A pool whose names begin with `session`. No two engines of a run may share one: what a killed engine left, a
+    /// directory with files in it even, would be taken for empty.
+    pub fn new(run: RunDir, session: String) -> Self {
+        Self { run, session, next_log: 0, next_dir: 0, free_logs: Vec::new(), free_dirs: Vec::new() }
     }
 
     /// An empty log file.
@@ -77,7 +72,7 @@ impl Pool {
         if let Some(log) = self.free_logs.pop() {
             return Ok(log);
         }
-        let path = format!("live/{}.log", self.next_log);
+        let path = format!("live/{}-{}.log", self.session, self.next_log);
         self.next_log += 1;
         let file = self.run.create_file(&path)?;
         Ok(LiveLog { path, fd: Arc::new(file.into()) })
@@ -88,7 +83,7 @@ impl Pool {
         if let Some(dir) = self.free_dirs.pop() {
             return Ok(dir);
         }
-        let relative = format!("work/{}", self.next_dir);
+        let relative = format!("work/{}-{}", self.session, self.next_dir);
         self.next_dir += 1;
         let path = self.run.create_dirs(&relative)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -163,6 +163,7 @@ impl Engine {
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(true),
+            awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior: None,
             ports: RefCell::default(),

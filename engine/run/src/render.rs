@@ -12,6 +12,9 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// Variables of a step's processes, and the secret values among them.
+type Environment = (Vec<(OsString, OsString)>, Vec<String>);
+
 /// Variables that every step gets from the caller's environment.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 
@@ -49,7 +52,7 @@ impl Engine {
         own: Vec<(String, String)>,
         gpus: &[u32],
         effects: Effects,
-    ) -> Result<(Vec<(OsString, OsString)>, Vec<String>), String> {
+    ) -> Result<Environment, String> {
         let mut env: Vec<(OsString, OsString)> = Vec::with_capacity(8 + own.len());
         for name in INHERITED {
             if let Some(value) = self.host.env.get(name) {

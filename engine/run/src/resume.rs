@@ -9,11 +9,12 @@ use assay_manifest::{Effects, OnFail, Uses};
 use assay_plan::{ManifestPlan, NodeId, What, downstream};
 use assay_process::{Tag, is_alive, kill_tree, tagged};
 use assay_protocol::{
-    Answered, Asked, Attempt, Event, ExitCode, GateDecided, Invalidated, NodeState, Outcome, RunState,
-    Status, StepFinished, ValueMap,
+    Answered, Asked, Event, ExitCode, GateDecided, Invalidated, NodeState, Outcome, RunState, Status,
+    StepFinished, ValueMap,
 };
 use assay_store::Journal;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What was put in order before an engine goes on.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ pub(crate) fn nothing_to_do(journal: &Journal, job: &Job) -> Option<RunEnd> {
     files.into_iter().all(|finished| changed_file(finished).is_none()).then(|| RunEnd::new(exit))
 }
 
-fn settles(status: Status) -> bool {
+pub(crate) fn settles(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Skipped | Status::Excluded)
 }
 
@@ -76,7 +77,12 @@ impl Engine {
             .filter(|(_, check)| matches!(check.finished.status, Status::Passed | Status::Skipped))
             .map(|(path, check)| (path, check.finished))
             .collect();
+        let last_at = state.last_at;
         self.prior = state.nodes.into_iter().collect();
+        for attempt in self.prior.values_mut().filter_map(|node| node.attempts.last_mut()) {
+            // It ended with its engine, which wrote last then.
+            attempt.ended_at.get_or_insert(last_at);
+        }
         self.prior_gates = state.gates.into_iter().collect();
         for from in std::mem::take(&mut self.options.from) {
             self.force(&from)?;
@@ -124,7 +130,7 @@ impl Engine {
         }
     }
 
-    fn is_forced(&self, path: &str) -> bool {
+    pub(crate) fn is_forced(&self, path: &str) -> bool {
         if self.forced.is_empty() {
             return false;
         }
@@ -134,7 +140,7 @@ impl Engine {
     }
 
     /// Whether something inside a call is forced: the call is entered again then.
-    fn is_forced_inside(&self, path: &str) -> bool {
+    pub(crate) fn is_forced_inside(&self, path: &str) -> bool {
         let prefix = format!("{}/", without_keys(path));
         self.forced.iter().any(|forced| forced.starts_with(&prefix))
     }
@@ -145,11 +151,12 @@ impl Engine {
             return None;
         }
         let path = self.world.borrow().path(unit);
-        let (finished, _) = self.recorded(unit, &path)?;
+        let finished = self.prior.get(&path)?.finished.clone()?;
         if !(settles(finished.status) || finished.warned) {
             // What failed is tried again; that needs no word.
             return None;
         }
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
         let is_call = self.is_call(unit);
         if let Some(reason) = self.why_again(unit, &path, is_call) {
             if !is_call {
@@ -161,19 +168,16 @@ impl Engine {
             // The attempt compares fingerprints; a call is entered, and each step inside does.
             return None;
         }
-        // A baseline is never made anew: the gates after it hash it again and find what changed.
-        if !self.is_frozen_unit(unit)
-            && let Some(file) = changed_file(&finished)
-        {
+        if let Some(file) = changed_file(&finished) {
+            if is_frozen(&plan, unit.node) {
+                // The attempt refuses it: a baseline is never made anew.
+                return None;
+            }
             let reason = format!("`{file}` changed");
             self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
             return None;
         }
-        self.end_from(unit, &path, finished)
-    }
-
-    fn is_frozen_unit(&self, unit: Unit) -> bool {
-        is_frozen(&self.world.borrow().scopes[unit.scope].plan, unit.node)
+        self.end_from(unit, &path, Arc::unwrap_or_clone(finished))
     }
 
     fn is_call(&self, unit: Unit) -> bool {
@@ -209,7 +213,7 @@ impl Engine {
         Some(format!("`{}` ran again", scope.plan.id(upstream.node)))
     }
 
-    fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
+    pub(crate) fn is_server(&self, plan: &ManifestPlan, node: NodeId) -> bool {
         match plan.step(node).map(|step| &step.uses.value) {
             Some(Uses::Kind(kind)) => {
                 self.host.catalog.steps.get(kind.as_str()).is_some_and(|kind| kind.effects == Effects::Server)
@@ -223,10 +227,6 @@ impl Engine {
             None => finished.outputs.clone(),
             Some(file) => match self.load_outputs(&file.path, &file.sha256, file.bytes) {
                 Some(outputs) => outputs,
-                None if self.is_frozen_unit(unit) => {
-                    let reason = format!("`{}`, which says what was frozen, changed", file.path);
-                    return Some(End::bare(Status::Unfair, reason));
-                }
                 None => {
                     let reason = format!("`{}` changed", file.path);
                     self.host.record(Event::Invalidated(Invalidated { step: path.to_owned(), reason }));
@@ -258,40 +258,42 @@ impl Engine {
 
     /// An earlier result that counts if the fingerprint is still the same.
     pub(crate) fn candidate_for_reuse(&self, unit: Unit, path: &str) -> Option<StepFinishedWithPrint> {
-        if !self.resumed || self.same_digest {
+        let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
+        if is_frozen(&plan, unit.node) {
+            return self.frozen_result(path);
+        }
+        if !self.resumed || self.same_digest || self.is_server(&plan, unit.node) {
             return None;
         }
-        let (mut finished, attempt) = self.recorded(unit, path)?;
-        let mut fingerprint = attempt?.started.fingerprint.clone();
+        let node = self.prior.get(path)?;
+        let finished = StepFinished::clone(node.finished.as_ref()?);
         if !settles(finished.status) && !finished.warned {
             return None;
         }
         if self.why_again(unit, path, false).is_some() {
             return None;
         }
-        if let Some(file) = finished.outputs_file.take() {
-            match self.load_outputs(&file.path, &file.sha256, file.bytes) {
-                Some(outputs) => finished.outputs = outputs,
-                // Equal to no fingerprint: a baseline whose record is gone is refused, never made anew.
-                None if self.is_frozen_unit(unit) => fingerprint.clear(),
-                None => return None,
-            }
-        }
-        Some(StepFinishedWithPrint { finished, fingerprint })
+        let fingerprint = node.attempts.last()?.started.fingerprint.clone();
+        self.with_outputs(finished, fingerprint)
     }
 
-    /// How a unit ended last, and the attempt that led to it. A baseline that was frozen stays what it was, also after a resume
-    /// that was refused: the refusal is the last record then, and trying it again would freeze anew.
-    fn recorded(&self, unit: Unit, path: &str) -> Option<(StepFinished, Option<&Attempt>)> {
-        let node = self.prior.get(path)?;
-        let passed = |attempt: &&Attempt| {
-            attempt.finished.as_ref().is_some_and(|finished| finished.status == Status::Passed)
-        };
-        let frozen = node.attempts.iter().rev().find(passed).filter(|_| self.is_frozen_unit(unit));
-        Some(match frozen {
-            Some(attempt) => (attempt.finished.clone()?, Some(attempt)),
-            None => (node.finished.clone()?, node.attempts.last()),
-        })
+    /// What a baseline froze, whatever a refused resume recorded of it since.
+    fn frozen_result(&self, path: &str) -> Option<StepFinishedWithPrint> {
+        let attempts = self.prior.get(path)?.attempts.iter();
+        let (finished, fingerprint) = attempts.rev().find_map(|attempt| {
+            let finished = attempt.finished.as_ref().filter(|end| end.status == Status::Passed)?;
+            Some((StepFinished::clone(finished), attempt.started.fingerprint.clone()))
+        })?;
+        // A record that is gone equals no fingerprint: the attempt refuses it instead of freezing anew.
+        let gone = StepFinishedWithPrint { finished: finished.clone(), fingerprint: String::new() };
+        Some(self.with_outputs(finished, fingerprint).unwrap_or(gone))
+    }
+
+    fn with_outputs(&self, mut finished: StepFinished, fingerprint: String) -> Option<StepFinishedWithPrint> {
+        if let Some(file) = finished.outputs_file.take() {
+            finished.outputs = self.load_outputs(&file.path, &file.sha256, file.bytes)?;
+        }
+        Some(StepFinishedWithPrint { finished, fingerprint })
     }
 
     /// What an earlier engine asked for a step that has not ended, with the answer if there is one. It is handed out once:
@@ -324,7 +326,7 @@ impl Engine {
                 run.instances = vec![crate::world::Instance { end: Some(end), ..Default::default() }];
             }
         }
-        self.end_node(scope, node, Status::Skipped, finished.reason, false, 0);
+        self.end_node(scope, node, Status::Skipped, finished.reason.clone(), false, 0);
         true
     }
 

@@ -5,6 +5,7 @@ use crate::ends::ProcessEnd;
 use crate::host::{RUN_TAG, STEP_TAG};
 use crate::pool::{LiveLog, LivePair};
 use assay_process::{Child, Exit, Io, Relay, RelayChannel, Spawn, stop_tree, tree_rss};
+use assay_protocol::{Event, StepProcess};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct CommandLine {
     pub env: Vec<(String, String)>,
     /// Where it starts, if not in the step's `cwd`.
     pub cwd: Option<PathBuf>,
+    /// File that it reads as standard input; nothing by default.
+    pub stdin: Option<PathBuf>,
 }
 
 impl CommandLine {
@@ -93,6 +96,14 @@ impl StepCtx {
                 Some(hint) => format!("{error}; {hint}"),
                 None => error.to_string(),
             })?;
+        let stdin = match &command.stdin {
+            None => Io::Null,
+            Some(path) => {
+                let file = std::fs::File::open(path)
+                    .map_err(|error| format!("cannot read `stdin` from `{}`: {error}", path.display()))?;
+                Io::from(OwnedFd::from(file))
+            }
+        };
         let pair = self.live_pair()?;
         let (stdout, stderr) = if self.secrets.is_empty() {
             (Io::Fd(Arc::clone(&pair.stdout.fd)), Io::Fd(Arc::clone(&pair.stderr.fd)))
@@ -104,13 +115,21 @@ impl StepCtx {
             argv: command.argv.iter().map(OsString::from).collect(),
             env,
             cwd,
-            stdin: Io::Null,
+            stdin,
             stdout,
             stderr,
         };
         let child = self.host.reaper.spawn(&spawn).map_err(|error| error.to_string())?;
+        self.host.live_pids.borrow_mut().insert(child.pid());
         self.trees.borrow_mut().push(child.identity.clone());
         self.record_start(&command.argv, Some(child.identity.clone()));
+        if self.awaits_process.replace(false) {
+            self.host.record(Event::StepProcess(StepProcess {
+                step: self.path.clone(),
+                attempt: self.attempt,
+                process: child.identity.clone(),
+            }));
+        }
         Ok(Process { child })
     }
 
@@ -120,7 +139,7 @@ impl StepCtx {
         if let Some(problem) = self.finish_relays().await {
             self.note(format!("output was lost: {problem}"));
         }
-        self.trees.borrow_mut().retain(|tree| tree.pid != process.pid());
+        self.forget(process);
         end
     }
 
@@ -167,6 +186,14 @@ impl StepCtx {
         let tag = self.host.tag(&self.path, self.attempt);
         stop_tree(&process.child.identity, Some(&tag), self.host.grace).await;
         process.child.wait().await;
+        if let Some(problem) = self.finish_relays().await {
+            self.note(format!("output was lost: {problem}"));
+        }
+        self.forget(process);
+    }
+
+    fn forget(&self, process: &Process) {
+        self.host.live_pids.borrow_mut().remove(&process.pid());
         self.trees.borrow_mut().retain(|tree| tree.pid != process.pid());
     }
 

@@ -41,7 +41,7 @@ fn baseline_step<'s>(state: &'s RunState, wanted: Option<&str>) -> Result<&'s St
         .nodes
         .iter()
         .filter(|(_, node)| node.attempts.last().is_some_and(|attempt| attempt.started.uses == "baseline"))
-        .filter_map(|(path, node)| Some((path.as_str(), node.finished.as_ref()?)))
+        .filter_map(|(path, node)| Some((path.as_str(), node.finished.as_deref()?)))
         .collect();
     let list = || all.iter().map(|(path, _)| format!("`{path}`")).collect::<Vec<_>>().join(", ");
     let (path, finished) = match (wanted, all.as_slice()) {
@@ -124,11 +124,11 @@ mod tests {
         for (step, uses, status) in steps {
             let started = json!({"step": step, "uses": uses, "attempt": 1});
             let started: StepStarted = serde_json::from_value(started).unwrap();
-            state.apply(1.0, &Event::StepStarted(started));
+            state.apply(1.0, Event::StepStarted(started));
             let finished =
                 json!({"step": step, "attempt": 1, "status": status, "final": true, "duration_s": 1.0});
             let finished: StepFinished = serde_json::from_value(finished).unwrap();
-            state.apply(2.0, &Event::StepFinished(finished));
+            state.apply(2.0, Event::StepFinished(finished));
         }
         state
     }

@@ -1,6 +1,6 @@
 //! `command`: runs a program, reads a result from its output, watches its log.
 
-use crate::config::{self, command_line, schema_of, with_stdin};
+use crate::config::{self, command_line, schema_of};
 use crate::fields::{Argv, FilePath};
 use crate::parse::{ParseConfig, Parser, read_source};
 use crate::stub;
@@ -73,11 +73,7 @@ impl Step for Command {
 async fn run(cx: &StepCtx) -> Result<Outcome, String> {
     let config: Config = config::read(&cx.config)?;
     let mut command = command_line(config.argv.as_ref(), config.shell.as_deref())?;
-    if let Some(file) = &config.stdin {
-        std::fs::File::open(&file.0)
-            .map_err(|error| format!("cannot read `stdin` from `{}`: {error}", file.0.display()))?;
-        command = with_stdin(command, &file.0);
-    }
+    command.stdin = config.stdin.as_ref().map(|file| file.0.clone());
     let parser = config.parse.as_ref().map(ParseConfig::parser).transpose()?;
     let mut watcher = config.watch.as_ref().map(|watch| Watcher::new(watch, cx)).transpose()?;
     let mut process = cx.spawn(&command)?;

@@ -51,15 +51,6 @@ pub(crate) fn command_line(argv: Option<&Argv>, shell: Option<&str>) -> Result<C
     }
 }
 
-/// The same command with its standard input read from a file.
-pub(crate) fn with_stdin(command: CommandLine, file: &Path) -> CommandLine {
-    let mut argv: Vec<String> =
-        ["/bin/sh", "-c", r#"file=$1; shift; exec "$@" < "$file""#, "sh"].map(str::to_owned).into();
-    argv.push(file.to_string_lossy().into_owned());
-    argv.extend(command.argv);
-    CommandLine { argv, ..command }
-}
-
 /// Writes a file that the step produces; inside the run directory without following links that a step planted.
 ///
 /// # Errors

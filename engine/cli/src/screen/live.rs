@@ -205,7 +205,7 @@ impl Painter {
 
     fn summary(&self, running: usize, done: u64, failed: u64) -> String {
         const CELLS: u64 = 24;
-        let filled = if self.total == 0 { CELLS } else { (done.min(self.total) * CELLS) / self.total };
+        let filled = (done.min(self.total) * CELLS).checked_div(self.total).unwrap_or(CELLS);
         let bar: String = (0..CELLS).map(|cell| if cell < filled { '█' } else { '░' }).collect();
         let failed = if failed > 0 { format!(", {failed} not passed") } else { String::new() };
         let elapsed = duration(self.began.elapsed().as_secs_f64());

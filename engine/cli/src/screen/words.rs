@@ -89,8 +89,11 @@ fn step(data: &StepFinished, color: bool) -> Option<Line> {
     };
     let word = paint(color, tone, data.status.word());
     let took = if data.attempt == 0 { String::new() } else { format!(" {}", duration(data.duration_s)) };
-    let again =
-        if data.is_final { String::new() } else { format!(" (attempt {}, tries again)", data.attempt) };
+    let again = match (data.is_final, data.status) {
+        (true, _) => String::new(),
+        (false, Status::Cancelled) => " (goes on when the run is resumed)".to_owned(),
+        (false, _) => format!(" (attempt {}, tries again)", data.attempt),
+    };
     let cached = data.cached_from.as_ref().map(|run| format!(" (reused from run {run})")).unwrap_or_default();
     let text = format!("{} {word}{took}{again}{cached}{}", data.step, colon(&data.reason));
     Some(Line { text, important: matches!(tone, Tone::Bad | Tone::Warn) })
@@ -103,7 +106,7 @@ fn gate(data: &GateDecided, color: bool) -> String {
         Outcome::Warn | Outcome::Inconclusive => Tone::Warn,
         _ => Tone::Bad,
     };
-    let why = if data.reason.is_empty() { &data.measured } else { &data.reason };
+    let why = if data.measured.is_empty() { &data.reason } else { &data.measured };
     format!("gate {} {}{}", data.gate, paint(color, tone, data.outcome.word()), colon(why))
 }
 

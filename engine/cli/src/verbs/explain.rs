@@ -210,7 +210,10 @@ fn node_reply(run: &RunDir, recorded: &Recorded, path: &str) -> Reply {
     let attempts: Vec<Value> = node
         .attempts
         .iter()
-        .map(|attempt| json!({"started": attempt.started, "started_at": attempt.started_at, "finished": attempt.finished}))
+        .map(|attempt| json!({"started": attempt.started, "started_at": attempt.started_at, "finished": attempt.finished.as_deref()}))
         .collect();
-    Reply::ok(json!({"step": path, "why": why(node), "attempts": attempts, "finished": node.finished}), text)
+    Reply::ok(
+        json!({"step": path, "why": why(node), "attempts": attempts, "finished": node.finished.as_deref()}),
+        text,
+    )
 }

@@ -7,10 +7,10 @@ use crate::phase::Phase;
 use crate::reply::Reply;
 use crate::reports::{self, Recorded};
 use crate::{find, inputs, load};
-use assay_protocol::{ExitCode, PlanDoc, RunState};
+use assay_protocol::{ExitCode, PlanDoc, RunState, ValueMap};
 use assay_store::{RunDir, RunLock};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Options of `resume`.
 #[derive(Debug, Args)]
@@ -79,18 +79,11 @@ pub struct How {
 
 /// Continues a run from its records.
 pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How) -> Result<Reply, Failure> {
-    let Some(started) = recorded.journal.state.started.clone() else {
-        return Err(Failure::new(
-            ExitCode::UnknownRun,
-            "empty-run",
-            "the run was killed before its first record",
-        )
-        .help("nothing was started, so nothing is lost: start it again with `assay run`"));
-    };
+    let origin = Origin::of(cx, &recorded);
     let catalog = assay_steps::registry().catalog();
-    let base = Path::new(&started.caller_dir);
-    let ready = load::manifest(cx, &catalog, &started.manifest, base)?;
-    let inputs = inputs::recorded(&ready.plan.manifest, &started.inputs, base)?;
+    let base = origin.caller_dir.as_path();
+    let ready = load::manifest(cx, &catalog, &origin.manifest, base)?;
+    let inputs = inputs::recorded(&ready.plan.manifest, &origin.inputs, base)?;
     if !cx.console.json {
         cx.console.err(&ready.drawn);
     }
@@ -102,7 +95,7 @@ pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How
             digest: ready.digest,
             sources: ready.sources,
             inputs,
-            caller_dir: base.to_owned(),
+            caller_dir: origin.caller_dir,
             run,
             lock,
             journal: Some(recorded.journal),
@@ -111,6 +104,32 @@ pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How
             report: how.report,
         },
     )
+}
+
+/// Where a run comes from.
+struct Origin {
+    manifest: String,
+    caller_dir: PathBuf,
+    inputs: ValueMap,
+}
+
+impl Origin {
+    /// From the first record. A run that was killed before it was written may have started steps all the same, so it goes on
+    /// too: its plan says what was meant, and the inputs in it are complete.
+    fn of(cx: &Cx, recorded: &Recorded) -> Self {
+        match &recorded.journal.state.started {
+            Some(started) => Self {
+                manifest: started.manifest.clone(),
+                caller_dir: PathBuf::from(&started.caller_dir),
+                inputs: started.inputs.clone(),
+            },
+            None => Self {
+                manifest: recorded.plan.file.clone(),
+                caller_dir: cx.paths.cwd.clone(),
+                inputs: recorded.plan.inputs.clone(),
+            },
+        }
+    }
 }
 
 /// The exit code of a run that has nothing left to do: it ended well, its manifests are the same, and no file it read or

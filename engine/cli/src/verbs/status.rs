@@ -63,7 +63,7 @@ fn under_way(console: &Console, run: &RunDir, recorded: &Recorded, phase: Phase)
         if let Value::String(shown) = &asked.shown {
             out.push_str(&format!("    {}\n", crate::console::clean(shown).replace('\n', "\n    ")));
         } else if !asked.shown.is_null() {
-            out.push_str(&format!("    {:#}\n", asked.shown).replace('\n', "\n    ").trim_end_matches(' '));
+            out.push_str(format!("    {:#}\n", asked.shown).replace('\n', "\n    ").trim_end_matches(' '));
         }
     }
     for (path, node) in &state.nodes {

@@ -50,6 +50,14 @@ fn advice(source: &str, range: &Range<usize>, message: &str) -> Option<String> {
             "units stand only in fields with a unit; inside expressions use seconds, bytes and fractions"
         }
         () if message.contains("end of string") => "close the quote",
+        () if message.contains(", expected end of variable block") => "an expression ends with `}}`",
+        () if message.starts_with("unexpected end of input, expected end of block") => {
+            "each `{% for %}` and `{% if %}` is closed by its `{% end... %}`"
+        }
+        () if message.starts_with("unexpected end of") => "something is missing at the end of the expression",
+        () if after.starts_with(|c: char| !c.is_ascii()) => {
+            "names consist of letters from a to z, digits and `_`; text needs quotes"
+        }
         () if message.starts_with("unknown statement") => {
             "a template has `for`, `if`, `set` and `raw`, each closed by its `end...`"
         }

@@ -112,6 +112,7 @@ impl Converter<'_> {
             let known = filters::FILTERS.iter().any(|spec| spec.name == name);
             let help = match known {
                 true => format!("`{name}` is a filter: write `value | {name}`"),
+                false if name == "len" => "write `value | length`".to_owned(),
                 false => "there is one function, `range`; everything else is a filter".to_owned(),
             };
             return Err(SyntaxError::new(format!("there is no function `{name}`"), place).help(help));

@@ -31,6 +31,7 @@ pub use refs::{Reference, Segment};
 pub use scope::{Key, Lookup, MapScope, Scope, descend};
 pub use template::Template;
 
+use assay_diagnostics::Span;
 use assay_protocol::Value;
 use ast::Node;
 use eval::Env;
@@ -73,6 +74,13 @@ impl Expr {
     /// Every path that is read, in the order of the text, with repetitions.
     pub fn refs(&self) -> &[Reference] {
         &self.refs
+    }
+
+    /// Tells every reference its place in the manifest.
+    pub(crate) fn place(&mut self, span_of: impl Fn(Range<usize>) -> Span) {
+        for reference in &mut self.refs {
+            reference.place = Some(span_of(reference.range.clone()));
+        }
     }
 
     /// The value.

@@ -5,6 +5,7 @@
 use super::ast::{Kind, Node, Seg, Stmt};
 use super::filters::Filter;
 use super::tests_::Test;
+use assay_diagnostics::Span;
 use std::ops::Range;
 
 /// A path that is read.
@@ -16,6 +17,8 @@ pub struct Reference {
     pub path: Vec<Segment>,
     /// The whole path, in bytes of the text that was parsed.
     pub range: Range<usize>,
+    /// Where it stands in the manifest; set by whoever knows how its scalar was written.
+    pub place: Option<Span>,
     /// It may be undefined: it stands directly under `default(...)`, `is defined` or `is undefined`.
     pub defaulted: bool,
 }
@@ -31,6 +34,13 @@ pub enum Segment {
     Dynamic,
 }
 
+impl Reference {
+    /// Where it stands in the manifest, or the place of the whole scalar.
+    pub fn place_in(&self, whole: Span) -> Span {
+        self.place.unwrap_or(whole)
+    }
+}
+
 /// Collects the references below a node; `defaulted`: the node itself may be undefined.
 pub(super) fn of_node(node: &Node, defaulted: bool, out: &mut Vec<Reference>) {
     match &node.kind {
@@ -38,7 +48,8 @@ pub(super) fn of_node(node: &Node, defaulted: bool, out: &mut Vec<Reference>) {
             if !path.local {
                 let segments = path.segs.iter().map(segment).collect();
                 let range = node.range.clone();
-                out.push(Reference { root: path.root.clone(), path: segments, range, defaulted });
+                let root = path.root.clone();
+                out.push(Reference { root, path: segments, range, place: None, defaulted });
             }
             path.segs.iter().for_each(|seg| of_seg(seg, out));
         }

@@ -9,6 +9,7 @@ use super::filters::Filter;
 use super::refs::{self, Reference};
 use super::scope::Scope;
 use super::{Expr, ops, stmts};
+use assay_diagnostics::Span;
 use assay_protocol::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -77,6 +78,13 @@ impl Template {
     /// Every path that is read, in the order of the text, with repetitions.
     pub fn refs(&self) -> &[Reference] {
         &self.refs
+    }
+
+    /// Tells every reference its place in the manifest.
+    pub(crate) fn place(&mut self, span_of: impl Fn(Range<usize>) -> Span) {
+        for reference in &mut self.refs {
+            reference.place = Some(span_of(reference.range.clone()));
+        }
     }
 
     /// The value: of its own type if the text is one whole `{{ expression }}`, else text.

@@ -1,13 +1,15 @@
 //! What lowering carries along: the text, the findings, and helpers that read one field each.
 
+use super::words::meant;
 use crate::catalog::StepCatalog;
 use crate::config::{ExprAt, TextAt};
 use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
-use crate::manifest::{At, Field};
-use assay_diagnostics::{Diagnostic, SourceId, Span, did_you_mean};
+use crate::manifest::{At, Field, ManifestKind};
+use assay_diagnostics::{Diagnostic, SourceId, Span};
 use assay_protocol::Value;
 use assay_yaml::{Key, Kind, Node};
+use std::collections::HashSet;
 
 /// The state of lowering one text.
 pub struct Lower<'a> {
@@ -15,16 +17,21 @@ pub struct Lower<'a> {
     pub source: SourceId,
     /// The text.
     pub text: &'a str,
+    /// Skill or workflow, as far as the text says.
+    pub kind: ManifestKind,
     /// Known step and check types.
     pub catalog: &'a StepCatalog,
     /// What was found so far.
     pub diagnostics: Vec<Diagnostic>,
+    /// Names that were declared but could not be kept, as `steps.build`.
+    pub broken: HashSet<String>,
 }
 
 impl<'a> Lower<'a> {
     /// A fresh context.
     pub fn new(source: SourceId, text: &'a str, catalog: &'a StepCatalog) -> Self {
-        Self { source, text, catalog, diagnostics: Vec::new() }
+        let kind = ManifestKind::Skill;
+        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new() }
     }
 
     /// Records a finding.
@@ -32,18 +39,50 @@ impl<'a> Lower<'a> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Remembers that `section` declares `name`, of which nothing could be kept: naming it is no second error.
+    pub fn keep<T>(&mut self, section: &str, name: &str, lowered: Option<T>) -> Option<T> {
+        if lowered.is_none() {
+            self.broken.insert(format!("{section}.{name}"));
+        }
+        lowered
+    }
+
     /// Records that `node` should have been something else.
     pub fn wrong_type(&mut self, node: &Node, field: &str, wanted: &str) {
         self.push(
-            Diagnostic::error("wrong-type", format!("`{field}` takes {wanted}, not {}", node.kind_name()))
+            Diagnostic::error("wrong-type", format!("`{field}` takes {wanted}, not {}", self.found(node)))
                 .at(node.span, format!("expected {wanted}")),
         );
     }
 
+    /// What a node is, in words: its value where that says more than its kind.
+    pub fn found(&self, node: &Node) -> String {
+        match node.kind {
+            Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) => format!("`{}`", self.slice(node.span)),
+            _ => node.kind_name().to_owned(),
+        }
+    }
+
+    /// Adds a way out to the latest finding.
+    pub fn also_help(&mut self, help: String) {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.help.push(help);
+        }
+    }
+
     /// Opens a mapping whose keys are all known.
-    pub fn fields<'n>(&mut self, node: &'n Node, what: &'n str, known: &[&str]) -> Option<Fields<'n>> {
+    pub fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &'n str,
+        known: &[&'static str],
+    ) -> Option<Fields<'n>> {
         let Some(entries) = node.as_mapping() else {
-            self.wrong_type(node, what, "a mapping");
+            self.push(
+                Diagnostic::error("wrong-type", format!("{what} is a mapping, not {}", self.found(node)))
+                    .at(node.span, "expected a mapping")
+                    .help(format!("fields here: {}", quoted_list(known))),
+            );
             return None;
         };
         for (key, _) in entries {
@@ -51,7 +90,19 @@ impl<'a> Lower<'a> {
                 self.unknown_field(key, what, known);
             }
         }
-        Some(Fields { what, span: node.span, entries })
+        Some(Fields { what, span: node.span, body: node.span, entries, known: known.to_vec() })
+    }
+
+    /// Opens a mapping that stands under the name `key`.
+    pub fn named_fields<'n>(
+        &mut self,
+        key: &Key,
+        node: &'n Node,
+        what: &'n str,
+        known: &[&'static str],
+    ) -> Option<Fields<'n>> {
+        let fields = self.fields(node, what, known)?;
+        Some(Fields { span: key.span, ..fields })
     }
 
     /// Records a key that does not exist here.
@@ -59,7 +110,7 @@ impl<'a> Lower<'a> {
         let mut finding =
             Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
                 .at(key.span, "not a field here");
-        finding = match did_you_mean(&key.name, known.iter().copied()) {
+        finding = match meant(&key.name, known) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
         };
@@ -71,14 +122,19 @@ impl<'a> Lower<'a> {
         match node.as_str() {
             Some(text) => Some(At { value: text.to_owned(), span: node.span }),
             None => {
-                let is_number = matches!(node.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool(_));
                 self.wrong_type(node, field, "text");
-                let written = self.slice(node.span);
-                if is_number && let Some(last) = self.diagnostics.last_mut() {
-                    last.help.push(format!("put it in quotes: `{field}: \"{written}\"`"));
-                }
+                self.quotes_help(node);
                 None
             }
+        }
+    }
+
+    /// Text that YAML reads as something else needs quotes.
+    pub fn quotes_help(&mut self, node: &Node) {
+        let written = self.slice(node.span);
+        let scalar = matches!(node.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) | Kind::Null);
+        if scalar && !written.is_empty() {
+            self.also_help(format!("put it in quotes if it is text: `\"{written}\"`"));
         }
     }
 
@@ -109,8 +165,8 @@ impl<'a> Lower<'a> {
             return Some(*value);
         }
         let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{text}`"))
-            .at(node.span, format!("expected one of {}", quoted_list(&names)));
-        if let Some(near) = did_you_mean(text, names) {
+            .at(node.span, expected(&names));
+        if let Some(near) = meant(text, &names) {
             finding = finding.help(format!("did you mean `{near}`?"));
         }
         self.push(finding);
@@ -157,7 +213,10 @@ impl<'a> Lower<'a> {
     /// Parses a template that stands in `node`.
     pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
         match Template::parse(text) {
-            Ok(template) => Some(template),
+            Ok(mut template) => {
+                template.place(|range| node.inner_span(self.text, range));
+                Some(template)
+            }
             Err(error) => {
                 self.syntax_error(node, "template-syntax", &error);
                 None
@@ -196,7 +255,10 @@ impl<'a> Lower<'a> {
             return None;
         }
         match Expr::parse(text) {
-            Ok(expr) => Some(ExprAt { expr, span: node.span }),
+            Ok(mut expr) => {
+                expr.place(|range| node.inner_span(self.text, range));
+                Some(ExprAt { expr, span: node.span })
+            }
             Err(error) => {
                 self.syntax_error(node, "expression-syntax", &error);
                 None
@@ -266,14 +328,18 @@ impl<'a> Lower<'a> {
 }
 
 /// The entries of a mapping whose unknown keys were already reported.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Fields<'n> {
     /// What the mapping is, in words.
     pub what: &'n str,
-    /// Where it stands.
+    /// Where a missing field is reported: at the name of the mapping where it has one, else at its start.
     pub span: Span,
+    /// Where the whole mapping stands.
+    pub body: Span,
     /// Its entries.
     pub entries: &'n [(Key, Node)],
+    /// The keys that it may have.
+    pub known: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -282,10 +348,22 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, _)| &*name.name == key).map(|(_, value)| value)
     }
 
+    /// Where the key stands; the mapping's place if there is none.
+    pub fn key_span(&self, key: &str) -> Span {
+        self.entries.iter().find(|(name, _)| &*name.name == key).map_or(self.span, |(key, _)| key.span)
+    }
+
+    /// Whether a merge key stands in the mapping; it was reported, and what it would bring is not missing.
+    fn merges(&self, cx: &Lower<'_>) -> bool {
+        cx.diagnostics.iter().filter(|found| found.code == "yaml-merge-key").any(|found| {
+            found.primary().is_some_and(|at| self.body.start <= at.start && at.end <= self.body.end)
+        })
+    }
+
     /// The value under `key`, or a finding.
     pub fn required(&self, cx: &mut Lower<'_>, key: &str, example: &str) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !is_meant(self.entries, key, &self.known) && !self.merges(cx) {
             cx.push(
                 Diagnostic::error("missing-field", format!("{} needs `{key}`", self.what))
                     .at(self.span, format!("`{key}` is missing"))
@@ -296,9 +374,25 @@ impl<'n> Fields<'n> {
     }
 }
 
+/// Whether an unknown key, reported already, stands for `missing`.
+pub(crate) fn is_meant(entries: &[(Key, Node)], missing: &str, known: &[&str]) -> bool {
+    entries.iter().any(|(key, _)| {
+        let name = &*key.name;
+        !known.contains(&name) && meant(name, known) == Some(missing)
+    })
+}
+
 /// `a`, `b`, `c` in backticks.
 pub(crate) fn quoted_list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The label of a word that is none of `words`.
+pub(crate) fn expected(words: &[&str]) -> String {
+    match words {
+        [one] => format!("expected `{one}`"),
+        words => format!("expected one of {}", quoted_list(words)),
+    }
 }
 
 fn suggest_id(name: &str) -> String {

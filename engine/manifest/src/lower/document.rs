@@ -7,7 +7,7 @@ use crate::manifest::{At, Manifest, ManifestKind, Origin, Verified};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_yaml::{Kind, Node};
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The top-level fields.
 pub(crate) const FIELDS: &[&str] = &[
@@ -33,16 +33,19 @@ pub(crate) const FIELDS: &[&str] = &[
 const API_VERSION: &str = "assay/v1";
 
 pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) -> Option<Manifest> {
-    let top = cx.fields(root, "a manifest", FIELDS)?;
+    let mut top = cx.fields(root, "a manifest", FIELDS)?;
+    // What is missing at the top is missing from its first character on.
+    top.span = Span { end: root.span.start, ..root.span };
     check_api_version(cx, &top);
     let kind = top.required(cx, "kind", "kind: Skill").and_then(|node| {
         cx.word_of(node, "kind", &[("Skill", ManifestKind::Skill), ("Workflow", ManifestKind::Workflow)])
     });
+    cx.kind = kind.unwrap_or(ManifestKind::Skill);
     let name = top.required(cx, "name", "name: my-skill").and_then(|node| name_of(cx, node));
     let version = top.required(cx, "version", "version: 0.1.0").and_then(|node| version_of(cx, node));
     let description = top.get("description").and_then(|node| cx.text_of(node, "description"));
     let nothing = Span { source: root.span.source, start: root.span.start, end: root.span.start };
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         source: cx.source,
         origin,
         kind: kind.unwrap_or(ManifestKind::Skill),
@@ -67,7 +70,9 @@ pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) ->
         outputs: top.get("outputs").map(|node| outputs::lower_outputs(cx, node)).unwrap_or_default(),
         deliver: top.get("deliver").map(|node| outputs::lower_deliver(cx, node)).unwrap_or_default(),
         finally: top.get("finally").map(|node| steps::lower_steps(cx, node, "finally")).unwrap_or_default(),
+        broken: HashSet::new(),
     };
+    manifest.broken = std::mem::take(&mut cx.broken);
     check_namespace(cx, &manifest);
     Some(manifest)
 }
@@ -148,7 +153,8 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
     {
         cx.push(
             Diagnostic::error("bad-date", format!("`{}` is not a date", date.value))
-                .at(date.span, "expected `YYYY-MM-DD`"),
+                .at(date.span, "expected `YYYY-MM-DD`")
+                .help("write the day of the last check, such as `2026-01-31`"),
         );
     }
     let stale_after =
@@ -157,8 +163,23 @@ fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
 }
 
 fn is_date(text: &str) -> bool {
-    let parts: Vec<Option<u32>> = text.split('-').map(|part| part.parse().ok()).collect();
-    text.len() == 10 && matches!(parts.as_slice(), [Some(_), Some(1..=12), Some(day @ 1..=31)] if *day > 0)
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<u32>().ok());
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
+        return false;
+    };
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    shape && (1..=days).contains(&day)
 }
 
 /// Names of environment variables.
@@ -177,7 +198,8 @@ pub(super) fn check_variable(cx: &mut Lower<'_>, name: &str, span: Span) {
     if !good {
         cx.push(
             Diagnostic::error("bad-variable", format!("`{name}` cannot name an environment variable"))
-                .at(span, "expected `[A-Za-z_][A-Za-z0-9_]*`"),
+                .at(span, "expected `[A-Za-z_][A-Za-z0-9_]*`")
+                .help("use letters, digits and `_`, such as `HF_TOKEN`"),
         );
     } else if name.starts_with("ASSAY_") {
         cx.push(

@@ -27,23 +27,29 @@ pub(super) fn lower_gates(cx: &mut Lower<'_>, node: &Node) -> Vec<Gate> {
         cx.wrong_type(node, "gates", "a mapping of ids to gates");
         return Vec::new();
     };
-    entries.iter().filter_map(|(key, value)| lower_gate(cx, key, value)).collect()
+    let mut gates = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let gate = lower_gate(cx, key, value);
+        gates.extend(cx.keep("gates", &key.name, gate));
+    }
+    gates
 }
 
 fn lower_gate(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Gate> {
     cx.check_id(&key.name, key.span, "a gate");
     let what = format!("gate `{}`", key.name);
-    let fields = cx.fields(node, &what, FIELDS)?;
+    let fields = cx.named_fields(key, node, &what, FIELDS)?;
     let demand = match (fields.get("assert"), fields.get("compare")) {
         (Some(assert), None) => {
             for only in ["want", "threshold"] {
-                if let Some(node) = fields.get(only) {
+                if fields.get(only).is_some() {
                     cx.push(
                         Diagnostic::error(
                             "wrong-field",
                             format!("`{only}` goes with `compare`, not with `assert`"),
                         )
-                        .at(node.span, "not used by an `assert` gate"),
+                        .at(fields.key_span(only), "has no meaning here")
+                        .help(format!("remove `{only}`")),
                     );
                 }
             }
@@ -65,30 +71,40 @@ fn lower_gate(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Gate> {
             } else {
                 format!("gate `{}` demands nothing", key.name)
             };
-            cx.push(
-                Diagnostic::error("gate-demand", message)
+            let finding = Diagnostic::error("gate-demand", message);
+            cx.push(match found {
+                Some(_) => finding
+                    .at(fields.key_span("compare"), "these exclude each other")
+                    .also(fields.key_span("assert"), "`assert` stands here")
+                    .help("keep the one that you mean, or make two gates"),
+                None => finding
                     .at(key.span, "one of `assert` and `compare` is needed")
                     .help("write `assert: steps.check.result.max_error <= 1.0e-6` or `compare: steps.race`"),
-            );
+            });
             None
         }
     };
+    // All fields are looked at before a gate without a demand is dropped.
+    let needs = fields.get("needs").map(|node| cx.texts_of(node, "needs")).unwrap_or_default();
+    let when = fields.get("when").and_then(|node| cx.expr_of(node, "when"));
+    let on_fail = fields.get("on_fail").and_then(|node| cx.word_of(node, "on_fail", ON_FAIL));
+    let description = fields.get("description").and_then(|n| cx.text_of(n, "description"));
     Some(Gate {
         id: At { value: key.name.to_string(), span: key.span },
         demand: demand?,
-        needs: fields.get("needs").map(|node| cx.texts_of(node, "needs")).unwrap_or_default(),
-        when: fields.get("when").and_then(|node| cx.expr_of(node, "when")),
-        on_fail: fields
-            .get("on_fail")
-            .and_then(|node| cx.word_of(node, "on_fail", ON_FAIL))
-            .unwrap_or(Outcome::Failed),
-        description: fields.get("description").and_then(|n| cx.text_of(n, "description")).map(|at| at.value),
+        needs,
+        when,
+        on_fail: on_fail.unwrap_or(Outcome::Failed),
+        description: description.map(|at| at.value),
     })
 }
 
 fn wanted_of(cx: &mut Lower<'_>, node: &Node) -> Vec<At<String>> {
     let Some(items) = node.as_sequence() else {
         cx.wrong_type(node, "want", "a list of verdicts");
+        if let Some(text) = node.as_str() {
+            cx.also_help(format!("write `want: [{text}]`"));
+        }
         return Vec::new();
     };
     if items.is_empty() {

@@ -3,9 +3,9 @@
 use super::context::Lower;
 use crate::fields::Unit;
 use crate::manifest::{At, Input};
-use assay_diagnostics::{Diagnostic, Span};
+use assay_diagnostics::Diagnostic;
 use assay_protocol::{Value, ValueMap};
-use assay_yaml::Node;
+use assay_yaml::{Key, Node};
 use indexmap::IndexMap;
 
 /// The JSON Schema keywords that an input may use, and ours.
@@ -63,16 +63,18 @@ pub(super) fn lower_inputs(cx: &mut Lower<'_>, node: &Node) -> IndexMap<String, 
     };
     for (key, value) in entries {
         cx.check_id(&key.name, key.span, "an input");
-        if let Some(input) = lower_input(cx, &key.name, key.span, value) {
+        let input = lower_input(cx, key, value);
+        if let Some(input) = cx.keep("inputs", &key.name, input) {
             inputs.insert(key.name.to_string(), input);
         }
     }
     inputs
 }
 
-fn lower_input(cx: &mut Lower<'_>, name: &str, span: Span, node: &Node) -> Option<Input> {
+fn lower_input(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Input> {
+    let (name, span) = (&*key.name, key.span);
     let what = format!("input `{name}`");
-    let fields = cx.fields(node, &what, KEYWORDS)?;
+    let fields = cx.named_fields(key, node, &what, KEYWORDS)?;
     let type_node = fields.required(cx, "type", "type: string");
     let type_name = type_node.and_then(|node| cx.word_of(node, "type", TYPES));
     let format = fields.get("format").and_then(|node| {
@@ -107,13 +109,10 @@ fn lower_input(cx: &mut Lower<'_>, name: &str, span: Span, node: &Node) -> Optio
                 .help(error.way_out()),
         );
     }
+    let description = fields.get("description").and_then(|n| cx.text_of(n, "description"));
     type_name?;
-    let input = Input {
-        span,
-        schema: Value::Object(schema),
-        default,
-        description: fields.get("description").and_then(|n| cx.text_of(n, "description")).map(|at| at.value),
-    };
+    let schema = Value::Object(schema);
+    let input = Input { span, schema, default, description: description.map(|at| at.value) };
     if format.and_then(|(word, _)| Unit::of_format(word)).is_none() {
         check_default(cx, name, &input);
     }
@@ -129,12 +128,14 @@ fn check_default(cx: &mut Lower<'_>, name: &str, input: &Input) {
                 "bad-schema",
                 format!("the type of input `{name}` is not a valid schema: {what}"),
             )
-            .at(input.span, "declared here"),
+            .at(input.span, "declared here")
+            .help("keywords are those of JSON Schema: https://json-schema.org/understanding-json-schema/reference"),
         ),
         Err(error) => cx.push(
             Diagnostic::error("bad-default", format!("the default of `{name}` does not fit: {error}"))
                 .at(default.span, "this value")
-                .also(input.span, "the type is declared here"),
+                .also(input.span, "the type is declared here")
+                .help("make it fit, or leave it out: then the caller must give the input"),
         ),
     }
 }

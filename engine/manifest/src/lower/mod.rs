@@ -2,14 +2,19 @@
 
 mod calls;
 mod context;
+mod control;
 mod document;
+mod ends;
 mod gates;
 mod inputs;
 mod outputs;
 mod steps;
+mod words;
 
 pub use calls::called_names;
 pub use context::Lower;
+pub(crate) use context::{expected, is_meant, quoted_list};
+pub(crate) use words::meant;
 
 use crate::catalog::StepCatalog;
 use crate::manifest::{Manifest, Origin};

@@ -1,13 +1,14 @@
 //! `steps:`, `finally:` and `preflight:`.
 
 use super::context::{Fields, Lower};
+use super::control::{foreach_of, resources_of, retry_of};
 use super::document::{check_variable, names_of};
+use super::ends::ends_of;
+use crate::catalog::Effects;
 use crate::config::{Config, TextAt};
 use crate::fields::Unit;
-use crate::manifest::{
-    At, Check, Ends, ExitMeaning, Expect, ExpectExit, Field, Foreach, OnFail, Resources, Retry, Step, Uses,
-};
-use crate::shape;
+use crate::manifest::{At, Check, ManifestKind, OnFail, Step, Uses};
+use crate::{conventions, shape};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::{Status, Value};
 use assay_yaml::{Key, Kind, Node};
@@ -50,13 +51,17 @@ pub(super) fn lower_checks(cx: &mut Lower<'_>, node: &Node) -> Vec<Check> {
 fn lower_check(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Check> {
     cx.check_id(&key.name, key.span, "a check");
     let what = format!("check `{}`", key.name);
-    let fields = cx.fields(node, &what, CHECK_FIELDS)?;
-    let check = fields.required(cx, "check", "check: command").and_then(|node| cx.text_of(node, "check"))?;
+    let fields = cx.named_fields(key, node, &what, CHECK_FIELDS)?;
+    let check = fields.required(cx, "check", "check: command").and_then(|node| cx.text_of(node, "check"));
     let catalog = cx.catalog;
-    let schema = catalog.checks.get(check.value.as_str()).map(|kind| (kind.schema)());
-    if schema.is_none() {
-        unknown_type(cx, "check", &check, catalog.checks.keys().copied().collect());
+    let schema = check.as_ref().and_then(|check| catalog.checks.get(check.value.as_str()));
+    let schema = schema.map(|kind| (kind.schema)());
+    if let (Some(check), None) = (&check, &schema) {
+        unknown_type(cx, "check", check, catalog.checks.keys().copied().collect());
     }
+    check_exclude(cx, &fields, false);
+    // A check without a type is an error already; an empty name keeps its other fields checked.
+    let check = check.unwrap_or(At { value: String::new(), span: key.span });
     Some(Check {
         id: At { value: key.name.to_string(), span: key.span },
         with: config_of(cx, &fields, key.span, schema.as_ref()),
@@ -85,13 +90,18 @@ pub(super) fn lower_steps(cx: &mut Lower<'_>, node: &Node, section: &str) -> Vec
                 .help("write `hello: {uses: command, with: {argv: [echo, hello]}}`"),
         );
     }
-    entries.iter().filter_map(|(key, value)| lower_step(cx, key, value)).collect()
+    let mut steps = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let step = lower_step(cx, key, value);
+        steps.extend(cx.keep("steps", &key.name, step));
+    }
+    steps
 }
 
 fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     cx.check_id(&key.name, key.span, "a step");
     let what = format!("step `{}`", key.name);
-    let fields = cx.fields(node, &what, STEP_FIELDS)?;
+    let fields = cx.named_fields(key, node, &what, STEP_FIELDS)?;
     let uses = fields.required(cx, "uses", "uses: command").and_then(|node| uses_of(cx, node));
     let catalog = cx.catalog;
     let kind = match uses.as_ref().map(|at| &at.value) {
@@ -100,14 +110,31 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     };
     let schema = kind.map(|kind| (kind.schema)());
     let with = config_of(cx, &fields, key.span, schema.as_ref());
+    let given = given_of(&fields, uses.as_ref());
     let is_call = matches!(uses.as_ref().map(|at| &at.value), Some(Uses::Call(_)));
+    check_exclude(cx, &fields, is_call && fields.get("foreach").is_some());
+    if let Some(kind) = kind {
+        check_detach(cx, &fields, kind);
+    }
     if is_call || kind.is_some_and(|kind| !kind.runs_processes) {
         refuse_process_fields(cx, &fields, uses.as_ref());
     }
-    Some(Step {
+    if fields.get("isolate").and_then(Node::as_bool).unwrap_or(false) {
+        let way_out = "remove `isolate`: a change to the run's records is still found, at every gate";
+        not_available_yet(cx, &fields, "isolate", way_out);
+    }
+    if is_call {
+        let why = "a call has none of its own; give it to a step inside";
+        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache"], why);
+    } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
+        refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
+    }
+    let mut step = Step {
         id: At { value: key.name.to_string(), span: key.span },
-        uses: uses?,
+        // Replaced below: a step without a type is dropped, but only once all its fields were looked at.
+        uses: At { value: Uses::Kind(String::new()), span: key.span },
         with,
+        given,
         needs: fields.get("needs").map(|node| cx.texts_of(node, "needs")).unwrap_or_default(),
         when: fields.get("when").and_then(|node| cx.expr_of(node, "when")),
         foreach: fields.get("foreach").and_then(|node| foreach_of(cx, node)).map(Box::new),
@@ -125,10 +152,61 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
         bind_epoch: fields.get("bind").is_some_and(|n| cx.word_of(n, "bind", &[("epoch", ())]).is_some()),
         isolate: flag(cx, &fields, "isolate"),
         on_fail: fields.get("on_fail").and_then(|n| cx.word_of(n, "on_fail", ON_FAIL)).unwrap_or_default(),
-    })
+    };
+    step.uses = uses?;
+    Some(step)
 }
 
-fn flag(cx: &mut Lower<'_>, fields: &Fields<'_>, name: &str) -> bool {
+/// `exclude` takes a branch out; at the top of a workflow only a looped call is one.
+fn check_exclude(cx: &mut Lower<'_>, fields: &Fields<'_>, is_branch: bool) {
+    let Some(node) = fields.get("on_fail").filter(|node| node.as_str() == Some("exclude")) else { return };
+    if cx.kind == ManifestKind::Workflow && !is_branch {
+        cx.push(
+            Diagnostic::error(
+                "exclude-outside-branch",
+                "`on_fail: exclude` removes a branch, and this is none",
+            )
+            .at(node.span, "not inside a branch")
+            .help("put the chain into a skill and call it with `uses: skill:<name>` and `foreach`"),
+        );
+    }
+}
+
+fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::Kind) {
+    if !fields.get("detach").and_then(Node::as_bool).unwrap_or(false) {
+        return;
+    }
+    if kind.effects == Effects::Server {
+        let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
+        not_available_yet(cx, fields, "detach", way_out);
+        return;
+    }
+    cx.push(
+        Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
+            .at(fields.key_span("detach"), format!("`uses: {}` ends by itself", kind.name))
+            .help("remove `detach`"),
+    );
+}
+
+/// A field of the language that this build does not carry out is refused, never ignored.
+fn not_available_yet(cx: &mut Lower<'_>, fields: &Fields<'_>, field: &'static str, way_out: &str) {
+    cx.push(
+        Diagnostic::error("not-available-yet", format!("`{field}: true` is not available in this build"))
+            .at(fields.key_span(field), "asked for here")
+            .help(way_out),
+    );
+}
+
+/// The keys of a call's inputs, for messages about them.
+fn given_of(fields: &Fields<'_>, uses: Option<&At<Uses>>) -> Vec<At<String>> {
+    let entries = match uses.map(|at| &at.value) {
+        Some(Uses::Call(_)) => fields.get("with").and_then(Node::as_mapping).unwrap_or_default(),
+        _ => &[],
+    };
+    entries.iter().map(|(key, _)| At { value: key.name.to_string(), span: key.span }).collect()
+}
+
+pub(super) fn flag(cx: &mut Lower<'_>, fields: &Fields<'_>, name: &str) -> bool {
     fields.get(name).and_then(|node| cx.bool_of(node, name)).unwrap_or(false)
 }
 
@@ -139,7 +217,8 @@ fn uses_of(cx: &mut Lower<'_>, node: &Node) -> Option<At<Uses>> {
         if name.is_empty() || name.contains("{{") {
             cx.push(
                 Diagnostic::error("bad-call", format!("`{}` names no skill", text.value))
-                    .at(span, "expected `skill:<name>` with a literal name"),
+                    .at(span, "expected `skill:<name>` with a literal name")
+                    .help("`assay list` shows what can be called; to choose at run time, write two steps with `when`"),
             );
             return None;
         }
@@ -168,16 +247,28 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
 }
 
 fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&At<Uses>>) {
+    // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
+    let is_call = matches!(uses.map(|at| &at.value), Some(Uses::Call(_)));
+    let names: &[&str] = match is_call {
+        true => &["expect", "status", "cwd", "env"],
+        false => &["expect", "status", "cwd", "env", "pass_env"],
+    };
+    refuse_fields(cx, fields, uses, names, "this step runs no process of its own");
+}
+
+fn refuse_fields(
+    cx: &mut Lower<'_>,
+    fields: &Fields<'_>,
+    uses: Option<&At<Uses>>,
+    names: &[&'static str],
+    why: &str,
+) {
     let word = uses.map(|at| at.value.word()).unwrap_or_default();
-    for name in ["expect", "status", "cwd", "env", "pass_env"] {
-        // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
-        if name == "pass_env" && matches!(uses.map(|at| &at.value), Some(Uses::Call(_))) {
-            continue;
-        }
-        if let Some(node) = fields.get(name) {
+    for name in names {
+        if fields.get(name).is_some() {
             cx.push(
                 Diagnostic::error("wrong-field", format!("`{name}` has no meaning for `uses: {word}`"))
-                    .at(node.span, "this step runs no process of its own")
+                    .at(fields.key_span(name), why)
                     .help(format!("remove `{name}`")),
             );
         }
@@ -185,205 +276,23 @@ fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&
 }
 
 fn config_of(cx: &mut Lower<'_>, fields: &Fields<'_>, id: Span, schema: Option<&Value>) -> Config {
+    let is_call = fields.get("uses").and_then(Node::as_str).is_some_and(|uses| uses.starts_with("skill:"));
+    if is_call && let Some(node) = fields.get("with").filter(|node| node.as_mapping().is_none()) {
+        cx.wrong_type(node, "with", "a mapping of input names to values");
+    }
     match (fields.get("with"), schema) {
-        (Some(node), Some(schema)) => shape::lower_config(cx, node, schema),
+        (Some(node), Some(schema)) => shape::lower_config(cx, fields.key_span("with"), node, schema),
         (Some(node), None) => shape::lower_free(cx, node),
         (None, Some(schema)) => {
             let required = schema.get("required").and_then(Value::as_array).is_some_and(|r| !r.is_empty());
-            if required {
-                fields.required(cx, "with", "with: {...}");
+            if required || conventions::takes_command(schema) {
+                let example = shape::example(schema).unwrap_or_else(|| "{argv: [program]}".to_owned());
+                fields.required(cx, "with", &format!("with: {example}"));
             }
             Config::empty(id)
         }
         (None, None) => Config::empty(id),
     }
-}
-
-fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
-    let Some(entries) = node.as_mapping() else {
-        cx.wrong_type(node, "foreach", "a mapping of names to lists");
-        return None;
-    };
-    let mut foreach = Foreach { lists: Vec::new(), product: false };
-    for (key, value) in entries {
-        if &*key.name == "product" {
-            foreach.product = cx.bool_of(value, "foreach.product").unwrap_or(false);
-            continue;
-        }
-        cx.check_id(&key.name, key.span, "a loop variable");
-        let list = match &value.kind {
-            Kind::Sequence(_) => shape::lower_free(cx, value),
-            Kind::String(text) if text.contains("{{") => shape::lower_free(cx, value),
-            _ => {
-                cx.wrong_type(value, "foreach", "lists");
-                if let (Some(text), Some(last)) = (value.as_str(), cx.diagnostics.last_mut()) {
-                    last.help.push(format!("write a list, or one whole expression: `\"{{{{ {text} }}}}\"`"));
-                }
-                continue;
-            }
-        };
-        foreach.lists.push((At { value: key.name.to_string(), span: key.span }, list));
-    }
-    if foreach.lists.is_empty() && entries.iter().all(|(key, _)| &*key.name == "product") {
-        cx.push(
-            Diagnostic::error("empty-foreach", "`foreach` names nothing to go through".to_owned())
-                .at(node.span, "expected `{name: [values]}`"),
-        );
-    }
-    Some(foreach)
-}
-
-fn retry_of(cx: &mut Lower<'_>, node: &Node) -> Option<Retry> {
-    let fields = cx.fields(node, "`retry`", &["max", "backoff", "when_status"])?;
-    let mut retry = Retry::default();
-    if let Some(max) = fields.required(cx, "max", "max: 2") {
-        retry.max = cx.count_of(max, "retry.max", 0).unwrap_or(0);
-    }
-    if let Some(node) = fields.get("backoff")
-        && let Some(backoff) = cx.fields(node, "`retry.backoff`", &["first", "factor", "limit"])
-    {
-        if let Some(node) = backoff.get("first") {
-            retry.first_s = cx.fixed_quantity_of(node, "first", Unit::Duration).unwrap_or(1.0);
-        }
-        if let Some(node) = backoff.get("limit") {
-            retry.limit_s = cx.fixed_quantity_of(node, "limit", Unit::Duration).unwrap_or(60.0);
-        }
-        if let Some(node) = backoff.get("factor") {
-            retry.factor = match node.kind {
-                Kind::Int(value) if value >= 1 => value as f64,
-                Kind::Float(value) if value >= 1.0 => value,
-                _ => {
-                    cx.wrong_type(node, "factor", "a number of at least 1");
-                    2.0
-                }
-            };
-        }
-    }
-    if let Some(node) = fields.get("when_status") {
-        let words = Status::ALL.map(|status| (status.word(), status));
-        retry.when_status = node
-            .as_sequence()
-            .map(|items| items.iter().filter_map(|item| cx.word_of(item, "when_status", &words)).collect())
-            .unwrap_or_else(|| {
-                cx.wrong_type(node, "when_status", "a list of statuses");
-                Vec::new()
-            });
-    }
-    Some(retry)
-}
-
-fn resources_of(cx: &mut Lower<'_>, node: &Node) -> Option<Resources> {
-    let fields = cx.fields(node, "`resources`", &["cpus", "gpus", "memory", "locks"])?;
-    let mut resources = Resources::default();
-    if let Some(node) = fields.get("cpus") {
-        resources.cpus = number_or_template(cx, node, "resources.cpus").unwrap_or(resources.cpus);
-    }
-    if let Some(node) = fields.get("gpus") {
-        resources.gpus = match &node.kind {
-            Kind::Sequence(items) => {
-                let ids: Vec<Value> = items
-                    .iter()
-                    .filter_map(|item| cx.count_of(item, "resources.gpus", 0).map(Value::from))
-                    .collect();
-                Field::Literal(Value::Array(ids))
-            }
-            _ => number_or_template(cx, node, "resources.gpus").unwrap_or(resources.gpus),
-        };
-    }
-    resources.memory = fields.get("memory").and_then(|n| cx.quantity_of(n, "memory", Unit::Size));
-    resources.locks =
-        fields.get("locks").map(|node| templates_of(cx, node, "resources.locks")).unwrap_or_default();
-    Some(resources)
-}
-
-fn number_or_template(cx: &mut Lower<'_>, node: &Node, field: &str) -> Option<Field> {
-    match &node.kind {
-        Kind::String(text) if text.contains("{{") => cx.template_of(node, field).map(Field::Template),
-        _ => cx.count_of(node, field, 0).map(|count| Field::Literal(Value::from(count))),
-    }
-}
-
-fn ends_of(cx: &mut Lower<'_>, fields: &Fields<'_>) -> Ends {
-    match (fields.get("expect"), fields.get("status")) {
-        (Some(expect), Some(status)) => {
-            cx.push(
-                Diagnostic::error(
-                    "expect-and-status",
-                    format!("{} has both `expect` and `status`", fields.what),
-                )
-                .at(status.span, "these exclude each other")
-                .also(expect.span, "`expect` stands here")
-                .help("keep the one that you mean"),
-            );
-            Ends::Success
-        }
-        (Some(node), None) => expect_of(cx, node).map(Ends::Expect).unwrap_or_default(),
-        (None, Some(node)) => Ends::Map(status_map_of(cx, node)),
-        (None, None) => Ends::Success,
-    }
-}
-
-fn expect_of(cx: &mut Lower<'_>, node: &Node) -> Option<Expect> {
-    let fields = cx.fields(node, "`expect`", &["exit", "signal", "timeout"])?;
-    let mut expect = Expect::default();
-    if let Some(node) = fields.get("exit") {
-        expect.exit = match &node.kind {
-            Kind::Int(code) => Some(ExpectExit::Codes(vec![*code as i32])),
-            Kind::Sequence(items) => Some(ExpectExit::Codes(
-                items
-                    .iter()
-                    .filter_map(|item| cx.count_of(item, "expect.exit", 0))
-                    .map(|c| c as i32)
-                    .collect(),
-            )),
-            _ => cx
-                .word_of(node, "expect.exit", &[("any", true), ("nonzero", false)])
-                .map(|any| if any { ExpectExit::Any } else { ExpectExit::Nonzero }),
-        };
-    }
-    if let Some(node) = fields.get("signal") {
-        let signal = cx.text_of(node, "expect.signal")?;
-        if !signal.value.starts_with("SIG") {
-            cx.push(
-                Diagnostic::error("bad-signal", format!("`{}` is not a signal", signal.value))
-                    .at(signal.span, "expected a name such as `SIGABRT`"),
-            );
-        }
-        expect.signal = Some(signal.value);
-    }
-    expect.timeout = flag(cx, &fields, "timeout");
-    if expect.exit.is_none() && expect.signal.is_none() && !expect.timeout && fields.entries.is_empty() {
-        cx.push(
-            Diagnostic::error("empty-expect", "`expect` names no end, so nothing could pass".to_owned())
-                .at(node.span, "name an end")
-                .help("write `expect: {exit: nonzero}`"),
-        );
-    }
-    Some(expect)
-}
-
-fn status_map_of(cx: &mut Lower<'_>, node: &Node) -> Vec<(i32, ExitMeaning)> {
-    let Some(entries) = node.as_mapping() else {
-        cx.wrong_type(node, "status", "a mapping of exit codes to statuses");
-        return Vec::new();
-    };
-    let mut words: Vec<(&str, ExitMeaning)> =
-        Status::OF_STEPS.iter().map(|status| (status.word(), ExitMeaning::Status(*status))).collect();
-    words.push(("retry", ExitMeaning::Retry));
-    let mut map = Vec::new();
-    for (key, value) in entries {
-        let Ok(code @ 0..=255) = key.name.parse::<i32>() else {
-            cx.push(
-                Diagnostic::error("bad-exit-code", format!("`{}` is not an exit code", key.name))
-                    .at(key.span, "expected a number from 0 to 255"),
-            );
-            continue;
-        };
-        if let Some(meaning) = cx.word_of(value, "status", &words) {
-            map.push((code, meaning));
-        }
-    }
-    map
 }
 
 fn files_of(cx: &mut Lower<'_>, node: &Node) -> Vec<(At<String>, TextAt)> {
@@ -400,7 +309,7 @@ fn files_of(cx: &mut Lower<'_>, node: &Node) -> Vec<(At<String>, TextAt)> {
         .collect()
 }
 
-fn templates_of(cx: &mut Lower<'_>, node: &Node, field: &str) -> Vec<TextAt> {
+pub(super) fn templates_of(cx: &mut Lower<'_>, node: &Node, field: &str) -> Vec<TextAt> {
     match node.as_sequence() {
         Some(items) => items.iter().filter_map(|item| cx.template_of(item, field)).collect(),
         None => {

@@ -124,7 +124,7 @@ impl<'a> Steps<'a> {
                 attempt: Some(attempt),
                 of: lane.attempts.len(),
                 mark: attempt_mark(attempt, node),
-                finished: attempt.finished.as_ref(),
+                finished: attempt.finished.as_deref(),
             }));
         }
         let start = |row: &StepRow| row.attempt.map_or(f64::MAX, |attempt| attempt.started_at);
@@ -134,7 +134,7 @@ impl<'a> Steps<'a> {
             attempt: None,
             of: 0,
             mark: mark::node(Some(node)),
-            finished: node.finished.as_ref(),
+            finished: node.finished.as_deref(),
         }));
         if rows.len() > MAX_ROWS {
             rows.sort_by_key(|row| tone_rank(row.mark.tone));
@@ -225,7 +225,7 @@ fn add_ancestors<'a>(path: &'a str, into: &mut HashSet<&'a str>) {
 }
 
 fn failure<'a>(path: &'a str, node: &'a NodeState) -> (f64, Failure<'a>) {
-    let finished = node.finished.as_ref();
+    let finished = node.finished.as_deref();
     let card = Failure {
         path,
         mark: mark::node(Some(node)),

@@ -69,7 +69,7 @@ impl Tail {
     /// Writes `bytes` at the end. `last_line` is the part of them after which the journal ends at `end`. What was
     /// written of them when the disk refuses is taken back, as far as the disk lets us.
     pub(crate) fn extend(&mut self, bytes: &[u8], last_line: &[u8], end: End) -> Result<(), StoreError> {
-        if let Err(error) = self.write(bytes) {
+        if let Err(error) = self.write(bytes, end) {
             drop(self.file.set_len(self.end.len));
             return Err(self.fail("write", error));
         }
@@ -80,17 +80,16 @@ impl Tail {
     }
 
     #[cfg(not(feature = "fault"))]
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&self, bytes: &[u8], _: End) -> std::io::Result<()> {
         self.file.write_all_at(bytes, self.end.len)
     }
 
     /// In two halves, so that a fault can strike between them.
     #[cfg(feature = "fault")]
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&self, bytes: &[u8], end: End) -> std::io::Result<()> {
         let half = bytes.len() / 2;
         self.file.write_all_at(&bytes[..half], self.end.len)?;
-        let seq = self.end.seq + 1;
-        super::fault::at_boundary(seq..=seq, super::fault::Phase::MidWrite);
+        super::fault::at_boundary(self.end.seq + 1..=end.seq, super::fault::Phase::MidWrite);
         self.file.write_all_at(&bytes[half..], self.end.len + half as u64)
     }
 

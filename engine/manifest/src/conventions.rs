@@ -1,0 +1,164 @@
+//! Words that mean the same in every step type: `argv`, `shell`, `samples` and `parse`. A JSON Schema cannot say these
+//! rules in a way that leads to a good message.
+//!
+//! Must not know single step types.
+
+use crate::expr::Template;
+use crate::lower::{Lower, is_meant};
+use assay_diagnostics::{Diagnostic, Span};
+use assay_protocol::Value;
+use assay_yaml::{Key, Node};
+
+/// Ways to say what is run or measured; where a type takes several of them, it needs exactly one.
+const SOURCES: [&str; 3] = ["argv", "shell", "samples"];
+
+/// Whether a configuration says which program is run.
+pub(crate) fn takes_command(schema: &Value) -> bool {
+    let property = |name: &str| schema.get("properties").and_then(|all| all.get(name)).is_some();
+    property("argv") && property("shell")
+}
+
+/// Checks a mapping whose fields `schema` describes. `name` is where the mapping is reported.
+pub(crate) fn check(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str, name: Span) {
+    let (Some(entries), Some(properties)) = (node.as_mapping(), schema.get("properties")) else { return };
+    let has = |name: &str| properties.get(name).is_some();
+    if takes_command(schema) {
+        let possible: Vec<&str> = SOURCES.into_iter().filter(|source| has(source)).collect();
+        one_source(cx, entries, &possible, field, name);
+    }
+    if has("shell")
+        && let Some(shell) = node.get("shell")
+    {
+        quoted(cx, shell);
+    }
+    if has("as") && has("fields") {
+        fields_of_regex(cx, node, name);
+    }
+}
+
+fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], field: &str, name: Span) {
+    let given: Vec<&Key> =
+        entries.iter().map(|(key, _)| key).filter(|key| possible.contains(&&*key.name)).collect();
+    match given.as_slice() {
+        [] if possible.iter().any(|source| is_meant(entries, source, possible)) => {}
+        [] => {
+            let list = crate::lower::quoted_list(possible);
+            cx.push(
+                Diagnostic::error("missing-field", format!("`{field}` needs one of {list}"))
+                    .at(name, "nothing says what is run")
+                    .help("add `argv: [program, argument]`"),
+            );
+        }
+        [first, second, ..] if first.name != second.name => cx.push(
+            Diagnostic::error(
+                "two-sources",
+                format!("`{field}` has both `{}` and `{}`", first.name, second.name),
+            )
+            .at(second.span, "these exclude each other")
+            .also(first.span, "given here already")
+            .help("keep the one that you mean"),
+        ),
+        // One, or one key given twice, which was reported as that.
+        _ => {}
+    }
+}
+
+/// Every value that is put into a shell line goes through `q`.
+fn quoted(cx: &mut Lower<'_>, node: &Node) {
+    let Some(text) = node.as_str() else { return };
+    // A fault of syntax is reported by whoever lowers the text.
+    let Ok(template) = Template::parse(text) else { return };
+    for range in template.unquoted_outputs() {
+        let value = text.get(range.clone()).unwrap_or("value").to_owned();
+        let span = node.inner_span(cx.text, range);
+        cx.push(
+            Diagnostic::error("unquoted-shell-value", "a value is put into `shell` without the `q` filter")
+                .at(span, "the shell would split or run what it holds")
+                .help(format!("write `{{{{ {value} | q }}}}`, or use `argv`")),
+        );
+    }
+}
+
+/// `as: regex` needs `fields`, each with one group; the other formats have none.
+fn fields_of_regex(cx: &mut Lower<'_>, node: &Node, name: Span) {
+    let format = node.get("as").and_then(Node::as_str);
+    match (format, node.entry("fields")) {
+        (Some("regex"), None) => cx.push(
+            Diagnostic::error("missing-field", "`as: regex` needs `fields`")
+                .at(node.get("as").map_or(name, |node| node.span), "nothing says what is looked for")
+                .help("add `fields: {tok_s: 'throughput: ([0-9.]+)'}`"),
+        ),
+        (Some("json" | "jsonl" | "csv"), Some((key, _))) => cx.push(
+            Diagnostic::error("wrong-field", "`fields` goes with `as: regex` only")
+                .at(key.span, "has no meaning here")
+                .help("remove `fields`; what a value must look like stands in `schema`"),
+        ),
+        (Some("regex"), Some((_, fields))) => {
+            for (_, pattern) in fields.as_mapping().unwrap_or_default() {
+                one_group(cx, pattern);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn one_group(cx: &mut Lower<'_>, node: &Node) {
+    // A pattern that cannot be read is reported by whoever lowers it.
+    let Some(Ok(regex)) = node.as_str().filter(|text| !text.contains("{{")).map(regex::Regex::new) else {
+        return;
+    };
+    let groups = regex.captures_len() - 1;
+    if groups != 1 {
+        let found = if groups == 0 { "no group".to_owned() } else { format!("{groups} groups") };
+        cx.push(
+            Diagnostic::error("bad-regex", format!("the pattern has {found}, but needs exactly one"))
+                .at(node.span, "which part is the value?")
+                .help("put the value in parentheses: `time: ([0-9.]+)`; other groups start with `(?:`"),
+        );
+    }
+}
+
+/// A pattern that cannot be read, with the place inside it that the reader names.
+pub(crate) fn check_regex(cx: &mut Lower<'_>, node: &Node, text: &str, field: &str) {
+    let Err(error) = regex::Regex::new(text) else { return };
+    let shown = error.to_string();
+    let cause = shown.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    // The reader shows the pattern, indented by four, and below it a caret.
+    let marks = shown.lines().nth(2).and_then(|line| line.get(4..)).filter(|line| line.contains('^'));
+    let inside = marks.map(|marks| {
+        let byte = |column: usize| text.char_indices().nth(column).map_or(text.len(), |(at, _)| at);
+        byte(marks.find('^').unwrap_or(0))..byte(marks.rfind('^').unwrap_or(0) + 1)
+    });
+    let span = inside.map_or(node.span, |range| node.inner_span(cx.text, range));
+    cx.push(
+        Diagnostic::error("bad-regex", format!("`{field}` is not a regular expression: {cause}"))
+            .at(span, "cannot be read")
+            .help("write `\\` in front of a character that is meant literally"),
+    );
+}
+
+const JSON_TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "array", "object", "null"];
+
+/// A JSON Schema that an author wrote, with the place inside it that is wrong.
+pub(crate) fn check_schema(cx: &mut Lower<'_>, node: &Node) {
+    let Err((path, what)) = crate::input::schema_fault(&node.to_json()) else { return };
+    let place = path.split('/').skip(1).try_fold(node, |node, name| match node.as_sequence() {
+        Some(items) => items.get(name.parse::<usize>().ok()?),
+        None => node.get(name),
+    });
+    let place = place.unwrap_or(node);
+    let written = place.as_str().filter(|_| path.ends_with("/type"));
+    cx.push(match written {
+        Some(word) => {
+            let finding = Diagnostic::error("bad-schema", format!("`{word}` is no type of JSON Schema"))
+                .at(place.span, crate::lower::expected(&JSON_TYPES));
+            match crate::lower::meant(word, &JSON_TYPES) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            }
+        }
+        None => Diagnostic::error("bad-schema", format!("this is not a valid JSON Schema: {what}"))
+            .at(place.span, "cannot be used in a schema")
+            .help("keywords are those of JSON Schema: https://json-schema.org/understanding-json-schema/reference"),
+    });
+}

@@ -1,0 +1,91 @@
+"""From what was measured to the committed table. Measures nothing."""
+
+
+def markdown(result, judged):
+    """The whole page."""
+    facts = result["facts"]
+    return "\n".join(
+        [
+            "# Speed",
+            "",
+            "Written by `tests/bench/run.py`; run it again to replace it.",
+            "",
+            *conditions(facts),
+            "",
+            "## Targets",
+            "",
+            *targets(result["rows"], judged),
+            "",
+            *memory(facts),
+            "## Side by side",
+            "",
+            "Medians, with the smallest and largest of all rounds. Memory is that of the largest process of the tree.",
+            "",
+            *side_by_side(result["samples"]),
+            *missing(result["missing"]),
+            "",
+        ]
+    )
+
+
+def conditions(facts):
+    """What the numbers depend on."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    lines = [
+        f"* {facts['date']}, {facts['machine']}, kernel {facts['kernel']}, file system {facts['file_system']}, "
+        f"load average {facts['load_at_start']} at the start, {facts['load_at_end']} at the end",
+        f"* {versions}; two steps at a time; {facts['rounds']} rounds, interleaved",
+    ]
+    if "sync_ms" in facts:
+        lines.append(f"* one `fdatasync` after an append of 300 bytes: {number(facts['sync_ms'], 'ms')}")
+    return lines
+
+
+def number(values, unit):
+    """Median and range."""
+    digits = {"x": 2, "ms": 1, "MB": 1, "s": 2}[unit]
+    median, low, high = (f"{values[key]:.{digits}f}" for key in ("median", "min", "max"))
+    unit = unit if unit == "x" else f" {unit}"
+    return f"{median}{unit}" if low == high else f"{median}{unit} ({low} to {high})"
+
+
+def targets(rows, judged):
+    """One line per target of the issue."""
+    lines = ["| what | target | measured | verdict |", "|---|---|---|---|"]
+    for row in rows:
+        met = row["measured"]["median"] <= row["bound"]
+        verdict = ("met" if met else "**missed**") if judged else "not judged"
+        lines.append(f"| {row['what']} | {row['target']} | {number(row['measured'], row['unit'])} | {verdict} |")
+    return lines
+
+
+def memory(facts):
+    """The three processes of a wide run."""
+    watched = facts.get("memory")
+    if not watched:
+        return []
+    each = ", ".join(f"{high:.1f}" for high in watched["each"])
+    return [
+        f"Peak memory of engine, supervisor and front in one wide run: {each} MB, {watched['sum']:.1f} MB together; "
+        f"{watched['pss']:.1f} MB when pages that they share count once.",
+        "",
+    ]
+
+
+def side_by_side(samples):
+    """A table per workload."""
+    lines = []
+    for title, programs in samples.items():
+        lines += [f"**{title}**", "", "| program | wall | CPU | memory |", "|---|---|---|---|"]
+        for name, cost in programs.items():
+            unit, factor = ("ms", 1000) if cost["wall"]["median"] < 0.2 else ("s", 1)
+            wall, cpu = ({key: value * factor for key, value in cost[what].items()} for what in ("wall", "cpu"))
+            rss = f"{cost['rss_mb']['max']:.1f} MB"
+            lines.append(f"| {name} | {number(wall, unit)} | {number(cpu, unit)} | {rss} |")
+        lines.append("")
+    return lines
+
+
+def missing(peers):
+    """Peers that could not be measured, and why."""
+    return [f"* `{name}` was not measured: {why}" for name, why in peers.items()]
