@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Scene, eventually, finish, records};
+use support::{Scene, eventually, finish, kill, records};
 
 /// Three steps in a row; each leaves a line in `ran`, so that a repeated step shows.
 const CHAIN: &str = "\
@@ -80,6 +80,33 @@ fn a_journal_cut_at_every_byte_of_its_last_record_is_continued() {
         let torn = if cut == last { 0 } else { (last - cut) as u64 };
         assert_eq!(session["data"]["dropped_bytes"], torn, "cut by {cut} bytes");
         assert_eq!(records(&run).last().unwrap()["type"], "run_finished");
+    }
+}
+
+#[test]
+fn a_journal_of_a_killed_run_is_continued_wherever_its_last_record_is_cut() {
+    let scene = Scene::new();
+    let wait = "while [ ! -e {{ skill.dir | q }}/go ]; do sleep 0.02; done; ";
+    let file = scene.workflow("chain", &CHAIN.replace("'echo third", &format!("'{wait}echo third")));
+    let child = scene.start(&["run", &file, "--no-report"]);
+    let under_way = || scene.has_event("step_started", |step| step["step"] == "third");
+    assert!(eventually(Duration::from_secs(30), under_way));
+    let engine = scene.events("engine_started")[0]["engine"]["pid"].as_u64().unwrap();
+    kill(u32::try_from(engine).unwrap(), "KILL");
+    finish(child).expect(130);
+    scene.write("go", "");
+    let kept = Kept::of(&scene);
+    let run = scene.run_dir();
+    let journal = run.join("journal.jsonl");
+    let whole = std::fs::read(&journal).unwrap();
+    let last = lines(&journal).pop().unwrap().len();
+    for cut in (0..=last).step_by(11).chain([last]) {
+        kept.restore();
+        std::fs::write(scene.dir().join("ran"), "first\nsecond\n").unwrap();
+        std::fs::write(&journal, &whole[..whole.len() - cut]).unwrap();
+        let done = scene.assay(&["resume", run.to_str().unwrap(), "--no-report"]);
+        assert_eq!(done.code, 0, "cut by {cut} bytes: {}", done.stderr);
+        assert_eq!(ran(&scene), ["first", "second", "third"], "cut by {cut} bytes");
     }
 }
 
