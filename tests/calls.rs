@@ -210,12 +210,13 @@ fn a_secret_reaches_a_callee_only_if_both_list_it() {
     assert_eq!(scene.printed("unlisted/a"), "none\n");
     let own = scene.printed("own");
     assert!(own.starts_with("token ") && !own.contains("s3cr3t"), "{own}");
-    let withheld = scene.workflow("withheld", "secrets: [API_TOKEN]\nsteps:\n  call: {uses: 'skill:both'}\n");
-    let done = scene.assay(&["run", &withheld]);
-    assert!(
-        done.code != 0 || scene.printed("call/a") == "none\n",
-        "a secret that the caller did not pass on"
-    );
+    for (lists, passes) in [("secrets: [API_TOKEN]\n", ""), ("", ", pass_env: [API_TOKEN]")] {
+        let body = format!("{lists}steps:\n  call: {{uses: 'skill:both'{passes}}}\n");
+        let file = scene.workflow("withheld", &body);
+        scene.assay(&["run", &file]).expect(21);
+        let reason = scene.finished("call/a")["reason"].to_string();
+        assert!(reason.contains("API_TOKEN") && reason.contains("pass it on"), "{reason}");
+    }
     let scoped = scene.workflow(
         "scoped",
         "secrets: [API_TOKEN]\nsteps:\n  a: {uses: command, pass_env: [API_TOKEN], with: {argv: [echo, '{{ env.API_TOKEN }}']}}\n",

@@ -2,7 +2,7 @@
 
 mod support;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use support::Scene;
 
 const SIDES: &str = "baseline: {argv: [sleep, '0.03']}, candidate: {argv: [sleep, '{{ inputs.s }}']}";
@@ -213,7 +213,7 @@ fn an_approval_waits_until_somebody_answers() {
     assert_eq!(record["digest"], scene.events("asked")[0]["digest"]);
     let again = scene.assay(&["answer", "latest", "ask", "yes"]);
     assert_ne!(again.code, 0, "a question is answered once");
-    assert_eq!(scene.events("step_started").iter().filter(|s| s["step"] == Value::from("work")).count(), 1);
+    assert_eq!(scene.events("step_started").iter().filter(|s| s["step"] == "work").count(), 1);
 }
 
 #[test]

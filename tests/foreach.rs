@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use support::Scene;
 
 fn keys(scene: &Scene, step: &str) -> Vec<String> {
-    let expanded = scene.events("expanded").into_iter().filter(|data| data["step"] == step).last();
+    let expanded = scene.events("expanded").into_iter().rfind(|data| data["step"] == step);
     let instances =
         expanded.map(|data| data["instances"].as_array().cloned().unwrap_or_default()).unwrap_or_default();
     instances.iter().map(|one| one["key"].as_str().unwrap_or_default().to_owned()).collect()

@@ -289,3 +289,59 @@ fn a_failing_finally_counts_only_if_nothing_else_failed() {
     );
     scene.assay(&["run", &late]).expect(22);
 }
+
+#[test]
+fn every_step_tells_how_it_ended() {
+    let scene = Scene::new();
+    let file = scene.workflow(
+        "told",
+        "slug: 'n{{ inputs.n }}'\ninputs:\n  n: {type: integer, default: 4}\nsteps:\n  \
+           a: {uses: command, with: {argv: [echo, said]}}\n  \
+           k: {uses: command, on_fail: warn, with: {shell: 'kill -KILL $$'}}\n  \
+           b: {uses: command, with: {argv: [cat, '{{ steps.a.stdout }}']}}\n  \
+           r: {uses: command, with: {argv: [echo, '{{ run.id }}', '{{ run.dir }}', '{{ run.date }}', '{{ facts.host.cores }}']}}\n\
+         outputs:\n  \
+           a: {value: \"[steps.a.status, steps.a.reason, steps.a.exit, steps.a.signal, steps.a.attempts]\", type: array}\n  \
+           k: {value: \"[steps.k.status, steps.k.exit, steps.k.signal]\", type: array}\n  \
+           took: {value: steps.a.duration_s, type: number}\n",
+    );
+    scene.assay(&["run", &file]).expect(0);
+    let outputs = scene.outputs();
+    assert_eq!(outputs["a"], json!(["passed", "", 0, null, 1]));
+    assert_eq!(outputs["k"], json!(["failed", null, "SIGKILL"]));
+    assert!(outputs["took"].as_f64().unwrap() > 0.0);
+    assert_eq!(scene.printed("b"), "said\n");
+    let run = scene.run_dir();
+    let printed = scene.printed("r");
+    let words: Vec<&str> = printed.split_whitespace().collect();
+    assert!(run.ends_with(words[1]) || std::path::Path::new(words[1]).ends_with(run.file_name().unwrap()));
+    let folder = run.file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(folder, format!("{}_n4_told-{}", words[2].replace('-', ""), words[0]));
+    assert!(words[3].parse::<u32>().unwrap() > 0);
+    // A kept step tells the same after the manifest changed.
+    let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap();
+    scene.write(&file, &text.replace("[cat, ", "[cat, '-u', "));
+    scene.assay(&["resume", "latest"]).expect(0);
+    assert_eq!(scene.outputs()["a"], outputs["a"]);
+    assert_eq!(scene.outputs()["took"], outputs["took"]);
+    assert_eq!(scene.printed("b"), "said\n");
+}
+
+#[test]
+fn a_key_that_is_no_literal_and_secrets_in_templates_are_errors() {
+    let mut scene = Scene::new();
+    scene.env("API_TOKEN", "s3cr3t-value-0123");
+    let steps = "  a: {uses: command, foreach: {v: [x]}, with: {argv: ['true']}}\n";
+    let keyed = format!(
+        "inputs:\n  k: {{type: string, default: x}}\nsteps:\n{steps}  b: {{uses: command, with: {{argv: [echo, '{{{{ steps[inputs.k].status }}}}']}}}}\n"
+    );
+    let file = scene.workflow("keyed", &keyed);
+    scene.assay(&["plan", &file]).expect(11);
+    let file = scene.workflow(
+        "scoped",
+        "secrets: [API_TOKEN]\nsteps:\n  a: {uses: command, pass_env: [API_TOKEN], with: {argv: [echo, '{{ env.API_TOKEN }}']}}\n",
+    );
+    let done = scene.assay(&["run", &file]);
+    assert!(matches!(done.code, 11 | 21), "{done:?}");
+    assert!(!format!("{done:?}").contains("s3cr3t"));
+}

@@ -14,7 +14,13 @@ fn checks(scene: &Scene, lines: &str, args: &[&str]) -> (i32, BTreeMap<String, V
     all.extend(args);
     let done = scene.assay(&all);
     let found = done.json()["data"].as_array().cloned().unwrap_or_default();
-    (done.code, found.into_iter().map(|one| (one["check"].as_str().unwrap().to_owned(), one)).collect())
+    (
+        done.code,
+        found
+            .into_iter()
+            .map(|one| (one["check"].as_str().expect("a record as documented").to_owned(), one))
+            .collect(),
+    )
 }
 
 #[test]

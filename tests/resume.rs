@@ -8,14 +8,17 @@ use support::{Scene, eventually, finish, kill};
 /// Steps started since the last engine began.
 fn started_last(scene: &Scene) -> Vec<String> {
     let records = scene.journal();
-    let last = records.iter().rposition(|record| record["type"] == "engine_started").unwrap();
+    let last = records
+        .iter()
+        .rposition(|record| record["type"] == "engine_started")
+        .expect("a record as documented");
     let of = records[last..].iter().filter(|record| record["type"] == "step_started");
-    of.map(|record| record["data"]["step"].as_str().unwrap().to_owned()).collect()
+    of.map(|record| record["data"]["step"].as_str().expect("a record as documented").to_owned()).collect()
 }
 
 fn reason_of(scene: &Scene, step: &str) -> String {
     let again = scene.events("invalidated").into_iter().rfind(|data| data["step"] == step);
-    again.map(|data| data["reason"].as_str().unwrap().to_owned()).unwrap_or_default()
+    again.map(|data| data["reason"].as_str().expect("a record as documented").to_owned()).unwrap_or_default()
 }
 
 const CHAIN: &str = "\

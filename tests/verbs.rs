@@ -22,7 +22,11 @@ fn answer(done: &Done, verb: &str) -> Value {
         );
     }
     for next in answer["next"].as_array().expect("next") {
-        assert!(next["command"].as_str().unwrap().starts_with("assay ") && next["why"].is_string(), "{next}");
+        assert!(
+            next["command"].as_str().expect("a record as documented").starts_with("assay ")
+                && next["why"].is_string(),
+            "{next}"
+        );
     }
     assert!(
         done.code == 0 || !findings.is_empty() || answer["data"].is_object(),
@@ -284,6 +288,10 @@ fn what_new_writes_runs_as_it_is() {
         scene.assay(&["plan", name]).expect(0);
         scene.assay(&["run", name]).expect(0);
         assert!(scene.run_dir().join("report.html").exists());
+    }
+    let written = answer(&scene.assay(&["new", "third", "--json"]).expect(0), "new");
+    for next in written["next"].as_array().unwrap() {
+        scene.shell(next["command"].as_str().unwrap()).expect(0);
     }
     assert!(scene.assay(&["new", "first-skill"]).expect(2).stderr.contains("exists"));
     scene.assay(&["new", "Bad Name"]).expect(2);

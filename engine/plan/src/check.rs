@@ -6,7 +6,8 @@ use crate::node::ManifestPlan;
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    COMMON_OUTPUTS, ConfigKind, Demand, Effects, Gate, Manifest, Step, StepCatalog, Uses, instance_key,
+    COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
+    instance_key,
 };
 use std::collections::HashSet;
 
@@ -146,7 +147,7 @@ impl<'a> Checker<'a, '_> {
             "each" => self.each_reference(first, span, place.step),
             "run" => self.fixed(first, span, "run", &["id", "dir", "scratch", "date", "gpus"]),
             "skill" => self.fixed(first, span, "skill", &["dir"]),
-            "step" => match first.filter(|name| self.manifest().step(name).is_some()) {
+            "step" => match first.filter(|name| *name != "dir" && self.manifest().step(name).is_some()) {
                 Some(id) => self.push(
                     Diagnostic::error("unknown-reference", format!("`step` has no `{id}`"))
                         .at(span, "does not exist")
@@ -223,7 +224,9 @@ impl<'a> Checker<'a, '_> {
             }
             Uses::Call(_) => false,
         };
-        if !step.is_some_and(is_server) {
+        // An expression that the step evaluates itself, such as `poll.until`, sees what the step puts there.
+        let is_own = |step: &Step| evaluated_by_the_step(&step.with, span);
+        if !step.is_some_and(|step| is_server(step) || is_own(step)) {
             self.push(
                 Diagnostic::error("not-in-scope", "`self` is known only inside a server")
                     .at(span, "not in scope here")
@@ -373,6 +376,17 @@ fn instance_keys(step: &Step) -> Option<Vec<String>> {
     let [(_, list)] = step.foreach.as_ref()?.lists.as_slice() else { return None };
     let items = list.literal()?.as_array()?;
     Some(items.iter().enumerate().map(|(index, item)| instance_key(item, index)).collect())
+}
+
+fn evaluated_by_the_step(config: &Config, span: Span) -> bool {
+    match &config.kind {
+        ConfigKind::Expression(_, ExprUse::Later) => {
+            config.span.start <= span.start && span.end <= config.span.end
+        }
+        ConfigKind::List(items) => items.iter().any(|item| evaluated_by_the_step(item, span)),
+        ConfigKind::Map(entries) => entries.iter().any(|(_, value)| evaluated_by_the_step(value, span)),
+        _ => false,
+    }
 }
 
 fn list(words: &[&str]) -> String {

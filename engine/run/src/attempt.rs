@@ -78,6 +78,12 @@ pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
         }
     }
     ended.duration_s = started.elapsed().as_secs_f64();
+    if let (Some(Reused::ThisRun), Some(earlier)) = (&ended.reused, &plan.compare_with) {
+        // What reads its logs or its duration sees those of the attempt that made the result.
+        ended.stdout.clone_from(&earlier.finished.stdout);
+        ended.stderr.clone_from(&earlier.finished.stderr);
+        ended.duration_s = earlier.finished.duration_s;
+    }
     cx.host.live_tags.borrow_mut().remove(&tag);
     let escaped = cx.host.end_escapees().await;
     if escaped > 0 {
@@ -351,10 +357,14 @@ pub(crate) fn finish(engine: &mut Engine, unit: Unit, ended: Ended) {
         let end = engine.end_of(unit, &ended);
         let path = engine.world.borrow().path(unit);
         // A refused resume may have recorded another end of a baseline since.
-        let seq = match engine.prior.get(&path).and_then(|node| node.status()) == Some(end.status) {
+        let prior = engine.prior.get(&path);
+        let seq = match prior.and_then(|node| node.status()) == Some(end.status) {
             true => 0,
             false => engine.record_attempt(unit, &ended, true),
         };
+        // Comparing fingerprints is no attempt of the step.
+        let attempts = prior.map_or(ended.attempt, |node| node.attempts.len() as u32);
+        engine.world.borrow_mut().instance_mut(unit).attempts = attempts;
         return engine.end_unit(unit, end, seq);
     }
     engine.world.borrow_mut().instance_mut(unit).ran = ended.reused.is_none();

@@ -295,7 +295,8 @@ impl Engine {
                 .copied()
                 .filter(|node| matches!(world.node(scope, *node).life, Life::Active))
                 .collect();
-            let reason = format!("the server `{}` that it uses is gone", here.path_of(server));
+            let why = &world.node(scope, server).reason;
+            let reason = format!("the server `{}` that it uses is gone: {why}", here.path_of(server));
             (readers, reason)
         };
         let halt = Halt { status: Status::Failed, reason };

@@ -260,8 +260,10 @@ fn common_output(instance: &Instance, name: &str, run_dir: &Path) -> Option<Valu
     match name {
         "status" => Some(Value::from(end.status.word())),
         "reason" => Some(Value::from(end.reason.as_str())),
-        "exit" => end.exit.map(Value::from),
-        "signal" => end.signal.as_deref().map(Value::from),
+        // A step that started has both; that there was none is a fact and no missing output.
+        "exit" | "signal" if instance.attempts == 0 => None,
+        "exit" => Some(end.exit.map_or(Value::Null, Value::from)),
+        "signal" => Some(end.signal.as_deref().map_or(Value::Null, Value::from)),
         "duration_s" => Some(Value::from(end.duration_s)),
         "stdout" => log(&end.stdout),
         "stderr" => log(&end.stderr),

@@ -125,7 +125,7 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     }
     if is_call {
         let why = "a call has none of its own; give it to a step inside";
-        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache"], why);
+        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache", "detach"], why);
     } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
         refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
     }
