@@ -15,8 +15,9 @@ fn folder() -> PathBuf {
 }
 
 fn manifests(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = entries.map(|name| name.into_string().expect("UTF-8")).collect();
     names.retain(|name| name.ends_with(".yaml"));
     names.sort();
     names
@@ -31,7 +32,7 @@ fn plan(home: &Path, file: &str) -> Output {
         .env("PATH", "/usr/bin:/bin")
         .env("HOME", home)
         .output()
-        .unwrap()
+        .expect("the binary runs")
 }
 
 #[test]

@@ -12,7 +12,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("cargo clippy", "a step of .ci/run"),
     ("cargo fmt", "a step of .ci/run"),
     (".ci/run", "runs this test"),
-    ("python3 tests/bench/run.py --quick", "a suite of its own: tests/bench.rs"),
+    ("python3 tests/bench/run.py --quick", "a step of .ci/run"),
 ];
 
 /// Lines of the fenced `sh` blocks, comments cut off.

@@ -52,8 +52,8 @@ impl Reaper {
             kill_tree(&child.identity, None).await;
         }
         let exit = child.wait().await;
-        stdout.drain();
-        stderr.drain();
+        stdout.drain_rest();
+        stderr.drain_rest();
         Ok(Captured {
             exit,
             truncated: stdout.truncated || stderr.truncated,
@@ -95,6 +95,24 @@ impl Stream {
         }
     }
 
+    /// Takes what is left once nobody is to be waited for. Asks the kernel itself: the event loop may not have heard yet
+    /// that there is something to read, and would then say that there is nothing.
+    fn drain_rest(&mut self) {
+        let mut buffer = [0_u8; 16 * 1024];
+        for _ in 0..16 {
+            match rustix::io::read(&self.pipe, &mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(bytes) => self.keep(&buffer[..bytes]),
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = (self.limit - self.kept.len()).min(bytes.len());
+        self.kept.extend_from_slice(&bytes[..room]);
+        self.truncated |= room < bytes.len();
+    }
+
     /// Takes what is there, at most sixteen buffers at a time, so that an endless writer cannot hold us.
     fn drain(&mut self) {
         let mut buffer = [0_u8; 16 * 1024];
@@ -105,9 +123,7 @@ impl Stream {
                     return;
                 }
                 Ok(bytes) => {
-                    let room = (self.limit - self.kept.len()).min(bytes);
-                    self.kept.extend_from_slice(&buffer[..room]);
-                    self.truncated |= room < bytes;
+                    self.keep(&buffer[..bytes]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {

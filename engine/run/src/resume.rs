@@ -151,11 +151,17 @@ impl Engine {
             return None;
         }
         let path = self.world.borrow().path(unit);
-        let finished = self.prior.get(&path)?.finished.clone()?;
-        if !(settles(finished.status) || finished.warned) {
-            // What failed is tried again; that needs no word.
-            return None;
-        }
+        let prior = self.prior.get(&path)?;
+        let finished = match &prior.finished {
+            Some(finished) if settles(finished.status) || finished.warned => Arc::clone(finished),
+            unsettled => {
+                let reason = why_unsettled(unsettled.as_deref(), prior.attempts.len());
+                if let Some(reason) = reason.filter(|_| !self.is_call(unit)) {
+                    self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
+                }
+                return None;
+            }
+        };
         let plan = Rc::clone(&self.world.borrow().scopes[unit.scope].plan);
         let is_call = self.is_call(unit);
         if let Some(reason) = self.why_again(unit, &path, is_call) {
@@ -347,6 +353,15 @@ impl Engine {
         let mut again = gate.clone();
         again.baselines.clear();
         (!upstream_ran && self.untouched(scope, node, &mut again).is_ok()).then(|| gate.clone())
+    }
+}
+
+/// Why a step without a good end runs again; what never began needs no word.
+fn why_unsettled(finished: Option<&StepFinished>, attempts: usize) -> Option<String> {
+    match finished {
+        None => (attempts > 0).then(|| "its last attempt did not end".to_owned()),
+        Some(finished) if finished.attempt == 0 => None,
+        Some(finished) => Some(format!("it is {}", finished.status.word())),
     }
 }
 
