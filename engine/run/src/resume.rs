@@ -156,7 +156,9 @@ impl Engine {
             Some(finished) if settles(finished.status) || finished.warned => Arc::clone(finished),
             unsettled => {
                 let reason = why_unsettled(unsettled.as_deref(), prior.attempts.len());
-                if let Some(reason) = reason.filter(|_| !self.is_call(unit)) {
+                // A question that waits goes on waiting; that is no new attempt.
+                let silent = prior.is_waiting() || self.is_call(unit);
+                if let Some(reason) = reason.filter(|_| !silent) {
                     self.host.record(Event::Invalidated(Invalidated { step: path, reason }));
                 }
                 return None;
