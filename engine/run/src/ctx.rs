@@ -9,7 +9,7 @@ use assay_manifest::Ends;
 use assay_manifest::expr::Expr;
 use assay_process::stop_tree;
 use assay_protocol::{Answered, Asked, Event, Note, ProcessIdentity, StepStarted, Value, ValueMap};
-use assay_store::{LockKind, RunDir};
+use assay_store::RunDir;
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -229,20 +229,9 @@ impl StepCtx {
     /// # Errors
     /// What went wrong, in words.
     pub fn allocate_port(&self) -> Result<u16, String> {
-        for _ in 0..64 {
-            let probe = std::net::TcpListener::bind(("127.0.0.1", 0))
-                .and_then(|listener| listener.local_addr())
-                .map_err(|error| format!("no free port on loopback: {error}"))?;
-            let held = self
-                .host
-                .try_lock(LockKind::Port, &probe.port().to_string(), &self.path)
-                .map_err(|error| error.to_string())?;
-            if let Some(held) = held {
-                self.ports.borrow_mut().push(held);
-                return Ok(probe.port());
-            }
-        }
-        Err("no free port on loopback that another run does not hold".to_owned())
+        let (port, held) = self.host.free_port(&self.path)?;
+        self.ports.borrow_mut().push(held);
+        Ok(port)
     }
 
     /// Ends every process tree that the attempt started. Returns how many processes were ended.

@@ -137,7 +137,7 @@ impl Walk<'_> {
         }
         let instances = match &step.foreach {
             None => Ok(vec![Instance::default()]),
-            Some(foreach) => crate::nodes::expanded(foreach, &View::new(&self.world, scope)),
+            Some(foreach) => crate::foreach::expanded(foreach, &View::new(&self.world, scope)),
         };
         match instances {
             Ok(instances) if instances.is_empty() => {

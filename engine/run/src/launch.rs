@@ -1,15 +1,15 @@
 //! From a unit that may start to an attempt that is under way: earlier results, slots, leases, the context.
 
 use crate::attempt::{self, Plan as AttemptPlan};
+use crate::booking::{Booking, Gpus};
 use crate::ctx::StepCtx;
 use crate::engine::{Cancel, Engine, Release, Running};
 use crate::host::Held;
 use crate::message::{Ended, Message};
 use crate::scope::View;
 use crate::world::{End, Unit};
-use assay_manifest::{Effects, Field, Step, Unit as Quantity, Uses};
+use assay_manifest::{Effects, Field, Unit as Quantity, Uses};
 use assay_protocol::{Event, Status, StepReady, Value, ValueMap};
-use assay_store::LockKind;
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -19,26 +19,6 @@ use tokio::time::Instant;
 
 /// How often locks that somebody else holds are tried again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(200);
-
-/// What a unit books.
-#[derive(Debug, Clone, Default)]
-struct Booking {
-    cpus: u32,
-    gpus: Gpus,
-    locks: Vec<String>,
-    memory: Option<u64>,
-}
-
-/// Locks that are held for a unit, and the physical ids of the GPUs among them.
-type Lease = (Vec<Held>, Vec<u32>);
-
-#[derive(Debug, Clone, Default)]
-enum Gpus {
-    #[default]
-    None,
-    Count(u32),
-    Ids(Vec<u32>),
-}
 
 impl Engine {
     /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
@@ -79,72 +59,8 @@ impl Engine {
         self.end_unit(unit, end, seq);
     }
 
-    fn step_of(&self, unit: Unit) -> Rc<assay_plan::ManifestPlan> {
+    pub(crate) fn step_of(&self, unit: Unit) -> Rc<assay_plan::ManifestPlan> {
         Rc::clone(&self.world.borrow().scopes[unit.scope].plan)
-    }
-
-    fn booking(&self, unit: Unit) -> Result<Booking, (Status, String)> {
-        let plan = self.step_of(unit);
-        let Some(step) = plan.step(unit.node) else { return Ok(Booking::default()) };
-        let Some(resources) = &step.resources else {
-            return Ok(Booking { cpus: self.default_cpus(step), ..Booking::default() });
-        };
-        let world = self.world.borrow();
-        let view = View::of_unit(&world, unit);
-        let bad = |what: &str, error: String| (Status::Failed, format!("`resources.{what}`: {error}"));
-        let value = |field: &Field, what: &str| self.field(field, &view).map_err(|error| bad(what, error));
-        let cpus = value(&resources.cpus, "cpus")?;
-        let cpus = cpus.as_u64().and_then(|count| u32::try_from(count).ok());
-        let cpus = cpus.ok_or_else(|| bad("cpus", "must be a whole number".to_owned()))?;
-        if cpus > self.cpus_total {
-            let reason = format!("it needs {cpus} CPU slots, and this host has {}", self.cpus_total);
-            return Err((Status::Unsupported, reason));
-        }
-        let gpus = match value(&resources.gpus, "gpus")? {
-            Value::Array(ids) => {
-                Gpus::Ids(ids.iter().filter_map(Value::as_u64).map(|id| id as u32).collect())
-            }
-            count => match count.as_u64() {
-                Some(0) => Gpus::None,
-                Some(count) => Gpus::Count(count as u32),
-                None => return Err(bad("gpus", "must be a count or a list of ids".to_owned())),
-            },
-        };
-        let has = self.gpus_total.len();
-        let missing = match &gpus {
-            Gpus::Count(count) => (*count as usize > has).then(|| format!("{count} GPUs")),
-            Gpus::Ids(ids) => {
-                ids.iter().find(|id| !self.gpus_total.contains(id)).map(|id| format!("GPU {id}"))
-            }
-            Gpus::None => None,
-        };
-        if let Some(missing) = missing {
-            return Err((Status::Unsupported, format!("it needs {missing}, and this host has {has} GPUs")));
-        }
-        let memory = match &resources.memory {
-            Some(field) => {
-                let number = Quantity::Size.from_value(&value(field, "memory")?);
-                Some(number.map_err(|error| bad("memory", error.to_string()))? as u64)
-            }
-            None => None,
-        };
-        let mut locks = Vec::new();
-        for lock in &resources.locks {
-            locks.push(lock.template.render_text(&view).map_err(|error| bad("locks", error.to_string()))?);
-        }
-        // One order for everybody: two steps that want the same two locks cannot block each other.
-        locks.sort_unstable();
-        locks.dedup();
-        Ok(Booking { cpus, gpus, locks, memory })
-    }
-
-    /// Servers, questions and requests keep no core busy.
-    fn default_cpus(&self, step: &Step) -> u32 {
-        let Uses::Kind(kind) = &step.uses.value else { return 0 };
-        match self.host.catalog.steps.get(kind.as_str()).map(|kind| kind.effects) {
-            Some(Effects::Server | Effects::Question) => 0,
-            _ => 1,
-        }
     }
 
     pub(crate) fn field(&self, field: &Field, view: &View<'_>) -> Result<Value, String> {
@@ -223,64 +139,6 @@ impl Engine {
             tokio::time::sleep(LOCK_INTERVAL).await;
             // The engine may be gone by then.
             let _ = messages.send(Message::Tick);
-        });
-    }
-
-    /// All locks and GPUs, or none.
-    fn lease(&self, unit: Unit, booking: &Booking) -> Result<Option<Lease>, String> {
-        let path = self.world.borrow().path(unit);
-        let take =
-            |kind, name: &str| self.host.try_lock(kind, name, &path).map_err(|error| error.to_string());
-        let mut held = Vec::new();
-        let mut gpus = Vec::new();
-        let complete = 'all: {
-            for name in &booking.locks {
-                match take(LockKind::Name, name)? {
-                    Some(lock) => held.push(lock),
-                    None => break 'all false,
-                }
-            }
-            match &booking.gpus {
-                Gpus::None => true,
-                Gpus::Ids(ids) => {
-                    for id in ids {
-                        match take(LockKind::Gpu, &id.to_string())? {
-                            Some(lock) => held.push(lock),
-                            None => break 'all false,
-                        }
-                    }
-                    gpus.clone_from(ids);
-                    true
-                }
-                Gpus::Count(count) => {
-                    for id in &self.gpus_total {
-                        if gpus.len() < *count as usize
-                            && let Some(lock) = take(LockKind::Gpu, &id.to_string())?
-                        {
-                            held.push(lock);
-                            gpus.push(*id);
-                        }
-                    }
-                    gpus.len() == *count as usize
-                }
-            }
-        };
-        if complete {
-            return Ok(Some((held, gpus)));
-        }
-        self.unlock_all(held);
-        Ok(None)
-    }
-
-    pub(crate) fn unlock_all(&self, held: Vec<Held>) {
-        if held.is_empty() {
-            return;
-        }
-        let host = Rc::clone(&self.host);
-        tokio::task::spawn_local(async move {
-            for lock in held {
-                host.unlock(lock).await;
-            }
         });
     }
 
@@ -414,65 +272,6 @@ impl Engine {
             frozen: effects == Effects::Frozen,
         };
         Ok((cx, plan))
-    }
-
-    /// A server's port, allocated before its configuration is rendered.
-    fn own_values(
-        &self,
-        step: &Step,
-        effects: Effects,
-        path: &str,
-        unit: Unit,
-    ) -> Result<Option<(Value, Vec<Held>)>, String> {
-        if effects != Effects::Server {
-            return Ok(None);
-        }
-        let world = self.world.borrow();
-        let view = View::of_unit(&world, unit);
-        let wanted = match step.with.get("port") {
-            Some(config) => config.render(&view).map_err(|error| error.error.to_string())?,
-            None => Value::from("auto"),
-        };
-        let (port, held) = match wanted.as_u64().and_then(|port| u16::try_from(port).ok()) {
-            Some(port) => (port, self.lock_port(port, path)?),
-            None => self.free_port(path)?,
-        };
-        let mut own = ValueMap::new();
-        own.insert("port".to_owned(), Value::from(port));
-        Ok(Some((Value::Object(own), held)))
-    }
-
-    fn lock_port(&self, port: u16, path: &str) -> Result<Vec<Held>, String> {
-        match self
-            .host
-            .try_lock(LockKind::Port, &port.to_string(), path)
-            .map_err(|error| error.to_string())?
-        {
-            Some(held) => Ok(vec![held]),
-            None => {
-                let holder =
-                    self.host.locks.holder_of(LockKind::Port, &port.to_string()).ok().flatten().flatten();
-                Err(match holder {
-                    Some(holder) => {
-                        format!("port {port} is held by step `{}` of run `{}`", holder.step, holder.run)
-                    }
-                    None => format!("port {port} is held by another run"),
-                })
-            }
-        }
-    }
-
-    fn free_port(&self, path: &str) -> Result<(u16, Vec<Held>), String> {
-        for _ in 0..64 {
-            let probe = std::net::TcpListener::bind(("127.0.0.1", 0))
-                .and_then(|listener| listener.local_addr())
-                .map_err(|error| format!("no free port on loopback: {error}"))?;
-            let lock = self.host.try_lock(LockKind::Port, &probe.port().to_string(), path);
-            if let Some(held) = lock.map_err(|error| error.to_string())? {
-                return Ok((probe.port(), vec![held]));
-            }
-        }
-        Err("no free port on loopback that another run does not hold".to_owned())
     }
 
     pub(crate) fn on_ready(&mut self, unit: Unit, attempt: u32, outputs: ValueMap) {

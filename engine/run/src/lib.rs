@@ -2,6 +2,7 @@
 
 mod answers;
 mod attempt;
+mod booking;
 mod cache;
 mod calls;
 mod ctx;
@@ -10,13 +11,17 @@ mod dry;
 mod ends;
 mod engine;
 mod facts;
+mod foreach;
 mod gates;
+mod halt;
 mod host;
 mod job;
 mod launch;
 mod message;
 mod nodes;
+mod phases;
 mod pool;
+mod ports;
 mod preflight;
 mod render;
 mod resume;
