@@ -113,7 +113,7 @@ fn a_delivery_path_that_turns_bad_at_run_time_is_not_written() {
         let body = "inputs:\n  name: {type: string}\nsteps:\n  one: {uses: command, with: {argv: ['true']}}\n\
                     outputs:\n  a: {value: '1', type: integer}\ndeliver:\n  '{{ inputs.name }}': outputs\n  good.json: outputs\n";
         let file = scene.workflow("bad", body);
-        let done = scene.assay(&["run", &file, "-i", &format!("name={path}")]);
+        let done = scene.assay(&["run", &file, "-i", &format!("name={path}")]).expect(21);
         let run = scene.run_dir();
         let records = scene.events("delivered");
         let bad: Vec<_> = records.iter().filter(|record| record["path"] != "good.json").collect();

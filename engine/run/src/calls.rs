@@ -63,6 +63,7 @@ impl Engine {
             env: self.scope_env(&plan, None).unwrap_or_default(),
             secrets,
             excluded: None,
+            undelivered: None,
             opened_s: self.host.clock.elapsed_s(),
             outputs: None,
             plan,

@@ -75,7 +75,12 @@ impl Engine {
             return;
         }
         self.world.borrow_mut().node_mut(scope, node).life = Life::Ended(Status::Passed);
-        let record = self.place_file(scope, &plan.manifest.deliver[index as usize]);
+        let record =
+            self.place_file(scope, &plan.manifest.deliver[index as usize]).unwrap_or_else(|refused| {
+                let words = format!("`{}` could not be delivered: {}", refused.path, refused.reason);
+                self.world.borrow_mut().scopes[scope].undelivered.get_or_insert(words);
+                *refused
+            });
         self.host.record(Event::Delivered(record));
     }
 
@@ -97,7 +102,9 @@ impl Engine {
         }
     }
 
-    fn place_file(&self, scope: ScopeId, deliver: &Deliver) -> Delivered {
+    /// `Err`: a path that leaves the run, or a file that could not be written. A value that is not there is no such
+    /// fault: what it came from says why.
+    fn place_file(&self, scope: ScopeId, deliver: &Deliver) -> Result<Delivered, Box<Delivered>> {
         let world = self.world.borrow();
         let (values, reasons) = outputs(&world, scope);
         let view = View { outputs: Some(&values), ..View::new(&world, scope) };
@@ -106,37 +113,43 @@ impl Engine {
             |path: String, reason: String| Delivered { path, sha256: String::new(), bytes: 0, reason };
         let path = match self.text(&deliver.path, &view) {
             Ok(path) => path,
-            Err(reason) => return failed(shown, reason),
+            Err(reason) => return Ok(failed(shown, reason)),
         };
         if let Err(problem) = check_delivery(&path) {
-            return failed(path.clone(), format!("`{path}` cannot be delivered: {problem}"));
+            return Err(Box::new(failed(path, problem.to_owned())));
         }
         let target = delivery_folder(&world.scopes[scope]).join(&path);
         let name = target.to_string_lossy().into_owned();
         match self.content(deliver, &view, &path) {
             Ok(Content::Bytes(bytes)) => match self.host.run.publish(&target, &bytes) {
-                Ok(()) => Delivered {
+                Ok(()) => Ok(Delivered {
                     path: name,
                     sha256: sha256_hex(&bytes),
                     bytes: bytes.len() as u64,
                     reason: null_words(deliver, &reasons),
-                },
-                Err(error) => failed(name, error.to_string()),
+                }),
+                Err(error) => Err(Box::new(failed(name, error.to_string()))),
             },
             Ok(Content::File(source)) => self.copy(&source, &target, name),
-            Err(reason) => failed(name, reason),
+            Err(reason) => Ok(failed(name, reason)),
         }
     }
 
-    fn copy(&self, source: &Path, target: &Path, name: String) -> Delivered {
+    fn copy(&self, source: &Path, target: &Path, name: String) -> Result<Delivered, Box<Delivered>> {
         let copied = self.host.run.copy_in(source, target).and_then(|()| assay_store::sha256_file(source));
         match copied {
-            Ok(digest) => {
-                Delivered { path: name, sha256: digest.sha256, bytes: digest.bytes, reason: String::new() }
-            }
-            Err(error) => {
-                Delivered { path: name, sha256: String::new(), bytes: 0, reason: error.to_string() }
-            }
+            Ok(digest) => Ok(Delivered {
+                path: name,
+                sha256: digest.sha256,
+                bytes: digest.bytes,
+                reason: String::new(),
+            }),
+            Err(error) => Err(Box::new(Delivered {
+                path: name,
+                sha256: String::new(),
+                bytes: 0,
+                reason: error.to_string(),
+            })),
         }
     }
 

@@ -85,6 +85,7 @@ impl Walk<'_> {
             env: env.collect(),
             secrets: Rc::new(HashMap::new()),
             excluded: None,
+            undelivered: None,
             opened_s: 0.0,
             outputs: None,
         };

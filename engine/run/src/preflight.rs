@@ -225,6 +225,7 @@ impl Engine {
             env: self.scope_env(plan, None).unwrap_or_default(),
             secrets: Rc::new(HashMap::new()),
             excluded: None,
+            undelivered: None,
             opened_s: 0.0,
             outputs: None,
         };

@@ -62,9 +62,10 @@ pub(crate) fn of_scope(world: &World, scope: ScopeId) -> (Status, String) {
     if let Some(halt) = &here.halt {
         return (halt.status, halt.reason.clone());
     }
-    match worst(world, scope) {
-        Some(fault) => (fault.status, fault.words),
-        None => (Status::Passed, String::new()),
+    match (worst(world, scope), &here.undelivered) {
+        (Some(fault), _) => (fault.status, fault.words),
+        (None, Some(words)) => (Status::Failed, words.clone()),
+        (None, None) => (Status::Passed, String::new()),
     }
 }
 
@@ -91,9 +92,10 @@ pub(crate) fn of_run(world: &World, duration_s: f64) -> RunFinished {
             };
             (exit, halt.reason.clone())
         }
-        None => match worst(world, 0) {
-            Some(fault) => (fault.exit, fault.words),
-            None => (ExitCode::Ok, passed_words(world)),
+        None => match (worst(world, 0), &here.undelivered) {
+            (Some(fault), _) => (fault.exit, fault.words),
+            (None, Some(words)) => (ExitCode::StepFailed, words.clone()),
+            (None, None) => (ExitCode::Ok, passed_words(world)),
         },
     };
     RunFinished { exit: exit.code(), verdict, outputs, output_reasons, duration_s }

@@ -161,6 +161,8 @@ pub(crate) struct Scope {
     pub excluded: Option<String>,
     /// When it was opened, seconds since the engine's start.
     pub opened_s: f64,
+    /// The first delivery that could not be placed, and why.
+    pub undelivered: Option<String>,
     /// Declared outputs, once they were computed.
     pub outputs: Option<(ValueMap, ValueMap)>,
 }
