@@ -7,9 +7,13 @@ use crate::world::Unit;
 use assay_manifest::{Effects, Step};
 use assay_protocol::{Value, ValueMap};
 use assay_store::LockKind;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 
 /// How often a free port is looked for that no other run holds.
-const TRIES: usize = 64;
+const TRIES: usize = 256;
+/// Lowest port that is given to a server: below it are the well-known ones.
+const LOWEST: u16 = 20_000;
 
 impl Engine {
     /// A server's port, allocated before its configuration is rendered.
@@ -64,16 +68,38 @@ impl Engine {
 
 impl Host {
     /// A free TCP port on loopback that no other run on this host is given.
+    ///
+    /// It lies below the range from which the kernel itself hands out ports: one of those could go to somebody's
+    /// outgoing connection between this look and the moment the server binds it.
     pub(crate) fn free_port(&self, path: &str) -> Result<(u16, Held), String> {
+        let below = first_ephemeral_port();
+        let span = u64::from(below.saturating_sub(LOWEST).max(1));
         for _ in 0..TRIES {
-            let probe = std::net::TcpListener::bind(("127.0.0.1", 0))
-                .and_then(|listener| listener.local_addr())
-                .map_err(|error| format!("no free port on loopback: {error}"))?;
-            let lock = self.try_lock(LockKind::Port, &probe.port().to_string(), path);
-            if let Some(held) = lock.map_err(|error| error.to_string())? {
-                return Ok((probe.port(), held));
+            // Random, so that two runs that look at the same time rarely try the same one.
+            let port = LOWEST + (random() % span) as u16;
+            if std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
+                continue;
+            }
+            if let Some(held) =
+                self.try_lock(LockKind::Port, &port.to_string(), path).map_err(|error| error.to_string())?
+            {
+                return Ok((port, held));
             }
         }
         Err("no free port on loopback that another run does not hold".to_owned())
     }
+}
+
+/// Lower end of the kernel's own range; its default where it cannot be read.
+fn first_ephemeral_port() -> u16 {
+    std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+        .ok()
+        .and_then(|text| text.split_whitespace().next()?.parse().ok())
+        .filter(|low| *low > LOWEST + 1000)
+        .unwrap_or(32_768)
+}
+
+/// A number that differs from call to call and from process to process.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
