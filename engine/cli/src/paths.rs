@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn flag_beats_variable_beats_default() {
-        let mut env = Env::bare(Path::new("/work"));
+        let mut env = Env::bare(Path::new("/srv"));
         env.vars.insert("HOME".to_owned(), "/home/a".to_owned());
         let paths = Paths::new(&env, None);
-        assert_eq!(paths.runs, Path::new("/work/runs"));
+        assert_eq!(paths.runs, Path::new("/srv/runs"));
         assert_eq!(paths.state, Path::new("/home/a/.local/state/assay"));
         assert_eq!(paths.cache, Path::new("/home/a/.cache/assay"));
         env.vars.insert("ASSAY_RUNS".to_owned(), "/data".to_owned());
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn paths_below_the_current_directory_are_shown_short() {
-        let paths = Paths::new(&Env::bare(Path::new("/work")), None);
-        assert_eq!(paths.shown(Path::new("/work/runs/a")), "runs/a");
+        let paths = Paths::new(&Env::bare(Path::new("/srv")), None);
+        assert_eq!(paths.shown(Path::new("/srv/runs/a")), "runs/a");
         assert_eq!(paths.shown(Path::new("/else/a")), "/else/a");
     }
 }
