@@ -65,10 +65,8 @@ impl Failure {
             code: self.code.to_owned(),
             severity: "error".to_owned(),
             message: self.message.clone(),
-            file: None,
-            line: None,
-            column: None,
             help: self.help.clone(),
+            ..Finding::default()
         };
         self.findings.iter().cloned().chain([own]).collect()
     }

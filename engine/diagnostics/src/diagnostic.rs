@@ -24,6 +24,28 @@ impl Severity {
     }
 }
 
+/// How sure a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Confidence {
+    /// Guessed from a pattern; often right.
+    Low,
+    /// Probable; a sound manifest may rarely look like this.
+    Medium,
+    /// It is so.
+    High,
+}
+
+impl Confidence {
+    /// The word shown to users and written to JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// A place and what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
@@ -60,6 +82,8 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// How much it matters.
     pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// One lowercase sentence without a final period.
     pub message: String,
     /// Places; the first is the primary one.
@@ -87,7 +111,8 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: &'static str, message: String) -> Self {
-        Self { code, severity, message, labels: Vec::new(), help: Vec::new(), fix: None }
+        let confidence = Confidence::High;
+        Self { code, severity, confidence, message, labels: Vec::new(), help: Vec::new(), fix: None }
     }
 
     /// Sets the primary place. Places given with [`Self::also`] before stay, behind it.

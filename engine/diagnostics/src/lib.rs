@@ -8,6 +8,6 @@ pub mod render;
 mod source;
 mod suggest;
 
-pub use diagnostic::{Diagnostic, Edit, Fix, Label, Severity};
+pub use diagnostic::{Confidence, Diagnostic, Edit, Fix, Label, Severity};
 pub use source::{SourceId, Sources, Span};
 pub use suggest::did_you_mean;

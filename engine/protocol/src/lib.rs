@@ -11,7 +11,7 @@ mod plan_doc;
 mod state;
 mod status;
 
-pub use answer::{Answer, Finding, NextCommand};
+pub use answer::{Answer, Finding, FindingEdit, FindingFix, NextCommand, Place, Related};
 pub use event::*;
 pub use exit::ExitCode;
 pub use identity::ProcessIdentity;

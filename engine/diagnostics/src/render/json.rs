@@ -1,30 +1,49 @@
 //! Diagnostics as the `diagnostics` of a machine answer.
 
 use super::sorted;
-use crate::{Diagnostic, Sources};
-use assay_protocol::Finding;
+use crate::{Diagnostic, Fix, Sources, Span};
+use assay_protocol::{Finding, FindingEdit, FindingFix, Place, Related};
 
-/// One finding per diagnostic, sorted by source and position. The title of a fix stands last among the help.
+/// One finding per diagnostic, sorted by source and position.
 pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<Finding> {
     sorted(diagnostics).into_iter().map(|diagnostic| finding(diagnostic, sources)).collect()
 }
 
 fn finding(diagnostic: &Diagnostic, sources: &Sources) -> Finding {
-    let place = diagnostic.primary().map(|span| {
-        let (line, column) = sources.line_column(span.source, span.start);
-        (sources.name(span.source).to_owned(), line, column)
-    });
-    let mut help = diagnostic.help.clone();
-    help.extend(diagnostic.fix.iter().map(|fix| fix.title.clone()));
+    let at = diagnostic.primary().map(|span| place(span, sources));
+    let related = diagnostic.labels.iter().skip(1);
     Finding {
         code: diagnostic.code.to_owned(),
         severity: diagnostic.severity.word().to_owned(),
+        confidence: None,
         message: diagnostic.message.clone(),
-        file: place.as_ref().map(|(file, _, _)| file.clone()),
-        line: place.as_ref().map(|(_, line, _)| *line),
-        column: place.as_ref().map(|(_, _, column)| *column),
-        help,
+        line: at.as_ref().map(|at| at.line),
+        column: at.as_ref().map(|at| at.column),
+        end_line: at.as_ref().map(|at| at.end_line),
+        end_column: at.as_ref().map(|at| at.end_column),
+        file: at.map(|at| at.file),
+        label: diagnostic.labels.first().map(|label| label.text.clone()).unwrap_or_default(),
+        related: related
+            .map(|label| Related { place: place(label.span, sources), label: label.text.clone() })
+            .collect(),
+        help: diagnostic.help.clone(),
+        fix: diagnostic.fix.as_ref().map(|fix| change(fix, sources)),
     }
+}
+
+/// A span as lines and columns of its file.
+pub(super) fn place(span: Span, sources: &Sources) -> Place {
+    let (line, column) = sources.line_column(span.source, span.start);
+    let (end_line, end_column) = sources.line_column(span.source, span.end);
+    Place { file: sources.name(span.source).to_owned(), line, column, end_line, end_column }
+}
+
+fn change(fix: &Fix, sources: &Sources) -> FindingFix {
+    let edits = fix
+        .edits
+        .iter()
+        .map(|edit| FindingEdit { place: place(edit.span, sources), replacement: edit.replacement.clone() });
+    FindingFix { title: fix.title.clone(), safe: fix.safe, edits: edits.collect() }
 }
 
 #[cfg(test)]
