@@ -70,6 +70,8 @@ verbs! {
     Answer(answer) = "answer";
     /// Show what would run, without running it; of a run: what a resume would do
     Plan(plan) = "plan";
+    /// Check skills and workflows without running anything
+    Lint(lint) = "lint";
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from

@@ -18,6 +18,7 @@ mod find;
 mod format;
 mod inputs;
 mod library;
+mod lint;
 mod load;
 mod outlook;
 mod paths;

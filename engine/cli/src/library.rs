@@ -181,7 +181,8 @@ fn on_shelf(folder: &Path) -> Vec<(String, PathBuf)> {
     skills.chain(workflows).filter(|(file, _)| file.is_file()).map(|(file, name)| (name, file)).collect()
 }
 
-fn read_text(file: &Path) -> Result<String, String> {
+/// The text of a manifest file.
+pub fn read_text(file: &Path) -> Result<String, String> {
     let fail = |error: std::io::Error| format!("cannot read `{}`: {error}", file.display());
     if std::fs::metadata(file).map_err(fail)?.len() > LONGEST {
         return Err(format!("`{}` is larger than 16 MiB", file.display()));

@@ -143,6 +143,16 @@ impl Diagnostic {
         self
     }
 
+    /// The same about texts whose ids moved by `by`, as [`Sources::append`](crate::Sources::append) says.
+    #[must_use]
+    pub fn moved(mut self, by: u32) -> Self {
+        let edits = self.fix.iter_mut().flat_map(|fix| &mut fix.edits).map(|edit| &mut edit.span);
+        for span in self.labels.iter_mut().map(|label| &mut label.span).chain(edits) {
+            span.source.0 += by;
+        }
+        self
+    }
+
     /// The primary place, if there is one.
     pub fn primary(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)

@@ -59,6 +59,13 @@ impl Sources {
         SourceId(self.list.len() as u32 - 1)
     }
 
+    /// Takes over the texts of another table. What it called `id` is then `SourceId(id.0 + n)` for the returned `n`.
+    pub fn append(&mut self, other: Self) -> u32 {
+        let moved = self.list.len() as u32;
+        self.list.extend(other.list);
+        moved
+    }
+
     /// The name of a source; empty for an id of another table.
     pub fn name(&self, source: SourceId) -> &str {
         self.get(source).map_or("", |source| &source.name)

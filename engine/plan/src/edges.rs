@@ -181,13 +181,14 @@ fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: boo
     finding
 }
 
-type Visit<'a, 'v> = &'v mut dyn FnMut(&'a Reference, Span);
+/// Gets every reference with its place.
+pub type Visit<'a, 'v> = &'v mut dyn FnMut(&'a Reference, Span);
 
-fn visit_expr<'a>(at: &'a ExprAt, visit: Visit<'a, '_>) {
+pub(crate) fn visit_expr<'a>(at: &'a ExprAt, visit: Visit<'a, '_>) {
     at.expr.refs().iter().for_each(|reference| visit(reference, reference.place_in(at.span)));
 }
 
-fn visit_text<'a>(at: &'a TextAt, visit: Visit<'a, '_>) {
+pub(crate) fn visit_text<'a>(at: &'a TextAt, visit: Visit<'a, '_>) {
     at.template.refs().iter().for_each(|reference| visit(reference, reference.place_in(at.span)));
 }
 
@@ -202,7 +203,7 @@ fn visit_config<'a>(config: &'a Config, visit: Visit<'a, '_>) {
 }
 
 /// Every reference of a step.
-pub(crate) fn visit_step<'a>(step: &'a Step, visit: Visit<'a, '_>) {
+pub fn visit_step<'a>(step: &'a Step, visit: Visit<'a, '_>) {
     visit_config(&step.with, visit);
     if let Some(when) = &step.when {
         visit_expr(when, visit);
@@ -230,7 +231,7 @@ pub(crate) fn visit_step<'a>(step: &'a Step, visit: Visit<'a, '_>) {
 }
 
 /// Every reference of a gate.
-pub(crate) fn visit_gate<'a>(gate: &'a Gate, visit: Visit<'a, '_>) {
+pub fn visit_gate<'a>(gate: &'a Gate, visit: Visit<'a, '_>) {
     match &gate.demand {
         Demand::Assert(expr) => visit_expr(expr, visit),
         Demand::Compare { step, threshold, .. } => {
@@ -246,7 +247,7 @@ pub(crate) fn visit_gate<'a>(gate: &'a Gate, visit: Visit<'a, '_>) {
 }
 
 /// Every reference of an output.
-pub(crate) fn visit_output<'a>(output: &'a Output, visit: Visit<'a, '_>) {
+pub fn visit_output<'a>(output: &'a Output, visit: Visit<'a, '_>) {
     match &output.kind {
         OutputKind::Value { value, .. } => visit_expr(value, visit),
         OutputKind::Table { rows, .. } => visit_expr(rows, visit),
@@ -254,11 +255,7 @@ pub(crate) fn visit_output<'a>(output: &'a Output, visit: Visit<'a, '_>) {
 }
 
 /// Every reference of a delivery, those of the outputs it names included.
-pub(crate) fn visit_deliver<'a>(
-    deliver: &'a assay_manifest::Deliver,
-    manifest: &'a Manifest,
-    visit: Visit<'a, '_>,
-) {
+pub fn visit_deliver<'a>(deliver: &'a assay_manifest::Deliver, manifest: &'a Manifest, visit: Visit<'a, '_>) {
     visit_text(&deliver.path, visit);
     let mut whole = false;
     let mut named: Vec<&str> = Vec::new();

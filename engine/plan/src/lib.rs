@@ -13,6 +13,7 @@ mod node;
 mod walk;
 
 pub use doc::plan_doc;
-pub use load::{Found, Library, Loaded, NotFound, load};
+pub use edges::{Visit, visit_deliver, visit_gate, visit_output, visit_step};
+pub use load::{Examined, Found, Library, Loaded, NotFound, examine, load};
 pub use node::{Dep, ManifestPlan, Node, NodeId, What};
-pub use walk::{baselines_above, downstream, visit_references};
+pub use walk::{baselines_above, downstream, visit_own_references, visit_references};

@@ -3,7 +3,7 @@
 use crate::graph::{self, find_cycles};
 use crate::node::ManifestPlan;
 use crate::{check, edges};
-use assay_diagnostics::{Diagnostic, Severity, Sources, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources, Span, did_you_mean};
 use assay_manifest::{Manifest, Origin, StepCatalog, called_names, lower};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -56,6 +56,21 @@ impl Loaded {
     }
 }
 
+/// A manifest as far as it can be understood, errors or not. For those who look at it; nothing in it may be run.
+#[derive(Debug)]
+pub struct Examined {
+    /// The id of its text among the sources.
+    pub source: SourceId,
+    /// Its tree, if the text is YAML.
+    pub tree: Option<assay_yaml::Node>,
+    /// Its plan; with errors there may be cycles, and references that lead nowhere.
+    pub plan: Option<Rc<ManifestPlan>>,
+    /// Everything that was found, in all texts.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every text that was read, the root first, by absolute file.
+    pub texts: Vec<(String, String)>,
+}
+
 struct Loader<'a> {
     library: &'a dyn Library,
     catalog: &'a StepCatalog,
@@ -70,35 +85,65 @@ struct Loader<'a> {
 
 /// Reads a manifest, everything it calls, and puts the DAG together.
 pub fn load(root: Found, library: &dyn Library, catalog: &StepCatalog, sources: &mut Sources) -> Loaded {
-    let mut loader = Loader {
-        library,
-        catalog,
-        sources,
-        diagnostics: Vec::new(),
-        texts: Vec::new(),
-        done: HashMap::new(),
-        open: Vec::new(),
-    };
+    let mut loader = Loader::new(library, catalog, sources);
     let plan = loader.load(root);
     Loaded { plan, diagnostics: loader.diagnostics, texts: loader.texts }
 }
 
-impl Loader<'_> {
+/// Reads a manifest as [`load`] does, and keeps what it understood of one with errors.
+pub fn examine(root: Found, library: &dyn Library, catalog: &StepCatalog, sources: &mut Sources) -> Examined {
+    let mut loader = Loader::new(library, catalog, sources);
+    let Opened { source, file, tree, manifest } = loader.open(root);
+    let plan = manifest.map(|(shown, manifest)| Rc::new(loader.put_together(file, shown, manifest)));
+    Examined { source, tree, plan, diagnostics: loader.diagnostics, texts: loader.texts }
+}
+
+/// A text that was read, with its manifest under the name that users know.
+struct Opened {
+    source: SourceId,
+    file: String,
+    tree: Option<assay_yaml::Node>,
+    manifest: Option<(String, Manifest)>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(library: &'a dyn Library, catalog: &'a StepCatalog, sources: &'a mut Sources) -> Self {
+        Self {
+            library,
+            catalog,
+            sources,
+            diagnostics: Vec::new(),
+            texts: Vec::new(),
+            done: HashMap::new(),
+            open: Vec::new(),
+        }
+    }
+
     fn load(&mut self, found: Found) -> Option<Rc<ManifestPlan>> {
-        let file = found.origin.file.clone();
         let before = self.errors();
+        let Opened { file, manifest, .. } = self.open(found);
+        let (shown, manifest) = manifest?;
+        let plan = self.put_together(file.clone(), shown, manifest);
+        let plan = (self.errors() == before).then_some(plan).map(Rc::new);
+        self.done.insert(file, plan.clone());
+        plan
+    }
+
+    fn open(&mut self, found: Found) -> Opened {
+        let file = found.origin.file.clone();
         let source = self.sources.add(found.shown.as_str(), found.text.as_str());
         let lowered = lower(source, &found.text, found.origin, self.catalog);
         self.texts.push((file.clone(), found.text));
         self.diagnostics.extend(lowered.diagnostics);
-        let manifest = lowered.manifest?;
-        self.open.push((file.clone(), found.shown));
+        let manifest = lowered.manifest.map(|manifest| (found.shown, manifest));
+        Opened { source, file, tree: lowered.tree, manifest }
+    }
+
+    fn put_together(&mut self, file: String, shown: String, manifest: Manifest) -> ManifestPlan {
+        self.open.push((file, shown));
         let callees = self.load_callees(&manifest);
         self.open.pop();
-        let plan = self.assemble(manifest, callees);
-        let plan = (self.errors() == before).then_some(plan).map(Rc::new);
-        self.done.insert(file, plan.clone());
-        plan
+        self.assemble(manifest, callees)
     }
 
     fn errors(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Questions about what lies above and below a node.
 
-use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
+use crate::edges::{Visit, visit_deliver, visit_expr, visit_gate, visit_output, visit_step, visit_text};
 use crate::node::{ManifestPlan, NodeId, What};
 use assay_manifest::Uses;
 use assay_manifest::expr::Reference;
@@ -55,28 +55,33 @@ pub fn downstream(plan: &ManifestPlan, node: NodeId) -> Vec<NodeId> {
     found
 }
 
-/// Every reference of a manifest and of those it calls.
-pub fn visit_references(plan: &ManifestPlan, visit: &mut dyn FnMut(&Reference)) {
+/// Every reference of a manifest, with its place.
+pub fn visit_own_references<'a>(plan: &'a ManifestPlan, visit: Visit<'a, '_>) {
     let manifest = &plan.manifest;
     for check in &manifest.preflight {
-        check.with.visit_refs(&mut |reference, _| visit(reference));
-        check.when.iter().flat_map(|when| when.expr.refs()).for_each(&mut *visit);
+        check.with.visit_refs(visit);
+        check.when.iter().for_each(|when| visit_expr(when, visit));
     }
     for text in manifest.env.values().chain(&manifest.slug) {
-        text.template.refs().iter().for_each(&mut *visit);
+        visit_text(text, visit);
     }
     for step in manifest.steps.iter().chain(&manifest.finally) {
-        visit_step(step, &mut |reference, _| visit(reference));
+        visit_step(step, visit);
     }
     for gate in &manifest.gates {
-        visit_gate(gate, &mut |reference, _| visit(reference));
+        visit_gate(gate, visit);
     }
     for output in &manifest.outputs {
-        visit_output(output, &mut |reference, _| visit(reference));
+        visit_output(output, visit);
     }
     for deliver in &manifest.deliver {
-        visit_deliver(deliver, manifest, &mut |reference, _| visit(reference));
+        visit_deliver(deliver, manifest, visit);
     }
+}
+
+/// Every reference of a manifest and of those it calls.
+pub fn visit_references(plan: &ManifestPlan, visit: &mut dyn FnMut(&Reference)) {
+    visit_own_references(plan, &mut |reference, _| visit(reference));
     for callee in plan.callees.values() {
         visit_references(callee, visit);
     }

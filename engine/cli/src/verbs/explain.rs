@@ -1,9 +1,10 @@
-//! `assay explain`: step types, checks, exit codes, runs and steps of runs.
+//! `assay explain`: step types, checks, rules, exit codes, runs and steps of runs.
 
 use crate::console::clean;
 use crate::context::Cx;
 use crate::fail::Failure;
 use crate::format::{Clock, duration, one_line};
+use crate::lint::manual;
 use crate::phase::Phase;
 use crate::reply::Reply;
 use crate::reports::{self, Recorded, RunLogs};
@@ -21,10 +22,10 @@ const TAIL: usize = 20;
 /// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
+    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
 )]
 pub struct Options {
-    /// A step type, a check, an exit code, `exit-codes`, or a run
+    /// A step type, a check, a rule, an exit code, `exit-codes`, or a run
     pub what: String,
     /// A step, gate or check of the run
     pub step: Option<String>,
@@ -52,6 +53,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if let Some(kind) = catalog.checks.get(what) {
         return Ok(Reply::ok(describe::data(kind, true), describe::text(kind, true)));
     }
+    if let Some(rule) = assay_lint::rules::find(what) {
+        return Ok(Reply::ok(manual::data(rule), manual::text(rule)));
+    }
     match find::run(cx, what) {
         Ok(run) => of_run(cx, &run),
         Err(_) => Err(unknown(what, &catalog)),
@@ -60,7 +64,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
 
 fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let exits = ExitCode::ALL.iter().map(|exit| exit.name());
-    let known = catalog.steps.keys().chain(catalog.checks.keys()).copied().chain(exits).chain(["exit-codes"]);
+    let rules = assay_lint::rules::ALL.iter().map(|rule| rule.id);
+    let kinds = catalog.steps.keys().chain(catalog.checks.keys()).copied();
+    let known = kinds.chain(exits).chain(rules).chain(["exit-codes"]);
     let failure = Failure::new(
         ExitCode::Nothing,
         "unknown-topic",
@@ -68,8 +74,9 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     );
     let failure = match assay_diagnostics::did_you_mean(what, known) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
-        None => failure
-            .help("topics: a step type, a check, an exit code, `exit-codes`, a run, a run and its step"),
+        None => failure.help(
+            "topics: a step type, a check, a rule, an exit code, `exit-codes`, a run, a run and its step",
+        ),
     };
     failure.next("assay list steps", "lists step types and checks")
 }

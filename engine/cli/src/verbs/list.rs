@@ -1,4 +1,4 @@
-//! `assay list`: what can be run and where it comes from; also runs and step types.
+//! `assay list`: what can be run and where it comes from; also runs, step types and rules.
 
 use crate::console::{Tone, paint};
 use crate::context::Cx;
@@ -36,6 +36,8 @@ pub enum What {
     Runs,
     /// Step types and checks.
     Steps,
+    /// Rules of `assay lint`.
+    Rules,
 }
 
 /// Runs the verb.
@@ -44,7 +46,13 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         What::Skills => Ok(skills(cx)),
         What::Runs => runs(cx),
         What::Steps => Ok(steps()),
+        What::Rules => Ok(rules()),
     }
+}
+
+fn rules() -> Reply {
+    let (text, data) = crate::lint::manual::list();
+    Reply::ok(data, text).next("assay explain <rule>", "says what it finds, why, and how to mend it")
 }
 
 /// What a manifest says of itself at its top.

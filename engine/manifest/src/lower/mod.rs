@@ -25,6 +25,8 @@ use assay_diagnostics::{Diagnostic, Severity, SourceId};
 pub struct Lowered {
     /// The manifest, unless the text could not even be read as one.
     pub manifest: Option<Manifest>,
+    /// The tree it was made from, if the text is YAML.
+    pub tree: Option<assay_yaml::Node>,
     /// What was found.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -41,6 +43,7 @@ pub fn lower(source: SourceId, text: &str, origin: Origin, catalog: &StepCatalog
     let parsed = assay_yaml::parse(source, text, &assay_yaml::Limits::default());
     let mut cx = Lower::new(source, text, catalog);
     cx.diagnostics = parsed.diagnostics;
-    let manifest = parsed.root.and_then(|root| document::lower_document(&mut cx, &root, origin));
-    Lowered { manifest, diagnostics: cx.diagnostics }
+    let tree = parsed.root;
+    let manifest = tree.as_ref().and_then(|root| document::lower_document(&mut cx, root, origin));
+    Lowered { manifest, tree, diagnostics: cx.diagnostics }
 }

@@ -1,0 +1,256 @@
+//! Every command that a manifest would run, as words with places: of steps, checks and sides of comparisons, written as
+//! `argv` or as `shell`, and those inside `sh -c`.
+
+use crate::context::Cx;
+use crate::shell;
+use assay_diagnostics::Span;
+use assay_manifest::{At, Check, Config, ConfigKind, Manifest, Step};
+use assay_protocol::Value;
+use std::ops::Range;
+
+/// Where a command stands.
+#[derive(Debug, Clone, Copy)]
+pub enum Owner<'a> {
+    /// A step of `steps` or `finally`.
+    Step(&'a Step),
+    /// A preflight check.
+    Check(&'a Check),
+}
+
+impl<'a> Owner<'a> {
+    /// Its id.
+    pub fn id(self) -> &'a At<String> {
+        match self {
+            Self::Step(step) => &step.id,
+            Self::Check(check) => &check.id,
+        }
+    }
+
+    /// The step, if it is one.
+    pub fn step(self) -> Option<&'a Step> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Check(_) => None,
+        }
+    }
+}
+
+/// A word of a command.
+#[derive(Debug, Clone)]
+pub struct Word {
+    /// The text without quotes; templates as written.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Known only when it runs: a template, or an expansion by the shell.
+    pub open: bool,
+}
+
+/// Where the output of a command goes, or its input comes from.
+#[derive(Debug, Clone)]
+pub struct Redirect {
+    /// As in the shell, without a descriptor number.
+    pub operator: String,
+    /// The file or descriptor.
+    pub target: Word,
+}
+
+/// A program with its arguments.
+#[derive(Debug, Clone)]
+pub struct Command<'a> {
+    /// Whose it is.
+    pub owner: Owner<'a>,
+    /// Fields below `with` that lead to it: `["argv"]`, `["baseline", "argv"]`.
+    pub path: Vec<&'a str>,
+    /// Program and arguments; may be empty behind assignments or redirections.
+    pub words: Vec<Word>,
+    /// `NAME=value` before it, in a shell.
+    pub assigns: Vec<Word>,
+    /// Redirections, in a shell.
+    pub redirects: Vec<Redirect>,
+    /// The operator that follows, in a shell: `|`, `||`, `&&`, `;`, `&`; else empty.
+    pub then: String,
+    /// Where that operator stands.
+    pub then_span: Span,
+    /// It is part of a line for a shell.
+    pub in_shell: bool,
+    /// Inside `$( )` of such a line.
+    pub nested: bool,
+}
+
+impl Command<'_> {
+    /// The program's name without its folder; empty if it is not known.
+    pub fn program(&self) -> &str {
+        match self.words.first() {
+            Some(word) if !word.open => word.text.rsplit('/').next().unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// Program and arguments without what only starts them: `sudo`, `env A=b`, `nohup`, `timeout 5`, `exec`, ...
+    pub fn effective(&self) -> &[Word] {
+        let mut words = self.words.as_slice();
+        while let [first, rest @ ..] = words {
+            let skip = match first.text.rsplit('/').next().unwrap_or_default() {
+                "sudo" | "nohup" | "exec" | "command" | "setsid" | "time" | "stdbuf" | "nice" | "ionice"
+                | "env" => {
+                    let plain = |word: &&Word| word.text.starts_with('-') || word.text.contains('=');
+                    rest.iter().take_while(plain).count()
+                }
+                "timeout" => {
+                    let options = rest.iter().take_while(|word| word.text.starts_with('-')).count();
+                    (options + 1).min(rest.len())
+                }
+                _ => break,
+            };
+            if rest.len() <= skip {
+                break;
+            }
+            words = &rest[skip..];
+        }
+        words
+    }
+
+    /// The value of an option, given as `--name value` or `--name=value`.
+    pub fn option(&self, name: &str) -> Option<&Word> {
+        self.words.iter().enumerate().find_map(|(at, word)| {
+            if word.text == name {
+                self.words.get(at + 1)
+            } else {
+                word.text.strip_prefix(name)?.starts_with('=').then_some(word)
+            }
+        })
+    }
+}
+
+/// All commands of a manifest, in its order.
+pub(crate) fn of<'a>(cx: &Cx<'a>, manifest: &'a Manifest) -> Vec<Command<'a>> {
+    let mut out = Vec::new();
+    for check in &manifest.preflight {
+        collect(cx, Owner::Check(check), &check.with, &mut Vec::new(), &mut out);
+    }
+    for step in manifest.steps.iter().chain(&manifest.finally) {
+        collect(cx, Owner::Step(step), &step.with, &mut Vec::new(), &mut out);
+    }
+    out
+}
+
+fn collect<'a>(
+    cx: &Cx<'a>,
+    owner: Owner<'a>,
+    config: &'a Config,
+    path: &mut Vec<&'a str>,
+    out: &mut Vec<Command<'a>>,
+) {
+    match &config.kind {
+        ConfigKind::Map(entries) => {
+            for (key, value) in entries {
+                path.push(key);
+                match &**key {
+                    "argv" => argv(cx, owner, value, path, out),
+                    "shell" => {
+                        if let Some(text) = text_of(value) {
+                            line(cx, owner, text, value.span, 0, path, out);
+                        }
+                    }
+                    _ => collect(cx, owner, value, path, out),
+                }
+                path.pop();
+            }
+        }
+        ConfigKind::List(items) => items.iter().for_each(|item| collect(cx, owner, item, path, out)),
+        _ => {}
+    }
+}
+
+fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], out: &mut Vec<Command<'a>>) {
+    let words: Vec<Word> = match &value.kind {
+        ConfigKind::List(items) => items.iter().map(|item| word_of(item)).collect(),
+        // A list of literals is one literal; the tree knows where each stands.
+        ConfigKind::Literal(Value::Array(items)) => {
+            let nodes = cx.node_at(value.span).and_then(|node| node.as_sequence()).unwrap_or_default();
+            let place = |at: usize| nodes.get(at).map_or(value.span, |node| node.span);
+            let words = items.iter().enumerate();
+            words.map(|(at, item)| Word { text: plain(item), span: place(at), open: false }).collect()
+        }
+        _ => return,
+    };
+    let script = match words.as_slice() {
+        [shell, flag, script, ..]
+            if matches!(shell.text.rsplit('/').next(), Some("sh" | "bash" | "dash" | "zsh"))
+                && flag.text.starts_with('-')
+                && flag.text.ends_with('c') =>
+        {
+            Some(script.clone())
+        }
+        _ => None,
+    };
+    out.push(Command {
+        owner,
+        path: path.to_vec(),
+        words,
+        assigns: Vec::new(),
+        redirects: Vec::new(),
+        then: String::new(),
+        then_span: Span { end: value.span.start, ..value.span },
+        in_shell: false,
+        nested: false,
+    });
+    if let Some(script) = script {
+        line(cx, owner, &script.text, script.span, 0, path, out);
+    }
+}
+
+fn line<'a>(
+    cx: &Cx<'a>,
+    owner: Owner<'a>,
+    text: &str,
+    span: Span,
+    from: usize,
+    path: &[&'a str],
+    out: &mut Vec<Command<'a>>,
+) {
+    let place = |range: &Range<usize>| cx.inner(span, from + range.start..from + range.end);
+    let word = |word: shell::Word| Word { span: place(&word.range), text: word.text, open: word.open };
+    for simple in shell::commands(text) {
+        out.push(Command {
+            owner,
+            path: path.to_vec(),
+            words: simple.words.into_iter().map(word).collect(),
+            assigns: simple.assigns.into_iter().map(word).collect(),
+            redirects: simple
+                .redirects
+                .into_iter()
+                .map(|redirect| Redirect { operator: redirect.operator, target: word(redirect.target) })
+                .collect(),
+            then_span: place(&simple.then_range),
+            then: simple.then,
+            in_shell: true,
+            nested: simple.nested,
+        });
+    }
+}
+
+/// The text of a value as written, templates included.
+pub(crate) fn text_of(config: &Config) -> Option<&str> {
+    match &config.kind {
+        ConfigKind::Literal(value) => value.as_str(),
+        ConfigKind::Template(template) | ConfigKind::Path(template) => Some(template.source()),
+        _ => None,
+    }
+}
+
+fn word_of(config: &Config) -> Word {
+    let open = matches!(&config.kind, ConfigKind::Template(_))
+        || matches!(&config.kind, ConfigKind::Path(template) if !template.is_literal());
+    let text = match (text_of(config), config.literal()) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(value)) => plain(value),
+        (None, None) => String::new(),
+    };
+    Word { text, span: config.span, open }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

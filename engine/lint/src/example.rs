@@ -1,0 +1,47 @@
+//! The examples in rules are pieces; a manifest is made of one by adding what it leaves out.
+
+/// A manifest around a piece of one: head, and a step if it has none. A `SKILL.md` (it begins with `---`) stays as it is.
+pub fn whole(piece: &str) -> String {
+    if piece.starts_with("---") {
+        return piece.to_owned();
+    }
+    let has = |key: &str| piece.lines().any(|line| line.starts_with(&format!("{key}:")));
+    let mut out = String::new();
+    for (key, line) in [
+        ("apiVersion", "apiVersion: assay/v1"),
+        ("kind", "kind: Skill"),
+        ("name", "name: example"),
+        ("version", "version: 1.0.0"),
+        ("description", "description: Shows what a rule finds. Use it to read about that rule."),
+        ("verified", "verified: {against: \"gcc 12.2\", date: 2026-01-31, stale_after: 3650d}"),
+    ] {
+        // An example may be about a head that is missing; it then says so by a comment with the key.
+        if !has(key) && !piece.contains(&format!("# no {key}")) {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.push_str(piece);
+    if !piece.ends_with('\n') {
+        out.push('\n');
+    }
+    if !has("steps") && !piece.contains("# no steps") {
+        out.push_str(
+            "steps:\n  hello:\n    uses: command\n    with: {argv: [echo, hello]}\n    timeout: 1m\n",
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn only_what_is_missing_is_added() {
+        let text = whole("version: 2.0.0\ninputs: {n: {type: integer}}\n");
+        assert_eq!(text.matches("version:").count(), 1, "{text}");
+        assert!(text.starts_with("apiVersion: assay/v1\n") && text.contains("\nsteps:\n"), "{text}");
+        assert_eq!(whole("---\nname: x\n---\n"), "---\nname: x\n---\n");
+    }
+}
