@@ -55,8 +55,23 @@ fn quoting_and_replacing_one_value_are_in_conflict_whichever_comes_first() {
 }
 
 #[test]
+fn an_insertion_at_either_edge_of_a_replacement_waits() {
+    for at in [1, 3] {
+        let (replacement, insertion) = (fix(&[(1, 3, "X")]), fix(&[(at, at, "+")]));
+        let one_each = |text: &str| (text.to_owned(), vec![0], vec![1]);
+        assert_eq!(applied("abcd", &[replacement.clone(), insertion.clone()]), one_each("aXd"));
+        let inserted = if at == 1 { "a+bcd" } else { "abc+d" };
+        assert_eq!(applied("abcd", &[insertion, replacement]), one_each(inserted));
+    }
+    let within_one = fix(&[(1, 3, "X"), (3, 3, "+"), (1, 1, "-")]);
+    assert_eq!(applied("abcd", &[within_one]).0, "a-X+d");
+}
+
+#[test]
 fn neighbouring_replacements_are_no_conflict() {
     let found = applied("abcd", &[fix(&[(2, 4, "Y")]), fix(&[(0, 2, "X")])]);
+    assert_eq!(found, ("XY".to_owned(), vec![0, 1], vec![]));
+    let found = applied("abcd", &[fix(&[(0, 2, "X")]), fix(&[(2, 4, "Y")])]);
     assert_eq!(found, ("XY".to_owned(), vec![0, 1], vec![]));
 }
 
