@@ -5,6 +5,7 @@
 
 mod diagnostic;
 mod edits;
+mod fingerprint;
 mod portable;
 pub mod render;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod suggest;
 
 pub use diagnostic::{Confidence, Diagnostic, Edit, Fix, Label, Severity};
 pub use edits::{Applied, apply, diff};
+pub use fingerprint::Fingerprints;
 pub use portable::{Portable, PortableFix, PortableText};
 pub use source::{SourceId, Sources, Span};
 pub use suggest::did_you_mean;

@@ -5,10 +5,11 @@
 use super::details::said;
 use super::sarif_log::*;
 use super::{json::place, sorted};
+use crate::fingerprint::Fingerprints;
 use crate::{Confidence, Diagnostic, Fix, Severity, SourceId, Sources, Span};
 use std::collections::{HashMap, HashSet};
 
-/// Bytes of a piece of text that are shown as a snippet or enter a fingerprint; a longer one says no more.
+/// Bytes of a piece of text that are shown as a snippet; a longer one says no more.
 const LONGEST: usize = 1024;
 
 /// The program that found the diagnostics.
@@ -220,35 +221,6 @@ fn percent_encoded(path: &str) -> String {
         }
     }
     out
-}
-
-/// Fingerprints that stay when other lines come or go: of the rule, the file, the text of the place and its trimmed
-/// line, with a counter for those that are alike.
-#[derive(Default)]
-struct Fingerprints {
-    seen: HashMap<blake3::Hash, usize>,
-}
-
-impl Fingerprints {
-    fn of(&mut self, diagnostic: &Diagnostic, sources: &Sources) -> String {
-        let (file, text, line) = diagnostic.primary().map_or(("", "", ""), |span| {
-            let text = sources.text(span.source);
-            let line = sources.line_range(span.source, sources.line_of(span.source, span.start));
-            let name = sources.name(span.source);
-            (name, text.get(span.range()).unwrap_or(""), text.get(line).unwrap_or("").trim())
-        });
-        // Without a place the message is all that tells two findings apart.
-        let message = if file.is_empty() { diagnostic.message.as_str() } else { "" };
-        let mut hasher = blake3::Hasher::new();
-        for part in [diagnostic.code, &uri(file), text, line, message] {
-            let part = &part[..part.floor_char_boundary(LONGEST)];
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        let hash = hasher.finalize();
-        let count = self.seen.entry(hash).and_modify(|count| *count += 1).or_insert(1);
-        format!("{}:{count}", &hash.to_hex()[..32])
-    }
 }
 
 #[cfg(test)]
