@@ -238,7 +238,8 @@ fn http_steps_send_check_and_poll() {
 #[test]
 fn detach_is_refused_with_a_way_out() {
     let scene = scene();
-    let file = scene.workflow("refused", &format!("steps:\n  a: {{{SRV}], ready: {{tcp: true}}}}, detach: true}}\n"));
+    let file = scene
+        .workflow("refused", &format!("steps:\n  a: {{{SRV}], ready: {{tcp: true}}}}, detach: true}}\n"));
     for verb in ["plan", "run"] {
         let done = scene.assay(&[verb, &file, "--json"]).expect(11);
         let finding = done.json()["diagnostics"][0].clone();
