@@ -30,7 +30,7 @@ fn scene() -> Scene {
 /// another run, `$E` the engine's pid.
 fn attempts(scene: &Scene, name: &str, lines: &[&str]) -> String {
     let other = scene.run_dir();
-    let home = scene.dir().parent().unwrap().to_owned();
+    let home = scene.dir().parent().expect("a folder").to_owned();
     scene.write(name, &format!("{}\n", lines.join("\n")));
     format!(
         "[sh, '{{{{ skill.dir }}}}/try.sh', '{{{{ run.dir }}}}', '{{{{ step.dir }}}}', '{{{{ run.scratch }}}}', '{}', '{}', '{{{{ skill.dir }}}}/{name}']",
@@ -286,7 +286,7 @@ fn servers_comparisons_loops_retries_secrets_and_memory_work_under_it() {
 
 /// What stands in place of the secret; the secret itself would not do.
 fn mask(printed: &str) -> &str {
-    let mask = printed.strip_prefix("got ").unwrap().trim_end();
+    let mask = printed.strip_prefix("got ").expect("what it printed").trim_end();
     assert!(!mask.is_empty() && !mask.contains("secret-value"), "{mask}");
     mask
 }
