@@ -124,6 +124,17 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     {
         check_isolate(cx, &fields, &uses.value);
     }
+    if flag_is_set(&fields, "isolate") && flag_is_set(&fields, "detach") {
+        // What keeps a detached server starts it by another way, which does not restrict it.
+        cx.push(
+            Diagnostic::error(
+                "not-available-yet",
+                "`isolate` together with `detach` is not available in this build",
+            )
+            .at(fields.key_span("isolate"), "and `detach: true` on the same step")
+            .help("remove one of the two"),
+        );
+    }
     if is_call {
         let why = "a call has none of its own; give it to a step inside";
         refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache", "detach"], why);
@@ -189,9 +200,13 @@ fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::
     );
 }
 
+fn flag_is_set(fields: &Fields<'_>, name: &str) -> bool {
+    fields.get(name).and_then(Node::as_bool).unwrap_or(false)
+}
+
 /// Only processes can be isolated.
 fn check_isolate(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: &Uses) {
-    if !fields.get("isolate").and_then(Node::as_bool).unwrap_or(false) {
+    if !flag_is_set(fields, "isolate") {
         return;
     }
     let (label, way_out) = match uses {
