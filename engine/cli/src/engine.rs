@@ -198,6 +198,7 @@ fn execute_job(
         run: start.run,
         runs_root: cx.paths.runs.clone(),
         state_dir: cx.paths.state.clone(),
+        kept: vec![cx.paths.state.clone(), cx.paths.locks.clone(), cx.paths.cache.clone()],
         journal: start.journal,
         locks_dir: cx.paths.locks.clone(),
         env: cx.env.vars.clone(),

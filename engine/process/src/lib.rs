@@ -10,6 +10,7 @@ mod forms;
 mod frame;
 mod house;
 mod identity;
+mod isolate;
 mod link;
 mod mask;
 mod output;
@@ -28,6 +29,7 @@ pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};
 pub use identity::{
     ancestors, boot_id, command_line, environ_value, identity_of, is_alive, own_identity, parent_of,
 };
+pub use isolate::{Isolation, IsolationError, enter_isolation, isolation_support};
 pub use link::{LinkError, LinkServer, SupervisorLink, link_pair};
 pub use mask::{MASK, Masker, Secrets};
 pub use output::{CaptureLimits, Captured};

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "calls into libc that rustix does not offer")]
 
 use crate::exit::{Exit, Usage};
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -208,4 +209,36 @@ pub(crate) fn close_on_exec(fd: RawFd) {
 pub(crate) fn close_inherited(fd: RawFd) {
     // SAFETY: Rust opens everything close-on-exec, and the caller passes only what was not, so nobody owns it.
     unsafe { libc::close(fd) };
+}
+
+/// Takes over a descriptor that this process was started with at this number, and marks it close-on-exec. `None`: it is not
+/// open. To be called once for a number, at the start, when nothing else can own it.
+pub(crate) fn take_inherited(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: changes a flag of a number; no memory is involved.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return None;
+    }
+    // SAFETY: it is open, and no Rust value owns what this process was started with.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Becomes another program with the environment that this process was started with. No search and no shell for a file
+/// without `#!`, exactly as `posix_spawn`. Returns only if it failed.
+pub(crate) fn execute(program: &CStr, argv: &[CString]) -> io::Error {
+    let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: strings and array outlive the call, and the array ends with a null pointer.
+    unsafe { libc::execv(program.as_ptr(), pointers.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Landlock's ABI version; `ENOSYS` without Landlock, `EOPNOTSUPP` if it is switched off.
+pub(crate) fn landlock_abi() -> io::Result<i32> {
+    // LANDLOCK_CREATE_RULESET_VERSION (landlock_create_ruleset(2)).
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag the kernel reads nothing and makes nothing; it wants a null pointer and size 0.
+    let abi = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
+    };
+    if abi < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(abi).unwrap_or(i32::MAX)) }
 }

@@ -7,7 +7,7 @@ use crate::step::{Outcome, Step};
 use crate::world::{End, Unit};
 use assay_manifest::OnFail;
 use assay_plan::fingerprint::Fingerprint;
-use assay_process::Secrets;
+use assay_process::{Secrets, isolation_support};
 use assay_protocol::{Event, FileDigest, Note, Status, StepFinished, Value, ValueMap};
 use assay_store::sha256_file;
 use serde_json::json;
@@ -157,6 +157,12 @@ pub(crate) fn changed_file(finished: &StepFinished) -> Option<String> {
 }
 
 async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
+    if cx.isolation.is_some()
+        && let Err(error) = isolation_support()
+    {
+        ended.outcome = Outcome::ended(Status::Unsupported, error.to_string());
+        return;
+    }
     let margin =
         if plan.step_type.kind().runs_processes { TIMEOUT_MARGIN + cx.grace() } else { Duration::ZERO };
     let over_time = async {
@@ -178,7 +184,10 @@ async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
         }
         () = over_time => Outcome::ended(Status::TimedOut, "ran into its `timeout`"),
     };
-    ended.outcome = outcome;
+    ended.outcome = match cx.unsupported.take() {
+        Some(reason) => Outcome::ended(Status::Unsupported, reason),
+        None => outcome,
+    };
     cx.end_processes().await;
     // A cancelled step leaves its relays open.
     cx.finish_relays().await;
@@ -320,6 +329,9 @@ async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended, alone: bool) {
                     Err(error) => problems.push(error.to_string()),
                 }
             }
+        }
+        if let Some(temporary) = cx.temporary.borrow_mut().take() {
+            pool.discard_dir(temporary, reusable);
         }
         if let Some(work) = cx.work.borrow_mut().take() {
             pool.finish_dir(work, reusable);

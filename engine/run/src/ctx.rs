@@ -7,7 +7,7 @@ use crate::scope::View;
 use crate::world::{Unit, World};
 use assay_manifest::Ends;
 use assay_manifest::expr::Expr;
-use assay_process::stop_tree;
+use assay_process::{Isolation, stop_tree};
 use assay_protocol::{Answered, Asked, Event, Note, ProcessIdentity, StepStarted, Value, ValueMap};
 use assay_store::RunDir;
 use std::cell::{Cell, RefCell};
@@ -50,6 +50,12 @@ pub struct StepCtx {
     pub(crate) secrets: Vec<String>,
     pub(crate) logs: RefCell<Option<LivePair>>,
     pub(crate) work: RefCell<Option<WorkDir>>,
+    /// With `isolate`: what its processes may not write to.
+    pub(crate) isolation: Option<Isolation>,
+    /// With `isolate`: a folder for temporary files, unless the caller's can be used.
+    pub(crate) temporary: RefCell<Option<WorkDir>>,
+    /// Why this host cannot isolate, once that was found.
+    pub(crate) unsupported: RefCell<Option<String>>,
     pub(crate) trees: RefCell<Vec<ProcessIdentity>>,
     pub(crate) relays: RefCell<Vec<assay_process::RelayHandle>>,
     pub(crate) started: Cell<bool>,

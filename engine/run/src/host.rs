@@ -48,6 +48,8 @@ pub(crate) struct Host {
     pub run: RunDir,
     pub runs_root: PathBuf,
     pub state_dir: PathBuf,
+    /// Folders of Assay's own beside the run's.
+    kept: Vec<PathBuf>,
     pub journal: JournalWriter,
     pub reaper: Reaper,
     pub pool: RefCell<Pool>,
@@ -79,6 +81,7 @@ pub(crate) struct HostParts {
     pub run: RunDir,
     pub runs_root: PathBuf,
     pub state_dir: PathBuf,
+    pub kept: Vec<PathBuf>,
     pub journal: JournalWriter,
     pub reaper: Reaper,
     pub session: String,
@@ -100,6 +103,7 @@ impl Host {
             run: parts.run,
             runs_root: parts.runs_root,
             state_dir: parts.state_dir,
+            kept: parts.kept,
             journal: parts.journal,
             reaper: parts.reaper,
             programs: RefCell::default(),
@@ -125,6 +129,15 @@ impl Host {
             subscriber.event(now, &event);
         }
         self.journal.append(now, event)
+    }
+
+    /// What holds records: this run, the runs beside it, which others build on, and Assay's own folders.
+    pub(crate) fn records(&self) -> Vec<PathBuf> {
+        let mut records = self.kept.clone();
+        records.push(self.run.path().to_owned());
+        let others = assay_store::list(&self.runs_root).unwrap_or_default();
+        records.extend(others.into_iter().map(|run| run.path));
+        records
     }
 
     /// The environment entry by which the processes of an attempt are found again.

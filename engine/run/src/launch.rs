@@ -232,7 +232,14 @@ impl Engine {
             }
             None => None,
         };
-        let (env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
+        let (mut env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
+        let (isolation, temporary) = match step.isolate {
+            true => {
+                let isolated = self.isolated(step, scope, dir.as_deref(), &mut env)?;
+                (Some(isolated.isolation), isolated.temporary)
+            }
+            false => (None, None),
+        };
         let cx = StepCtx {
             attempt,
             config,
@@ -252,6 +259,9 @@ impl Engine {
             secrets,
             logs: RefCell::new(None),
             work: RefCell::new(work),
+            isolation,
+            temporary: RefCell::new(temporary),
+            unsupported: RefCell::default(),
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(false),

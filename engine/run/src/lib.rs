@@ -15,6 +15,7 @@ mod foreach;
 mod gates;
 mod halt;
 mod host;
+mod isolate;
 mod job;
 mod launch;
 mod message;

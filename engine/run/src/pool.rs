@@ -120,6 +120,16 @@ impl Pool {
         }
     }
 
+    /// Takes a directory back whose content nobody needs.
+    pub fn discard_dir(&mut self, dir: WorkDir, reusable: bool) {
+        if reusable && is_empty(&dir) {
+            self.free_dirs.push(dir);
+        } else if let Ok(relative) = dir.path.strip_prefix(self.run.path()) {
+            // Leftovers are harmless; the run is not failed for them.
+            let _ = self.run.remove(relative);
+        }
+    }
+
     /// Removes what is left over at the end of the engine's work.
     pub fn clear(&mut self) {
         for log in self.free_logs.drain(..) {

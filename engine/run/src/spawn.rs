@@ -4,13 +4,15 @@ use crate::ctx::StepCtx;
 use crate::ends::ProcessEnd;
 use crate::host::{RUN_TAG, STEP_TAG};
 use crate::pool::{LiveLog, LivePair};
-use assay_process::{Child, Exit, Io, Relay, RelayChannel, Spawn, stop_tree, tree_rss};
+use assay_process::{
+    Child, Exit, Io, IsolationError, Relay, RelayChannel, Spawn, SpawnError, stop_tree, tree_rss,
+};
 use assay_protocol::{Event, StepProcess};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the memory of a tree is looked at.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -53,12 +55,18 @@ pub enum Stream {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    began: Instant,
 }
 
 impl Process {
     /// Its pid, which is also its group's id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// When its start began; for an isolated one, when its program began.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// How it ended, if it has.
@@ -80,6 +88,7 @@ impl StepCtx {
     /// # Errors
     /// Why it cannot be started, in words with a way out.
     pub fn spawn(&self, command: &CommandLine) -> Result<Process, String> {
+        let mut began = Instant::now();
         let cwd = command.cwd.clone().unwrap_or_else(|| self.cwd.clone());
         let mut env = self.env.clone();
         env.extend(command.env.iter().map(|(name, value)| (name.into(), value.into())));
@@ -118,8 +127,18 @@ impl StepCtx {
             stdin,
             stdout,
             stderr,
+            isolation: self.isolation.clone(),
         };
-        let child = self.host.reaper.spawn(&spawn).map_err(|error| error.to_string())?;
+        let child = self.host.reaper.spawn(&spawn).map_err(|error| {
+            if let SpawnError::Isolation(IsolationError::Unsupported { .. }) = error {
+                self.unsupported.replace(Some(error.to_string()));
+            }
+            error.to_string()
+        })?;
+        if self.isolation.is_some() {
+            // Restricting itself is not the program's time.
+            began = Instant::now();
+        }
         self.host.live_pids.borrow_mut().insert(child.pid());
         self.trees.borrow_mut().push(child.identity.clone());
         self.record_start(&command.argv, Some(child.identity.clone()));
@@ -130,7 +149,7 @@ impl StepCtx {
                 process: child.identity.clone(),
             }));
         }
-        Ok(Process { child })
+        Ok(Process { child, began })
     }
 
     /// Waits for the end of a process, at the latest until the step's `timeout`; what is left of its group is gone then.

@@ -119,9 +119,21 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     if is_call || kind.is_some_and(|kind| !kind.runs_processes) {
         refuse_process_fields(cx, &fields, uses.as_ref());
     }
-    if fields.get("isolate").and_then(Node::as_bool).unwrap_or(false) {
-        let way_out = "remove `isolate`: a change to the run's records is still found, at every gate";
-        not_available_yet(cx, &fields, "isolate", way_out);
+    if let Some(uses) = &uses
+        && (is_call || kind.is_some_and(|kind| !kind.runs_processes))
+    {
+        check_isolate(cx, &fields, &uses.value);
+    }
+    if flag_is_set(&fields, "isolate") && flag_is_set(&fields, "detach") {
+        // What keeps a detached server starts it by another way, which does not restrict it.
+        cx.push(
+            Diagnostic::error(
+                "not-available-yet",
+                "`isolate` together with `detach` is not available in this build",
+            )
+            .at(fields.key_span("isolate"), "and `detach: true` on the same step")
+            .help("remove one of the two"),
+        );
     }
     if is_call {
         let why = "a call has none of its own; give it to a step inside";
@@ -185,6 +197,29 @@ fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::
         Diagnostic::error("wrong-field", "`detach` has a meaning for servers only")
             .at(fields.key_span("detach"), format!("`uses: {}` ends by itself", kind.name))
             .help("remove `detach`"),
+    );
+}
+
+fn flag_is_set(fields: &Fields<'_>, name: &str) -> bool {
+    fields.get(name).and_then(Node::as_bool).unwrap_or(false)
+}
+
+/// Only processes can be isolated.
+fn check_isolate(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: &Uses) {
+    if !flag_is_set(fields, "isolate") {
+        return;
+    }
+    let (label, way_out) = match uses {
+        Uses::Call(_) => {
+            ("a call runs no process of its own", "remove `isolate` here, and give it to the steps inside")
+        }
+        Uses::Kind(_) => ("this step runs no process of its own", "remove `isolate`"),
+    };
+    let word = uses.word();
+    cx.push(
+        Diagnostic::error("wrong-field", format!("`isolate` has no meaning for `uses: {word}`"))
+            .at(fields.key_span("isolate"), label)
+            .help(way_out),
     );
 }
 
