@@ -10,6 +10,7 @@ mod forms;
 mod frame;
 mod house;
 mod identity;
+mod keeper;
 mod link;
 mod mask;
 mod output;
@@ -21,12 +22,16 @@ mod spawn;
 mod sweep;
 mod sys;
 mod tree;
+mod watch;
 
 pub use descriptors::{OpenDescriptor, inheritable_descriptors, shut_out_inherited};
 pub use exit::{Exit, Usage, signal_name, signal_number};
 pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};
 pub use identity::{
     ancestors, boot_id, command_line, environ_value, identity_of, is_alive, own_identity, parent_of,
+};
+pub use keeper::{
+    Keeper, KeeperError, KeeperLine, KeeperOptions, KeptEnd, keep_if_asked, stop_kept,
 };
 pub use link::{LinkError, LinkServer, SupervisorLink, link_pair};
 pub use mask::{MASK, Masker, Secrets};
@@ -39,6 +44,7 @@ pub use tree::{
     Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
     tree_rss,
 };
+pub use watch::Watch;
 
 /// Signals by their Unix names, for [`signal_tree`] and [`signal_process`].
 pub use rustix::process::Signal;
