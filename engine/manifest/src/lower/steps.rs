@@ -177,8 +177,6 @@ fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::
         return;
     }
     if kind.effects == Effects::Server {
-        let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
-        not_available_yet(cx, fields, "detach", way_out);
         return;
     }
     cx.push(
