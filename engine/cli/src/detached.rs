@@ -64,9 +64,7 @@ pub fn lines(id: &str, servers: &[Server]) -> String {
 
 /// For machines.
 pub fn data(servers: &[Server]) -> Value {
-    let one = |server: &Server| {
-        json!({"step": server.step, "pid": server.server.pid, "keeper": server.keeper.pid, "url": server.url})
-    };
+    let one = |server: &Server| json!({"step": server.step, "pid": server.server.pid, "keeper": server.keeper.pid, "url": server.url});
     Value::Array(servers.iter().map(one).collect())
 }
 

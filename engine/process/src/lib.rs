@@ -30,9 +30,7 @@ pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};
 pub use identity::{
     ancestors, boot_id, command_line, environ_value, identity_of, is_alive, own_identity, parent_of,
 };
-pub use keeper::{
-    Keeper, KeeperError, KeeperLine, KeeperOptions, KeptEnd, keep_if_asked, stop_kept,
-};
+pub use keeper::{Keeper, KeeperError, KeeperLine, KeeperOptions, KeptEnd, keep_if_asked, stop_kept};
 pub use link::{LinkError, LinkServer, SupervisorLink, link_pair};
 pub use mask::{MASK, Masker, Secrets};
 pub use output::{CaptureLimits, Captured};

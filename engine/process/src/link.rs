@@ -7,12 +7,12 @@
 use crate::frame::Frame;
 use crate::house::Spared;
 use crate::relay::{Relay, RelayChannel, RelayEnd, RelayHandle, Worker};
+use assay_protocol::ProcessIdentity;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
-use assay_protocol::ProcessIdentity;
 use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -68,13 +68,16 @@ pub fn link_pair() -> io::Result<(SupervisorLink, LinkServer)> {
     let (engine, supervisor) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let link = SupervisorLink { socket: Arc::new(engine), next_relay: Arc::default() };
-    Ok((link, LinkServer {
+    Ok((
+        link,
+        LinkServer {
             socket: supervisor,
             held: Vec::new(),
             relays: HashMap::new(),
             spared: Spared::default(),
             front: None,
-        }))
+        },
+    ))
 }
 
 impl SupervisorLink {

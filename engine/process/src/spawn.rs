@@ -236,8 +236,7 @@ impl Attributes {
         const DEFAULTS: [i32; 31] = all_standard_signals();
         const SIGNALS: i32 = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         // A session brings its own group, and its leader may not ask for another.
-        let place =
-            if session { i32::from(libc::POSIX_SPAWN_SETSID) } else { libc::POSIX_SPAWN_SETPGROUP };
+        let place = if session { i32::from(libc::POSIX_SPAWN_SETSID) } else { libc::POSIX_SPAWN_SETPGROUP };
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: initialises what it is given; read only on success.
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;

@@ -1,8 +1,8 @@
 //! The dispatcher: takes messages one by one, decides what follows, never waits for a disk or a process.
 
 use crate::host::{Held, Host};
-use crate::kept::{Detach, Survivor};
 use crate::job::{HouseIds, Options, Render, RunEnd};
+use crate::kept::{Detach, Survivor};
 use crate::message::Message;
 use crate::verdict;
 use crate::world::{Halt, NodeRun, ScopeId, Unit, World};

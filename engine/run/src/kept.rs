@@ -15,9 +15,7 @@ use crate::message::Message;
 use crate::pool::LivePair;
 use crate::world::Unit;
 use assay_process::{KeeperLine, is_alive, stop_kept};
-use assay_protocol::{
-    Event, ExitCode, Invalidated, Note, ProcessIdentity, RunState, ValueMap,
-};
+use assay_protocol::{Event, ExitCode, Invalidated, Note, ProcessIdentity, RunState, ValueMap};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -231,9 +229,7 @@ impl Engine {
             (tree, grace)
         }));
         let stops = left.into_iter().map(|(tree, grace)| {
-            tokio::task::spawn_local(
-                async move { stop_kept(&tree.keeper, &tree.server, grace, None).await },
-            )
+            tokio::task::spawn_local(async move { stop_kept(&tree.keeper, &tree.server, grace, None).await })
         });
         for stop in stops.collect::<Vec<_>>() {
             let _ = stop.await;

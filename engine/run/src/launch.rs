@@ -149,9 +149,8 @@ impl Engine {
             self.unlock_all(held);
             return self.fail_unit(unit, Status::Blocked, reason);
         }
-        let made = self.detachment(unit, &held).and_then(|detach| {
-            self.context(unit, booking.memory, gpus, detach)
-        });
+        let made =
+            self.detachment(unit, &held).and_then(|detach| self.context(unit, booking.memory, gpus, detach));
         let (cx, plan) = match made {
             Ok(made) => made,
             Err(reason) => {
@@ -305,13 +304,7 @@ impl Engine {
         Ok((cx, plan))
     }
 
-    pub(crate) fn on_ready(
-        &mut self,
-        unit: Unit,
-        attempt: u32,
-        outputs: ValueMap,
-        adopted: Option<String>,
-    ) {
+    pub(crate) fn on_ready(&mut self, unit: Unit, attempt: u32, outputs: ValueMap, adopted: Option<String>) {
         let Some(running) = self.running.get(&unit) else { return };
         let detach = running.detach.clone().filter(|_| adopted.is_none());
         let is_adopted = adopted.is_some();

@@ -6,8 +6,8 @@ use crate::host::{RUN_TAG, STEP_TAG};
 use crate::kept::KeptTree;
 use crate::pool::{LiveLog, LivePair};
 use assay_process::{
-    Child, Exit, Io, Keeper, KeeperOptions, KeptEnd, Relay, RelayChannel, Signal, Spawn, kill_tree, stop_tree,
-    tree_rss,
+    Child, Exit, Io, Keeper, KeeperOptions, KeptEnd, Relay, RelayChannel, Signal, Spawn, kill_tree,
+    stop_tree, tree_rss,
 };
 use assay_protocol::{Event, ProcessIdentity, StepProcess};
 use std::ffi::OsString;
@@ -181,12 +181,7 @@ impl StepCtx {
         Process { by: By::Keeper { keeper: Box::new(keeper), grace } }
     }
 
-    fn record_process(
-        &self,
-        argv: &[String],
-        process: &ProcessIdentity,
-        keeper: Option<&ProcessIdentity>,
-    ) {
+    fn record_process(&self, argv: &[String], process: &ProcessIdentity, keeper: Option<&ProcessIdentity>) {
         self.record_start(argv, Some(process.clone()));
         if self.awaits_process.replace(false) {
             self.host.record(Event::StepProcess(StepProcess {

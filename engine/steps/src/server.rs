@@ -109,8 +109,7 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
         }
     };
     let process = process.map_err(Outcome::failed)?;
-    let place =
-        Place { port, pid: process.pid(), begin, told: OnceCell::new(), ready: Cell::new(false) };
+    let place = Place { port, pid: process.pid(), begin, told: OnceCell::new(), ready: Cell::new(false) };
     serve(cx, &config, log, process, place).await
 }
 
@@ -316,7 +315,7 @@ async fn stop(cx: &StepCtx, process: &mut Process, stop: Option<&Stop>) {
     let own = stop.filter(|stop| !cx.is_detached() && (stop.signal.is_some() || stop.grace.is_some()));
     if let Some(stop) = own {
         let identity = process.identity().clone();
-        let signal = stop.signal().ok().flatten().unwrap_or(assay_process::Signal::TERM);
+        let signal = stop.signal().ok().flatten().unwrap_or(Signal::TERM);
         let grace = stop.grace.map_or(cx.grace(), |grace| grace.get());
         signal_tree(&identity, None, signal);
         let gone = async {

@@ -38,8 +38,7 @@ pub fn keep_if_asked(args: &[std::ffi::OsString]) -> Option<u8> {
 fn live() -> io::Result<Exit> {
     let line = take_line()?;
     // What a terminal or a closing session sends is meant for others.
-    let signals =
-        SignalSet::of(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT]);
+    let signals = SignalSet::of(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT]);
     signals.block()?;
     let signals = signals.descriptor()?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;

@@ -177,8 +177,7 @@ mod tests {
         ];
         sent.iter().for_each(|news| news.send(&keeper));
         drop(keeper);
-        let received: Vec<News> =
-            std::iter::from_fn(|| News::receive(&engine).expect("a message")).collect();
+        let received: Vec<News> = std::iter::from_fn(|| News::receive(&engine).expect("a message")).collect();
         assert_eq!((&received[0], &received[2..]), (&sent[0], &sent[2..]));
         assert!(matches!(&received[1], News::Failed(words) if words.len() > MAX / 2));
     }
