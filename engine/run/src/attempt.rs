@@ -100,7 +100,8 @@ pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
         cx.note(format!("{escaped} processes that it left behind were ended"));
     }
     if !cx.is_left() {
-        put_away(&cx, &plan, &mut ended, escaped == 0).await;
+        // A log that was opened again is not made for writing.
+        put_away(&cx, &plan, &mut ended, escaped == 0 && cx.survivor().is_none()).await;
     }
     ended.left = cx.is_left();
     ended.adopted = cx.survivor().is_some();
