@@ -25,7 +25,10 @@ impl Engine {
     /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
     pub(crate) fn consider(&mut self, unit: Unit) {
         if self.must_serve(unit) {
-            return if self.take_up(unit) { () } else { self.enqueue(unit) };
+            if !self.take_up(unit) {
+                self.enqueue(unit);
+            }
+            return;
         }
         if let Some(end) = self.reusable(unit) {
             return self.end_unit(unit, end, 0);

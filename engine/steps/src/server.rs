@@ -118,7 +118,7 @@ async fn adopt(cx: &StepCtx, config: &ServerConfig, told: ValueMap) -> Result<Ou
     let port = told.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
     let taken_up = cx.adopt(stop_by(cx, config).1).and_then(|process| {
         let port = port.ok_or("its port is not recorded")?;
-        let log = config.ready.log.as_ref().map(|line| LogLine::from_start(line)).transpose()?;
+        let log = config.ready.log.as_ref().map(LogLine::from_start).transpose()?;
         Ok((process, port, log))
     });
     let (process, port, log) = match taken_up {
