@@ -346,3 +346,15 @@ fn only_servers_can_be_detached() {
     let done = stage.0.assay(&["run", "served.yaml", "--json"]).expect(11).json();
     assert_eq!(done["diagnostics"][0]["code"], "wrong-field", "{done}");
 }
+
+#[test]
+fn one_that_receives_a_secret_is_refused_with_a_way_out() {
+    let mut stage = Stage::new();
+    stage.0.env("TOKEN", "hunter2hunter2");
+    let with_secret = BODY.replace("MORE", "").replace("detach: true", "detach: true\n    pass_env: [TOKEN]");
+    stage.0.workflow("served", &format!("secrets: [TOKEN]\n{with_secret}"));
+    stage.0.assay(&["run", "served.yaml"]).expect(21);
+    let reason = stage.0.finished("srv")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("secret") && reason.contains("remove `detach`"), "{reason}");
+    stage.nothing_left();
+}
