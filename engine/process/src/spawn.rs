@@ -51,6 +51,8 @@ pub struct Spawn {
     pub stderr: Io,
     /// What it may not write to. Only for callers whose own `main` begins with [`crate::enter_isolation`].
     pub isolation: Option<Isolation>,
+    /// In a session of its own, too: out of reach of whoever ends ours.
+    pub session: bool,
 }
 
 /// Why a program could not be started.
@@ -155,7 +157,7 @@ impl Spawn {
         for (fd, target) in copies {
             actions.copy(*fd, *target)?;
         }
-        let attributes = Attributes::new()?;
+        let attributes = Attributes::new(self.session)?;
         let mut pid: libc::pid_t = 0;
         // SAFETY: every pointer refers to a live, initialised object; both arrays end with a null pointer; the strings
         // outlive the call, which does not keep them.
@@ -184,7 +186,7 @@ impl Spawn {
     }
 
     /// `posix_spawn` has one error for the directory and the program, so look which it was.
-    fn explain(&self, source: io::Error) -> SpawnError {
+    pub(crate) fn explain(&self, source: io::Error) -> SpawnError {
         let program = self.program.clone();
         match source.raw_os_error() {
             Some(libc::ENOEXEC) => SpawnError::Format { program },
@@ -275,10 +277,11 @@ const fn all_standard_signals() -> [i32; 31] {
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
-    fn new() -> io::Result<Self> {
+    fn new(session: bool) -> io::Result<Self> {
         const DEFAULTS: [i32; 31] = all_standard_signals();
-        const FLAGS: i32 =
-            libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        const SIGNALS: i32 = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        // A session brings its own group, and its leader may not ask for another.
+        let place = if session { i32::from(libc::POSIX_SPAWN_SETSID) } else { libc::POSIX_SPAWN_SETPGROUP };
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: initialises what it is given; read only on success.
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
@@ -292,7 +295,7 @@ impl Attributes {
             check(libc::posix_spawnattr_setsigmask(raw, mask.as_ptr()))?;
             check(libc::posix_spawnattr_setsigdefault(raw, defaults.as_ptr()))?;
             #[expect(clippy::cast_possible_truncation, reason = "three small bits")]
-            check(libc::posix_spawnattr_setflags(raw, FLAGS as libc::c_short))?;
+            check(libc::posix_spawnattr_setflags(raw, (SIGNALS | place) as libc::c_short))?;
         }
         Ok(attributes)
     }

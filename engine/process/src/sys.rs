@@ -5,11 +5,16 @@
 #![expect(unsafe_code, reason = "calls into libc that rustix does not offer")]
 
 use crate::exit::{Exit, Usage};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Which side of a fork this is.
 pub(crate) enum Fork {
@@ -37,6 +42,42 @@ pub(crate) fn fork() -> io::Result<Fork> {
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// Starts a program in a process group of its own, with this process's standard output and error, that is killed when this
+/// process dies. By fork and not by `posix_spawn`, which cannot bind the two; only for a process with one thread.
+pub(crate) fn start_bound(
+    program: &Path,
+    argv: &[OsString],
+    env: &[(OsString, OsString)],
+    cwd: &Path,
+) -> io::Result<u32> {
+    let parent = rustix::process::getpid();
+    let bind = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have died before the line above; then nobody would tell.
+        if rustix::process::getppid() != Some(parent) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        // The mask is inherited, and this process blocks what it reads from a descriptor.
+        SignalSet::of(&[]).install()
+    };
+    let mut command = Command::new(program);
+    command.args(argv.iter().skip(1)).env_clear().envs(env.iter().cloned()).current_dir(cwd).process_group(0);
+    command.stdin(Stdio::null());
+    if let Some(name) = argv.first() {
+        command.arg0(name);
+    }
+    // SAFETY: three system calls between fork and exec, none of which allocates or takes a lock.
+    unsafe { command.pre_exec(bind) };
+    Ok(command.spawn()?.id())
+}
+
+/// Hears when there is something to read, inside a tokio runtime with I/O enabled.
+pub(crate) fn listen_on(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open for as long as it lives, and gives the same descriptor each time.
+    let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    registered.map_err(|error| error.into_parts().1)
 }
 
 /// What a look at the children found.

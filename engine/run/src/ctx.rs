@@ -64,6 +64,8 @@ pub struct StepCtx {
     pub(crate) stop: Rc<Notify>,
     pub(crate) prior: Option<(Asked, Option<Answered>)>,
     pub(crate) ports: RefCell<Vec<crate::host::Held>>,
+    /// It is a detached server.
+    pub(crate) detach: Option<Rc<crate::kept::Detach>>,
 }
 
 impl std::fmt::Debug for StepCtx {
@@ -156,6 +158,10 @@ impl StepCtx {
 
     /// The same, and returns when it is on the disk: for steps with effects that outlive them.
     pub async fn started_durably(&self, command: &[String]) {
+        if self.detach.is_some() {
+            // A later engine must find its logs. If they cannot be made, the start says so.
+            let _ = self.live_pair();
+        }
         if let Some(seq) = self.record_start(command, None) {
             self.awaits_process.set(true);
             let (tell, told) = oneshot::channel();
@@ -198,7 +204,8 @@ impl StepCtx {
     pub fn ready(&self, outputs: ValueMap) {
         if let Some(unit) = self.unit {
             // Nobody listens only when the engine goes down.
-            let _ = self.messages.send(Message::Ready { unit, attempt: self.attempt, outputs });
+            let (attempt, adopted) = (self.attempt, self.adopted());
+            let _ = self.messages.send(Message::Ready { unit, attempt, outputs, adopted });
         }
     }
 
@@ -249,6 +256,7 @@ impl StepCtx {
             self.host.live_pids.borrow_mut().remove(&tree.pid);
             ended += stop_tree(&tree, Some(&tag), self.host.grace).await.ended.len();
         }
+        self.end_kept_server().await;
         ended
     }
 

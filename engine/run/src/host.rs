@@ -10,7 +10,7 @@ use assay_protocol::{Event, ProcessIdentity};
 use assay_store::{HolderInfo, HostLock, HostLocks, JournalWriter, LockKind, RunDir, StoreError};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -75,6 +75,13 @@ pub(crate) struct Host {
 pub(crate) struct Held {
     lock: HostLock,
     name: String,
+}
+
+impl Held {
+    /// One more holder of the lock, for a process that outlives this one.
+    pub(crate) fn copy(&self) -> std::io::Result<OwnedFd> {
+        self.lock.as_fd().try_clone_to_owned()
+    }
 }
 
 pub(crate) struct HostParts {
@@ -142,11 +149,11 @@ impl Host {
 
     /// The environment entry by which the processes of an attempt are found again.
     pub(crate) fn tag_value(&self, path: &str, attempt: u32) -> String {
-        format!("{}/{path}#{attempt}", self.run.id())
+        tag_value(self.run.id(), path, attempt)
     }
 
     pub(crate) fn tag(&self, path: &str, attempt: u32) -> Tag {
-        Tag::exact(STEP_TAG, &self.tag_value(path, attempt))
+        step_tag(self.run.id(), path, attempt)
     }
 
     /// Ends processes that escaped from a step that is over: they came to this process as orphans and carry its tag.
@@ -198,6 +205,15 @@ impl Host {
             let _ = link.release(&held.name).await;
         }
     }
+}
+
+fn tag_value(run: &str, path: &str, attempt: u32) -> String {
+    format!("{run}/{path}#{attempt}")
+}
+
+/// What every process of an attempt carries in the environment it was started with.
+pub fn step_tag(run: &str, path: &str, attempt: u32) -> Tag {
+    Tag::exact(STEP_TAG, &tag_value(run, path, attempt))
 }
 
 /// The variable that names run, step and attempt in the environment of every process of a step.

@@ -196,6 +196,7 @@ async fn work(job: Job) -> RunEnd {
         prior: job.journal.map(|journal| journal.state).filter(|state| state.started.is_some()),
         dropped_bytes: resumed.dropped_bytes,
         ended_leftovers: resumed.ended,
+        survivors: resumed.survivors,
     };
     Engine::new(host, parts, messages, inbox).run().await
 }

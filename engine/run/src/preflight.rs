@@ -170,6 +170,7 @@ impl Engine {
             stop: Rc::new(Notify::new()),
             prior: None,
             ports: RefCell::default(),
+            detach: None,
         };
         Ok((kind, Box::new(cx)))
     }

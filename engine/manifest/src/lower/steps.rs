@@ -127,12 +127,10 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     if flag_is_set(&fields, "isolate") && flag_is_set(&fields, "detach") {
         // What keeps a detached server starts it by another way, which does not restrict it.
         cx.push(
-            Diagnostic::error(
-                "not-available-yet",
-                "`isolate` together with `detach` is not available in this build",
-            )
-            .at(fields.key_span("isolate"), "and `detach: true` on the same step")
-            .help("remove one of the two"),
+            Diagnostic::error("wrong-field", "`isolate` and `detach` exclude each other")
+                .at(fields.key_span("isolate"), "has no effect on a server that is kept")
+                .also(fields.key_span("detach"), "it is kept because of this")
+                .help("remove one of the two"),
         );
     }
     if is_call {
@@ -185,12 +183,10 @@ fn check_exclude(cx: &mut Lower<'_>, fields: &Fields<'_>, is_branch: bool) {
 }
 
 fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::Kind) {
-    if !fields.get("detach").and_then(Node::as_bool).unwrap_or(false) {
+    if !flag_is_set(fields, "detach") {
         return;
     }
     if kind.effects == Effects::Server {
-        let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
-        not_available_yet(cx, fields, "detach", way_out);
         return;
     }
     cx.push(
@@ -219,15 +215,6 @@ fn check_isolate(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: &Uses) {
     cx.push(
         Diagnostic::error("wrong-field", format!("`isolate` has no meaning for `uses: {word}`"))
             .at(fields.key_span("isolate"), label)
-            .help(way_out),
-    );
-}
-
-/// A field of the language that this build does not carry out is refused, never ignored.
-fn not_available_yet(cx: &mut Lower<'_>, fields: &Fields<'_>, field: &'static str, way_out: &str) {
-    cx.push(
-        Diagnostic::error("not-available-yet", format!("`{field}: true` is not available in this build"))
-            .at(fields.key_span(field), "asked for here")
             .help(way_out),
     );
 }
