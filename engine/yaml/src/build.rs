@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
                 let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
                 self.open(Children::Mapping(Vec::new(), None), anchor, begins, end)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(end),
+            Event::SequenceEnd | Event::MappingEnd => self.close(start, end),
             Event::Alias(id) => {
                 self.count(start)?;
                 let span = self.span(start, end);
@@ -367,13 +367,42 @@ impl<'a> Builder<'a> {
             self.complex_key(start, end, what);
         }
         let flow = self.text[start..end].starts_with(['[', '{']);
+        let start = match children {
+            Children::Sequence(_) if !flow => self.first_dash(start),
+            _ => start,
+        };
         self.frames.push(Frame { start, flow, anchor, children });
         Ok(())
     }
 
-    fn close(&mut self, end: usize) -> Step {
+    /// Where a list by indentation begins: of one that is no deeper than its key the parser skips the first dash.
+    fn first_dash(&self, start: usize) -> usize {
+        let Some(Frame { children: Children::Mapping(_, Some(pending)), .. }) = self.frames.last() else {
+            return start;
+        };
+        let mut at = pending.key.span.end as usize;
+        while let Some(byte) = self.text.as_bytes()[..start].get(at) {
+            let rest = &self.text[at..start];
+            at += match byte {
+                b'-' => return at,
+                b'#' => rest.find('\n').unwrap_or(rest.len()),
+                b'&' | b'!' => rest.find(char::is_whitespace).unwrap_or(rest.len()),
+                _ if byte.is_ascii() => 1,
+                _ => return start,
+            };
+        }
+        start
+    }
+
+    fn close(&mut self, start: usize, end: usize) -> Step {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
-        let end = if frame.flow { end } else { self.last_end.max(frame.start) };
+        // The parser's mark of a bracket goes on over the spaces and the comment behind it.
+        let bracket = self.text[start..].starts_with([']', '}']);
+        let end = match frame.flow {
+            true if bracket => start + 1,
+            true => end,
+            false => self.last_end.max(frame.start),
+        };
         self.last_end = end;
         let kind = match frame.children {
             Children::Sequence(mut items) => {

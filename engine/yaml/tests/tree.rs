@@ -43,6 +43,25 @@ fn values_and_their_places() {
 }
 
 #[test]
+fn brackets_end_at_the_bracket() {
+    for text in ["a: [x] # c\n", "a: [x]  \nb: 1\n", "a: {x: [y] # c\n  , z: 1}   # d\nb: {}\n", "a: [x: y]\t# c"] {
+        let root = good(text);
+        let shown = at(text, root.get("a").unwrap());
+        assert!(shown.starts_with(['[', '{']) && shown.ends_with([']', '}']), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_list_below_its_key_begins_at_its_dash() {
+    for text in ["a:\n- x\n- y\n", "a:\n  - x\n  - y\n", "a: # c\n\n-  x\n- y\nb: 1\n", "- a:\n  - x\n  - y\n"] {
+        let root = good(text);
+        let list = root.get("a").or_else(|| root.as_sequence()?[0].get("a")).unwrap();
+        let shown = at(text, list);
+        assert!(shown.starts_with("-") && shown.ends_with("- y"), "{shown:?} of {text:?}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped_but_counted() {
     let text = "\u{feff}a: 1\nb: é\n";
     let root = good(text);
