@@ -9,6 +9,7 @@ use crate::scalar::{Resolved, resolve};
 use crate::syntax;
 use assay_diagnostics::{Diagnostic, SourceId, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
+use std::ops::Range;
 
 /// What a parse yields.
 #[derive(Debug, Clone)]
@@ -83,13 +84,15 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(source: SourceId, text: &'a str, limits: &'a Limits) -> Self {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let base = text.len() - body.len();
+        let body = without_loose_indentation(body);
         // A text over the limit is refused before anything walks through it.
         let known = if text.len() > limits.bytes { "" } else { body };
         Self {
             source,
             text,
             limits,
-            offsets: Offsets::new(known, text.len() - body.len()),
+            offsets: Offsets::new(known, base),
             body,
             frames: Vec::new(),
             anchors: Anchors::default(),
@@ -172,8 +175,10 @@ impl<'a> Builder<'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(start)?;
-                let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
-                self.scalar(&text, style, anchor, begins, end)
+                let any = anchor != 0 || tag.is_some();
+                let begins = self.after_properties(start, end, any);
+                let span = self.scalar_span(&text, style, begins..end, any);
+                self.scalar(&text, style, anchor, span)
             }
             Event::SequenceStart(anchor, tag) => {
                 let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
@@ -273,7 +278,7 @@ impl<'a> Builder<'a> {
         );
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, start: usize, end: usize) -> Step {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, span: Span) -> Step {
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted => Style::SingleQuoted,
@@ -281,7 +286,6 @@ impl<'a> Builder<'a> {
             ScalarStyle::Literal => Style::Literal,
             ScalarStyle::Folded => Style::Folded,
         };
-        let span = self.scalar_span(text, style, start, end);
         if self.wants_key() {
             self.last_end = span.end as usize;
             let merge = style == Style::Plain && text == "<<";
@@ -324,14 +328,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The parser's marks, corrected where they do not lie on the text itself.
-    fn scalar_span(&self, text: &str, style: Style, start: usize, end: usize) -> Span {
+    fn scalar_span(&self, text: &str, style: ScalarStyle, marks: Range<usize>, properties: bool) -> Span {
+        let Range { start, end } = marks;
         match style {
-            Style::Plain if text.is_empty() && start == end => self.empty_value(start),
             // In a flow collection the parser marks the bracket behind a missing value.
-            Style::Plain if text.is_empty() => self.empty_value(start),
-            Style::Literal | Style::Folded => {
+            ScalarStyle::Plain if text.is_empty() => self.empty_value(start),
+            ScalarStyle::Literal | ScalarStyle::Folded => {
                 let raw = &self.text[start..end];
-                let header = if raw.starts_with(['|', '>']) {
+                // The head is inside the marks only behind an anchor and when no text follows.
+                let head = properties || text.trim_matches('\n').is_empty();
+                let header = if head && raw.starts_with(['|', '>']) {
                     raw.find('\n').map_or(raw.len(), |at| at + 1)
                 } else {
                     0
@@ -340,7 +346,10 @@ impl<'a> Builder<'a> {
                 let begins = end - body.trim_start_matches([' ', '\r', '\n']).len();
                 self.span(begins, begins.max(start + raw.trim_end().len()))
             }
-            _ => self.span(start, end),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                self.span(start, closing_quote(self.text, start, end))
+            }
+            ScalarStyle::Plain => self.span(start, end),
         }
     }
 
@@ -479,4 +488,27 @@ impl<'a> Builder<'a> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span { source: self.source, start: start as u32, end: end as u32 }
     }
+}
+
+/// The end of a text in quotes; the parser's mark goes on over the spaces and the comment behind it.
+fn closing_quote(text: &str, start: usize, end: usize) -> usize {
+    let bytes = &text.as_bytes()[..end];
+    let quote = bytes.get(start).copied();
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == Some(b'"') => at += 1,
+            b'\'' if quote == Some(b'\'') && bytes.get(at + 1) == Some(&b'\'') => at += 1,
+            _ if Some(*byte) == quote => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    end
+}
+
+/// Without spaces in an unfinished last line: the parser would take them for a line of the block of text above.
+fn without_loose_indentation(body: &str) -> &str {
+    let shorter = body.trim_end_matches([' ', '\t']);
+    if shorter.ends_with('\n') { shorter } else { body }
 }

@@ -51,7 +51,8 @@ impl<'a> Builder<'a> {
 
     /// An entry of the top mapping in block form.
     pub(super) fn section(&mut self, key: &Key, node: &Node) -> Result<Item<'a>, Unsupported> {
-        self.entry(key, node, Place { limit: u32::MAX, column: self.lines.column(key.span.start), flow: false })
+        let column = self.lines.indent(self.lines.line(key.span.start));
+        self.entry(key, node, Place { limit: u32::MAX, column, flow: false })
     }
 
     /// Comments that stand before a place and have no entry yet.
@@ -282,7 +283,10 @@ impl<'a> Builder<'a> {
         if let Some(mark) = header {
             let head = &self.text[mark.start as usize..mark.end as usize];
             let Kind::String(value) = &node.kind else { return Err(Unsupported) };
-            if node.style == Style::Literal {
+            if node.span.range().is_empty() && !value.trim_matches('\n').is_empty() {
+                return Err(Unsupported); // nothing but spaces
+            }
+            if node.style == Style::Literal || node.span.range().is_empty() {
                 return Ok(Value::Block(scalar::literal(head, value)));
             }
             let block = scalar::folded(head, self.block_lines(mark, node), value);

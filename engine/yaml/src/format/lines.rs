@@ -52,6 +52,11 @@ impl Lines {
         i64::from(at - self.lines[self.line(at)].start)
     }
 
+    /// How far a line is indented.
+    pub(super) fn indent(&self, line: usize) -> i64 {
+        i64::from(self.lines[line].first - self.lines[line].start)
+    }
+
     /// Whether nothing but spaces stands before a place in its line.
     pub(super) fn is_first(&self, at: u32) -> bool {
         self.lines[self.line(at)].first == at

@@ -103,7 +103,7 @@ impl Scanner<'_> {
             let start = self.at;
             let apart = start == 0
                 || bytes[start - 1].is_ascii_whitespace()
-                || self.text[..start].ends_with('\u{feff}');
+                || bytes[..start].ends_with("\u{feff}".as_bytes());
             let line_start = apart && self.lines.is_first(start as u32) && self.lines.column(start as u32) == 0;
             self.at += 1;
             match bytes[start] {

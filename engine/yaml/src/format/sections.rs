@@ -19,9 +19,10 @@ pub(super) fn document(text: &str, root: &Node, lines: &Lines, scan: &Scan, rule
     let printed = if directive { Err(Unsupported) } else { collection(text, root, lines, scan, rules) };
     printed.unwrap_or_else(|Unsupported| {
         // One value alone, or something that only its author understands.
-        let ends_in_block = matches!(root.style, Style::Literal | Style::Folded);
-        let text = if ends_in_block { text.strip_suffix('\n').unwrap_or(text) } else { text.trim_end() };
-        format!("{text}\n")
+        match root.style {
+            Style::Literal | Style::Folded => text.to_owned(),
+            _ => format!("{}\n", text.trim_end()),
+        }
     })
 }
 
@@ -36,6 +37,11 @@ fn collection(
     let mut printer = Printer::new(rules.width);
     let (mut items, mut tail) = match &root.kind {
         Kind::Mapping(entries) if root.style == Style::Block => {
+            // An anchor on a line above names the document itself.
+            let first = entries.first().map_or(0, |(key, _)| lines.line(key.span.start));
+            if scan.marks.first().is_some_and(|mark| lines.line(mark.start) < first) {
+                return Err(Unsupported);
+            }
             (sections(text, entries, lines, scan, &mut builder), Vec::new())
         }
         Kind::Mapping(_) | Kind::Sequence(_) => {
@@ -121,7 +127,7 @@ fn sections<'a>(
                 items.push(item);
             }
             Err(Unsupported) => {
-                let column = lines.column(key.span.start);
+                let column = lines.indent(first);
                 let (verbatim, end) = copy(text, lines, scan, node, first..next, column);
                 builder.skip_to(end);
                 let blank = first > 0 && lines.is_blank(first - 1);
