@@ -5,6 +5,7 @@ use crate::duplicates;
 use crate::limits::Limits;
 use crate::node::{Key, Kind, Node, Style};
 use crate::offsets::Offsets;
+use crate::places;
 use crate::scalar::{Resolved, resolve};
 use crate::syntax;
 use assay_diagnostics::{Diagnostic, SourceId, Span};
@@ -85,7 +86,7 @@ impl<'a> Builder<'a> {
     fn new(source: SourceId, text: &'a str, limits: &'a Limits) -> Self {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let base = text.len() - body.len();
-        let body = without_loose_indentation(body);
+        let body = places::without_loose_indentation(body);
         // A text over the limit is refused before anything walks through it.
         let known = if text.len() > limits.bytes { "" } else { body };
         Self {
@@ -329,25 +330,18 @@ impl<'a> Builder<'a> {
 
     /// The parser's marks, corrected where they do not lie on the text itself.
     fn scalar_span(&self, text: &str, style: ScalarStyle, marks: Range<usize>, properties: bool) -> Span {
-        let Range { start, end } = marks;
+        let Range { start, end } = marks.clone();
         match style {
             // In a flow collection the parser marks the bracket behind a missing value.
             ScalarStyle::Plain if text.is_empty() => self.empty_value(start),
             ScalarStyle::Literal | ScalarStyle::Folded => {
-                let raw = &self.text[start..end];
                 // The head is inside the marks only behind an anchor and when no text follows.
                 let head = properties || text.trim_matches('\n').is_empty();
-                let header = if head && raw.starts_with(['|', '>']) {
-                    raw.find('\n').map_or(raw.len(), |at| at + 1)
-                } else {
-                    0
-                };
-                let body = &raw[header..];
-                let begins = end - body.trim_start_matches([' ', '\r', '\n']).len();
-                self.span(begins, begins.max(start + raw.trim_end().len()))
+                let Range { start, end } = places::block_text(self.text, marks, head);
+                self.span(start, end)
             }
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                self.span(start, closing_quote(self.text, start, end))
+                self.span(start, places::closing_quote(self.text, start, end))
             }
             ScalarStyle::Plain => self.span(start, end),
         }
@@ -377,7 +371,7 @@ impl<'a> Builder<'a> {
         }
         let flow = self.text[start..end].starts_with(['[', '{']);
         let start = match children {
-            Children::Sequence(_) if !flow => self.first_dash(start),
+            Children::Sequence(_) if !flow => self.list_start(start),
             _ => start,
         };
         self.frames.push(Frame { start, flow, anchor, children });
@@ -385,22 +379,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Where a list by indentation begins: of one that is no deeper than its key the parser skips the first dash.
-    fn first_dash(&self, start: usize) -> usize {
-        let Some(Frame { children: Children::Mapping(_, Some(pending)), .. }) = self.frames.last() else {
-            return start;
-        };
-        let mut at = pending.key.span.end as usize;
-        while let Some(byte) = self.text.as_bytes()[..start].get(at) {
-            let rest = &self.text[at..start];
-            at += match byte {
-                b'-' => return at,
-                b'#' => rest.find('\n').unwrap_or(rest.len()),
-                b'&' | b'!' => rest.find(char::is_whitespace).unwrap_or(rest.len()),
-                _ if byte.is_ascii() => 1,
-                _ => return start,
-            };
+    fn list_start(&self, start: usize) -> usize {
+        match self.frames.last() {
+            Some(Frame { children: Children::Mapping(_, Some(pending)), .. }) => {
+                places::first_dash(self.text, pending.key.span.end as usize, start)
+            }
+            _ => start,
         }
-        start
     }
 
     fn close(&mut self, start: usize, end: usize) -> Step {
@@ -488,27 +473,4 @@ impl<'a> Builder<'a> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span { source: self.source, start: start as u32, end: end as u32 }
     }
-}
-
-/// The end of a text in quotes; the parser's mark goes on over the spaces and the comment behind it.
-fn closing_quote(text: &str, start: usize, end: usize) -> usize {
-    let bytes = &text.as_bytes()[..end];
-    let quote = bytes.get(start).copied();
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' if quote == Some(b'"') => at += 1,
-            b'\'' if quote == Some(b'\'') && bytes.get(at + 1) == Some(&b'\'') => at += 1,
-            _ if Some(*byte) == quote => return at + 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    end
-}
-
-/// Without spaces in an unfinished last line: the parser would take them for a line of the block of text above.
-fn without_loose_indentation(body: &str) -> &str {
-    let shorter = body.trim_end_matches([' ', '\t']);
-    if shorter.ends_with('\n') { shorter } else { body }
 }

@@ -14,6 +14,7 @@ mod inner;
 mod limits;
 mod node;
 mod offsets;
+mod places;
 mod scalar;
 mod syntax;
 

@@ -106,10 +106,13 @@ impl<'a> Builder<'a> {
 
     fn element(&mut self, node: &Node, place: Place) -> Result<Item<'a>, Unsupported> {
         let start = if place.flow {
-            self.done = self.done.max(node.span.start.min(self.next_mark(node.span.start).map_or(u32::MAX, |m| m.start)));
+            self.done = self
+                .done
+                .max(node.span.start.min(self.next_mark(node.span.start).map_or(u32::MAX, |m| m.start)));
             node.span.start
         } else {
-            let dash = self.next_mark(u32::MAX).filter(|mark| mark.kind == MarkKind::Dash).ok_or(Unsupported)?;
+            let dash =
+                self.next_mark(u32::MAX).filter(|mark| mark.kind == MarkKind::Dash).ok_or(Unsupported)?;
             self.mark += 1;
             self.done = dash.end;
             dash.start
@@ -123,7 +126,8 @@ impl<'a> Builder<'a> {
     fn value(&mut self, item: &mut Item<'a>, node: &Node, place: Place) -> Result<(), Unsupported> {
         let header = self.properties(item, node, place)?;
         let start = node.span.start;
-        let collection = matches!(node.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !is_alias(self.text, node);
+        let collection =
+            matches!(node.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !is_alias(self.text, node);
         let brackets = node.style == Style::Flow || place.flow;
         if collection && !brackets {
             self.head_comment(item, start);
@@ -144,7 +148,12 @@ impl<'a> Builder<'a> {
     }
 
     /// The anchor before a value, and the head of a block of text.
-    fn properties(&mut self, item: &mut Item<'a>, node: &Node, place: Place) -> Result<Option<Mark>, Unsupported> {
+    fn properties(
+        &mut self,
+        item: &mut Item<'a>,
+        node: &Node,
+        place: Place,
+    ) -> Result<Option<Mark>, Unsupported> {
         let empty = node.span.range().is_empty() && node.is_null();
         let until = if empty { self.next_start(self.done).min(place.limit) } else { node.span.start };
         let mut header = None;
@@ -167,7 +176,8 @@ impl<'a> Builder<'a> {
 
     /// A comment in the line of the key, before a value on the lines below.
     fn head_comment(&mut self, item: &mut Item<'a>, until: u32) {
-        if let Some(comment) = self.peek(until).filter(|comment| !comment.own_line && item.comment.is_none()) {
+        if let Some(comment) = self.peek(until).filter(|comment| !comment.own_line && item.comment.is_none())
+        {
             item.comment = Some(self.lead(comment).text);
             self.comment += 1;
         }
@@ -198,7 +208,12 @@ impl<'a> Builder<'a> {
         !comment.own_line && self.lines.line(comment.span.start) == self.lines.line(self.done)
     }
 
-    fn block_collection(&mut self, item: &mut Item<'a>, node: &Node, place: Place) -> Result<(), Unsupported> {
+    fn block_collection(
+        &mut self,
+        item: &mut Item<'a>,
+        node: &Node,
+        place: Place,
+    ) -> Result<(), Unsupported> {
         let mut items = Vec::new();
         let mut column = place.column;
         match &node.kind {
@@ -220,7 +235,7 @@ impl<'a> Builder<'a> {
         let until = self.next_start(self.done);
         while let Some(comment) = self.peek(until) {
             let at = self.lines.column(comment.span.start);
-            if !comment.own_line || at < column || at <= place.column {
+            if !comment.own_line || at <= place.column {
                 break;
             }
             tail.push(self.lead(comment));

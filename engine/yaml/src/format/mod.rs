@@ -111,9 +111,10 @@ fn same_document(before: &Node, after: &Node, rules: &FormatRules) -> bool {
         order
     };
     before.len() == after.len()
-        && ordered(before).into_iter().zip(ordered(after)).all(|(old, new)| {
-            before[old].0.name == after[new].0.name && same(&before[old].1, &after[new].1)
-        })
+        && ordered(before)
+            .into_iter()
+            .zip(ordered(after))
+            .all(|(old, new)| before[old].0.name == after[new].0.name && same(&before[old].1, &after[new].1))
 }
 
 fn same(before: &Node, after: &Node) -> bool {

@@ -1,7 +1,7 @@
 //! How keys and scalars are written: quotes, text over several lines, blocks of text.
 
 use super::layout::Block;
-use crate::node::{Kind, Key};
+use crate::node::{Key, Kind};
 use crate::scalar::{Resolved, resolve};
 use std::borrow::Cow;
 
@@ -29,7 +29,8 @@ pub(super) fn quoted<'a>(raw: &'a str, value: &str) -> Cow<'a, str> {
 
 /// Double quotes instead of single ones where the text can stand between them as it is.
 fn double<'a>(raw: &'a str, value: &str) -> Cow<'a, str> {
-    if raw.starts_with('\'') && !value.contains(|character: char| matches!(character, '"' | '\\') || character.is_control())
+    if raw.starts_with('\'')
+        && !value.contains(|character: char| matches!(character, '"' | '\\') || character.is_control())
     {
         format!("\"{value}\"").into()
     } else {
@@ -125,9 +126,10 @@ fn spaces(line: &str) -> usize {
 }
 
 fn block(header: &str, lines: Vec<String>) -> Block {
-    // Without a number the first line with text would set the indentation.
+    // Without a number the first line with text would set the indentation, and must not begin with a tab.
     let first = lines.iter().position(|line| line.contains(|character| character != ' '));
-    let explicit = lines.iter().take(first.map_or(lines.len(), |at| at + 1)).any(|line| line.starts_with(' '));
+    let explicit =
+        lines.iter().take(first.map_or(lines.len(), |at| at + 1)).any(|line| line.starts_with([' ', '\t']));
     let mut shown: String = header.chars().filter(|character| !character.is_ascii_digit()).collect();
     if explicit {
         shown.insert(1, '2');
@@ -141,14 +143,65 @@ mod tests {
 
     #[test]
     fn quotes_go_only_where_nothing_else_can_be_meant() {
-        for text in ["gcc 12.2", "it's", "a/b", "2m", "16GiB", "1%", "http://x/y", "say \"hi\"", "é", "x-y", "a#b"] {
+        for text in
+            ["gcc 12.2", "it's", "a/b", "2m", "16GiB", "1%", "http://x/y", "say \"hi\"", "é", "x-y", "a#b"]
+        {
             assert_eq!(quoted(&format!("'{}'", text.replace('\'', "''")), text), text);
         }
         for text in [
-            "", " a", "a ", "yes", "No", "ON", "off", "y", "N", "~", "null", "True", "12", "1.5", "1_000", "0x1F",
-            "0755", "12e4567", "2026-11-22", "2026-11-22T10:00:00Z", "12:30", "1.2.3", "-x", "? a", ":a", "[a", "a, b",
-            "{a", "a]", "#a", "a #b", "a: b", "a:", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "=", "<<", ".inf",
-            "{{ a }}", "x {% if a %}", "a\tb", "a\u{a0}b", "a\u{2028}b", "+1", "...", ".5", "'a'",
+            "",
+            " a",
+            "a ",
+            "yes",
+            "No",
+            "ON",
+            "off",
+            "y",
+            "N",
+            "~",
+            "null",
+            "True",
+            "12",
+            "1.5",
+            "1_000",
+            "0x1F",
+            "0755",
+            "12e4567",
+            "2026-11-22",
+            "2026-11-22T10:00:00Z",
+            "12:30",
+            "1.2.3",
+            "-x",
+            "? a",
+            ":a",
+            "[a",
+            "a, b",
+            "{a",
+            "a]",
+            "#a",
+            "a #b",
+            "a: b",
+            "a:",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a`",
+            "=",
+            "<<",
+            ".inf",
+            "{{ a }}",
+            "x {% if a %}",
+            "a\tb",
+            "a\u{a0}b",
+            "a\u{2028}b",
+            "+1",
+            "...",
+            ".5",
+            "'a'",
         ] {
             assert_eq!(quoted(&format!("\"{text}\""), text), format!("\"{text}\""), "{text:?}");
         }

@@ -104,7 +104,6 @@ impl Scanner<'_> {
             let apart = start == 0
                 || bytes[start - 1].is_ascii_whitespace()
                 || bytes[..start].ends_with("\u{feff}".as_bytes());
-            let line_start = apart && self.lines.is_first(start as u32) && self.lines.column(start as u32) == 0;
             self.at += 1;
             match bytes[start] {
                 b'#' if apart => {
@@ -125,7 +124,7 @@ impl Scanner<'_> {
                     self.mark(MarkKind::Dash, start);
                     self.found.starts.push(start as u32);
                 }
-                b'%' if line_start => {
+                b'%' if apart && self.lines.column(start as u32) == 0 => {
                     self.skip(until, |byte| byte != b'\n');
                     self.mark(MarkKind::Directive, start);
                 }

@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::print::Printer;
 use super::scan::{MarkKind, Scan};
 use crate::node::{Key, Kind, Node, Style};
+use crate::places;
 
 /// Where a top-level key stands in the canonical order; keys that the rules do not name come last.
 pub(super) fn rank(rules: &FormatRules, key: &str) -> usize {
@@ -17,12 +18,11 @@ pub(super) fn rank(rules: &FormatRules, key: &str) -> usize {
 pub(super) fn document(text: &str, root: &Node, lines: &Lines, scan: &Scan, rules: &FormatRules) -> String {
     let directive = scan.marks.iter().any(|mark| mark.kind == MarkKind::Directive);
     let printed = if directive { Err(Unsupported) } else { collection(text, root, lines, scan, rules) };
-    printed.unwrap_or_else(|Unsupported| {
-        // One value alone, or something that only its author understands.
-        match root.style {
-            Style::Literal | Style::Folded => text.to_owned(),
-            _ => format!("{}\n", text.trim_end()),
-        }
+    // One value alone, or something that only its author understands.
+    printed.unwrap_or_else(|Unsupported| match root.style {
+        Style::Literal | Style::Folded => text.to_owned(),
+        _ if keeps_blank_lines(text, scan, root) => text.to_owned(),
+        _ => format!("{}\n", places::without_loose_indentation(text).trim_end_matches('\n')),
     })
 }
 
@@ -78,7 +78,9 @@ fn collection(
 /// An anchor must stay before its aliases, so a document with aliases keeps its order.
 fn sort(items: &mut [Item<'_>], scan: &Scan, rules: &FormatRules) {
     if !scan.aliases {
-        items.sort_by_key(|item| item.key.as_deref().map_or(usize::MAX, |key| rank(rules, key.trim_matches('"'))));
+        items.sort_by_key(|item| {
+            item.key.as_deref().map_or(usize::MAX, |key| rank(rules, key.trim_matches('"')))
+        });
     }
 }
 
@@ -218,15 +220,38 @@ fn for_editors(comment: &str) -> bool {
         || ["yaml-language-server:", "vim:", "-*-"].iter().any(|word| body.starts_with(word))
 }
 
+/// How an entry of the top mapping looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    /// One line.
+    Short,
+    /// A mapping by indentation.
+    Section,
+    /// A list or text over several lines.
+    Other,
+}
+
+fn shape(printer: &Printer, item: &Item<'_>) -> Shape {
+    match &item.value {
+        Value::Verbatim(verbatim) if verbatim.section => Shape::Section,
+        Value::Empty | Value::Text(_) => Shape::Short,
+        Value::Collection(collection) if printer.fits_at_top(item, collection) => Shape::Short,
+        Value::Collection(collection) if collection.mapping => Shape::Section,
+        _ => Shape::Other,
+    }
+}
+
 /// Sections stand apart; the short entries before the first one stay together.
 fn print_sections(printer: &mut Printer, items: &[Item<'_>], rules: &FormatRules) {
     let mut head = true;
-    let mut above = false;
+    let mut above = Shape::Other;
     for (index, item) in items.iter().enumerate() {
-        let section = is_section(printer, item);
+        let shape = shape(printer, item);
+        let section = shape == Shape::Section;
         let wanted = item.lead.first().map_or(item.blank, |lead| lead.blank);
-        let apart = rules.spaced && (section || above);
-        let together = rules.spaced && head && !section && item.lead.is_empty();
+        let apart = rules.spaced && (section || above == Shape::Section);
+        let short = shape == Shape::Short && above == Shape::Short;
+        let together = rules.spaced && head && short && item.lead.is_empty();
         if index > 0 && (apart || (wanted && !together)) {
             printer.blank();
         }
@@ -239,14 +264,6 @@ fn print_sections(printer: &mut Printer, items: &[Item<'_>], rules: &FormatRules
             _ => printer.item(item, 0),
         }
         head &= !section;
-        above = section;
-    }
-}
-
-fn is_section(printer: &Printer, item: &Item<'_>) -> bool {
-    match &item.value {
-        Value::Verbatim(verbatim) => verbatim.section,
-        Value::Collection(collection) if collection.mapping => !printer.fits_at_top(item, collection),
-        _ => false,
+        above = shape;
     }
 }

@@ -12,19 +12,62 @@ pub struct Writer<'a> {
 }
 
 const WORDS: [&str; 30] = [
-    "a", "text", "no", "yes", "12", "1.50", "0755", "2026-11-22", "12:30", "~", "null", "true", "-O2", "2m", "1%",
-    "it's", "a b", "x#y", "http://x/y", "é漢🙂", "a\\b", "say \"hi\"", "[x", "a, b", "a: b", "a #b", "{{ a }}",
-    "{% if a %}", "- x", "*star",
+    "a",
+    "text",
+    "no",
+    "yes",
+    "12",
+    "1.50",
+    "0755",
+    "2026-11-22",
+    "12:30",
+    "~",
+    "null",
+    "true",
+    "-O2",
+    "2m",
+    "1%",
+    "it's",
+    "a b",
+    "x#y",
+    "http://x/y",
+    "é漢🙂",
+    "a\\b",
+    "say \"hi\"",
+    "[x",
+    "a, b",
+    "a: b",
+    "a #b",
+    "{{ a }}",
+    "{% if a %}",
+    "- x",
+    "*star",
 ];
 const PLAIN: [&str; 16] = [
-    "a", "text", "no", "12", "1.50", "0755", "2026-11-22", "12:30", "~", "null", "true", "-O2", "2m", "a b c",
-    "x#y", "1.0e-6",
+    "a",
+    "text",
+    "no",
+    "12",
+    "1.50",
+    "0755",
+    "2026-11-22",
+    "12:30",
+    "~",
+    "null",
+    "true",
+    "-O2",
+    "2m",
+    "a b c",
+    "x#y",
+    "1.0e-6",
 ];
-const LINES: [&str; 9] = ["one", "two words", "", "  deeper", "# no comment", "- x: [", "\ttab", "é  ", "k: v"];
+const LINES: [&str; 9] =
+    ["one", "two words", "", "  deeper", "# no comment", "- x: [", "\ttab", "é  ", "k: v"];
 
 /// A document whose every choice comes from `choices`; without any it is the simplest one.
 pub fn document(choices: &[u8], comments: bool, aliases: bool) -> String {
-    let mut writer = Writer { choices, next_key: 0, anchors: (Vec::new(), 0), comments, aliases, out: String::new() };
+    let mut writer =
+        Writer { choices, next_key: 0, anchors: (Vec::new(), 0), comments, aliases, out: String::new() };
     let shape = writer.choose(12);
     if comments && writer.chance(4) {
         writer.out.push_str("#header\n\n");
@@ -278,7 +321,7 @@ impl Writer<'_> {
             8 if self.comments => {
                 self.out.push_str(" # in");
                 self.line(40);
-            },
+            }
             _ => {
                 self.out.push('\n');
                 self.line(50);
