@@ -166,7 +166,7 @@ impl<'a> Builder<'a> {
                         return Err(Unsupported); // it names the first key
                     }
                 }
-                MarkKind::Header if header.is_none() => header = Some(mark),
+                MarkKind::Header if header.is_none() && !empty => header = Some(mark),
                 _ => return Err(Unsupported),
             }
             self.mark += 1;

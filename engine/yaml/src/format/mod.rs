@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::node::{Kind, Node};
 use assay_diagnostics::{Diagnostic, Severity, SourceId};
 use lines::Lines;
+use scan::MarkKind;
 use std::borrow::Cow;
 
 /// What is special about a kind of document.
@@ -47,7 +48,7 @@ pub enum FormatError {
     /// The text has errors; warnings are not among these diagnostics.
     #[error("the text has {} errors", .0.len())]
     Invalid(Vec<Diagnostic>),
-    /// The result would mean something else or lack a comment. This is a defect of the formatter.
+    /// The result would mean something else, or lack a comment or an anchor. This is a defect of the formatter.
     #[error("the result would not read the same")]
     Changed,
 }
@@ -68,7 +69,7 @@ pub fn format(source: SourceId, text: &str, rules: &FormatRules) -> Result<Strin
     let result = sections::document(&plain, &root, &lines, &scan, rules);
     let again = read(source, &result).map_err(|_| FormatError::Changed)?;
     let same = same_document(&wanted, &again, rules)
-        && comment_texts(source, text, &wanted) == comment_texts(source, &result, &again);
+        && comments_and_anchors(source, text, &wanted) == comments_and_anchors(source, &result, &again);
     if same { Ok(result) } else { Err(FormatError::Changed) }
 }
 
@@ -92,12 +93,16 @@ fn plain_lines(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn comment_texts(source: SourceId, text: &str, root: &Node) -> Vec<String> {
-    let found = comments(source, text, root);
-    let mut texts: Vec<String> =
-        found.iter().map(|comment| build::shown(&text[comment.span.range()])).collect();
-    texts.sort_unstable();
-    texts
+/// The comments and anchors of a document, sorted.
+fn comments_and_anchors(source: SourceId, text: &str, root: &Node) -> (Vec<String>, Vec<String>) {
+    let found = scan::scan(source, text, root, &Lines::new(text));
+    let comments = found.comments.iter().map(|comment| build::shown(&text[comment.span.range()]));
+    let anchors = found.marks.iter().filter(|mark| mark.kind == MarkKind::Anchor);
+    let anchors = anchors.map(|mark| text[mark.start as usize..mark.end as usize].to_owned());
+    let (mut comments, mut anchors): (Vec<String>, Vec<String>) = (comments.collect(), anchors.collect());
+    comments.sort_unstable();
+    anchors.sort_unstable();
+    (comments, anchors)
 }
 
 /// Equal values; only the top-level keys may have changed their order.

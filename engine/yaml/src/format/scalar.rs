@@ -14,7 +14,7 @@ pub(super) fn key<'a>(text: &'a str, key: &Key) -> Option<Cow<'a, str>> {
         return None;
     }
     Some(match raw.as_bytes().first() {
-        None => "\"\"".into(),
+        None => return None,
         Some(b'"' | b'\'') if key.name.contains(':') => double(raw, &key.name),
         Some(b'"' | b'\'') => quoted(raw, &key.name),
         Some(_) => raw.into(),

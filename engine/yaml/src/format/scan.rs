@@ -50,10 +50,13 @@ pub(super) struct Scan {
     pub(super) starts: Vec<u32>,
     /// Whether a value is an alias.
     pub(super) aliases: bool,
+    /// Whether a key is not there at all (`: x`); what stands around it cannot be told apart.
+    pub(super) nameless: bool,
 }
 
 pub(super) fn scan(source: SourceId, text: &str, root: &Node, lines: &Lines) -> Scan {
-    let found = Scan { comments: Vec::new(), marks: Vec::new(), starts: Vec::new(), aliases: false };
+    let found =
+        Scan { comments: Vec::new(), marks: Vec::new(), starts: Vec::new(), aliases: false, nameless: false };
     let mut scanner = Scanner { source, text, lines, at: 0, found };
     scanner.node(root);
     scanner.gap(text.len());
@@ -75,6 +78,7 @@ impl Scanner<'_> {
             Kind::Sequence(items) if collection => items.iter().for_each(|item| self.node(item)),
             Kind::Mapping(entries) if collection => {
                 for (key, value) in entries {
+                    self.found.nameless |= key.span.range().is_empty();
                     self.leaf(key.span);
                     self.node(value);
                 }

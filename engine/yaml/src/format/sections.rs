@@ -17,7 +17,11 @@ pub(super) fn rank(rules: &FormatRules, key: &str) -> usize {
 /// Lays a document out anew.
 pub(super) fn document(text: &str, root: &Node, lines: &Lines, scan: &Scan, rules: &FormatRules) -> String {
     let directive = scan.marks.iter().any(|mark| mark.kind == MarkKind::Directive);
-    let printed = if directive { Err(Unsupported) } else { collection(text, root, lines, scan, rules) };
+    let printed = if directive || scan.nameless {
+        Err(Unsupported)
+    } else {
+        collection(text, root, lines, scan, rules)
+    };
     // One value alone, or something that only its author understands.
     printed.unwrap_or_else(|Unsupported| match root.style {
         Style::Literal | Style::Folded => text.to_owned(),
