@@ -56,6 +56,13 @@ child.stdout.on("data", (chunk) => {
   }
 });
 
+// A server that does not answer must not hang whoever asked.
+setTimeout(() => {
+  child.kill();
+  console.error("the language server did not answer within a minute");
+  process.exit(1);
+}, 60_000).unref();
+
 async function look({ name, text }) {
   const at = text.indexOf("‸");
   const before = text.slice(0, at).split("\n");

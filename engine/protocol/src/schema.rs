@@ -1,7 +1,7 @@
 //! JSON Schemas of the machine formats: records of the journal, answers of verbs, `plan.json`.
 //!
-//! Draft 7, like the schemas of manifests. Objects are open where a later version may add a field; a reader that
-//! checks against these must not break then.
+//! Draft 7, like the schemas of manifests. Objects are open, because a field may be added without a new format
+//! version and a reader that checks against these must not break then; only the frame of a record is closed.
 
 use crate::{Answer, Event, ExitCode, FORMAT_VERSION, PlanDoc, Value};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -51,7 +51,6 @@ pub fn answer() -> Value {
     schema["properties"]["v"] = version();
     narrow(&mut schema["properties"]["exit"], json!(codes));
     narrow(&mut schema["properties"]["exit_name"], json!(names));
-    schema["additionalProperties"] = json!(false);
     schema
 }
 
@@ -74,9 +73,16 @@ fn narrow(field: &mut Value, words: Value) {
 }
 
 fn of<T: JsonSchema>(title: &str) -> Value {
-    let mut schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value();
-    schema["title"] = json!(title);
-    one_paragraph(&mut schema);
+    let settings = SchemaSettings::draft07();
+    let mut body = settings.into_generator().into_root_schema_for::<T>().to_value();
+    one_paragraph(&mut body);
+    // What a document is stands at its top.
+    let mut schema = json!({"$schema": body["$schema"], "title": title, "description": body["description"]});
+    for (key, value) in body.as_object().into_iter().flatten() {
+        if schema.get(key).is_none() {
+            schema[key.as_str()] = value.clone();
+        }
+    }
     schema
 }
 
