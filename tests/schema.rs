@@ -328,6 +328,8 @@ const FAULTS: &[(&str, &str)] = &[
     ("uses: \"skill:other\"", "uses: \"skill:\""),
     ("uses: approval,", "uses: approval, expect: {exit: 0},"),
     ("uses: approval,", "uses: approval, cache: true,"),
+    ("uses: approval,", "uses: approval, isolate: true,"),
+    ("with: {any: {deep: [1]}}", "isolate: true"),
     ("{question: \"Go?\", choices", "{choices"),
     ("g: {assert: true,", "g: {assert: true, want: [better],"),
     ("g: {assert: true,", "g: {"),

@@ -79,6 +79,9 @@ fn refused(kind: &Kind) -> ValueMap {
         true => ValueMap::new(),
         false => NO_PROCESS.iter().map(|name| ((*name).to_owned(), json!(false))).collect(),
     };
+    if !kind.runs_processes {
+        fields.insert("isolate".to_owned(), json!({"enum": [false]}));
+    }
     if kind.effects != Effects::Contained {
         fields.insert("cache".to_owned(), json!(false));
     }
@@ -93,6 +96,7 @@ fn call_rule() -> Value {
     let mut fields: ValueMap = none.collect();
     let doc = "Inputs of the called manifest, by name. Any value may be a template.";
     fields.insert("with".to_owned(), json!({"description": doc, "type": "object"}));
+    fields.insert("isolate".to_owned(), json!({"enum": [false]}));
     json!({
         "if": {"properties": {"uses": {"type": "string", "pattern": "^skill:"}}, "required": ["uses"]},
         "then": {"properties": fields},
