@@ -78,6 +78,8 @@ verbs! {
     List(list) = "list";
     /// Explain a step type, a check, an exit code, a run or a step of a run
     Explain(explain) = "explain";
+    /// Print a JSON Schema: of manifests for editors, of records and answers for programs
+    Schema(schema) = "schema";
     /// Write the reports of a run again
     Report(report) = "report";
     /// Write a first skill that runs

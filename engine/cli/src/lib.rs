@@ -27,6 +27,7 @@ mod phase;
 mod render;
 mod reply;
 mod reports;
+mod schemas;
 mod screen;
 mod summary;
 mod verbs;

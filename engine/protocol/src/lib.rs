@@ -8,6 +8,7 @@ mod event;
 mod exit;
 mod identity;
 mod plan_doc;
+pub mod schema;
 mod state;
 mod status;
 

@@ -13,6 +13,7 @@ pub mod preflight;
 pub mod report;
 pub mod resume;
 pub mod run;
+pub mod schema;
 pub mod status;
 pub mod wait;
 

@@ -8,37 +8,26 @@ use crate::catalog::Effects;
 use crate::config::{Config, TextAt};
 use crate::fields::Unit;
 use crate::manifest::{At, Check, ManifestKind, OnFail, Step, Uses};
+use crate::schema::{self, names};
 use crate::{conventions, shape};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::{Status, Value};
 use assay_yaml::{Key, Kind, Node};
 
 /// The fields of a step.
-pub(crate) const STEP_FIELDS: &[&str] = &[
-    "uses",
-    "with",
-    "needs",
-    "when",
-    "foreach",
-    "timeout",
-    "retry",
-    "resources",
-    "expect",
-    "status",
-    "files",
-    "reads",
-    "env",
-    "pass_env",
-    "cwd",
-    "cache",
-    "detach",
-    "bind",
-    "isolate",
-    "on_fail",
-];
-const CHECK_FIELDS: &[&str] = &["check", "with", "when", "on_fail", "as"];
-const ON_FAIL: &[(&str, OnFail)] =
+pub(crate) const STEP_FIELDS: &[&str] = &names(&schema::STEP);
+const CHECK_FIELDS: &[&str] = &names(&schema::CHECK);
+/// What follows when a step or a check does not pass.
+pub(crate) const ON_FAIL: &[(&str, OnFail)] =
     &[("stop", OnFail::Stop), ("exclude", OnFail::Exclude), ("warn", OnFail::Warn)];
+/// What can be recorded of a check that does not hold.
+pub(crate) const CHECK_WORDS: [Status; 3] = [Status::Environment, Status::Unsupported, Status::Excluded];
+/// Fields that need a process of the step's own.
+pub(crate) const NO_PROCESS: &[&str] = &["expect", "status", "cwd", "env", "pass_env"];
+/// The same for a call. A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
+pub(crate) const NO_PROCESS_IN_CALLS: &[&str] = &["expect", "status", "cwd", "env"];
+/// Further fields that a call has none of.
+pub(crate) const IN_CALLS: &[&str] = &["files", "reads", "resources", "cache", "detach"];
 
 pub(super) fn lower_checks(cx: &mut Lower<'_>, node: &Node) -> Vec<Check> {
     let Some(entries) = node.as_mapping() else {
@@ -70,10 +59,7 @@ fn lower_check(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Check> {
         on_fail: fields.get("on_fail").and_then(|n| cx.word_of(n, "on_fail", ON_FAIL)).unwrap_or_default(),
         recorded_as: fields
             .get("as")
-            .and_then(|node| {
-                let words = [Status::Environment, Status::Unsupported, Status::Excluded];
-                cx.word_of(node, "as", &words.map(|status| (status.word(), status)))
-            })
+            .and_then(|node| cx.word_of(node, "as", &CHECK_WORDS.map(|status| (status.word(), status))))
             .unwrap_or(Status::Environment),
     })
 }
@@ -135,7 +121,7 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     }
     if is_call {
         let why = "a call has none of its own; give it to a step inside";
-        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache", "detach"], why);
+        refuse_fields(cx, &fields, uses.as_ref(), IN_CALLS, why);
     } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
         refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
     }
@@ -269,11 +255,10 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
 }
 
 fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&At<Uses>>) {
-    // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
     let is_call = matches!(uses.map(|at| &at.value), Some(Uses::Call(_)));
     let names: &[&str] = match is_call {
-        true => &["expect", "status", "cwd", "env"],
-        false => &["expect", "status", "cwd", "env", "pass_env"],
+        true => NO_PROCESS_IN_CALLS,
+        false => NO_PROCESS,
     };
     refuse_fields(cx, fields, uses, names, "this step runs no process of its own");
 }
