@@ -72,6 +72,8 @@ verbs! {
     Plan(plan) = "plan";
     /// Check skills and workflows without running anything
     Lint(lint) = "lint";
+    /// Bring skills and workflows into their canonical layout
+    Fmt(fmt) = "fmt";
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from

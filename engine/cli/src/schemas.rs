@@ -25,6 +25,9 @@ pub const KINDS: &[SchemaKind] = &[
     kind("workflow", "A manifest of `kind: Workflow`", |catalog| {
         manifest::manifest(catalog, Some(ManifestKind::Workflow))
     }),
+    kept("lint-config", "`assay-lint.yaml`, the configuration of `assay lint`", |_| {
+        assay_lint::config_schema()
+    }),
     kept("event", "One record of a run's `journal.jsonl`", |_| protocol::event()),
     kept("answer", "The object that every verb prints with `--json`", |_| protocol::answer()),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),

@@ -3,7 +3,6 @@
 //! At the end of a line it covers findings that begin on that line; on a line of its own the whole entry below it;
 //! `ignore-file` covers the file. Every one needs a reason, and one that silences nothing is a finding itself.
 
-use crate::comments;
 use assay_diagnostics::{Diagnostic, SourceId, Span};
 use assay_yaml::Node;
 use std::collections::HashMap;
@@ -37,7 +36,8 @@ pub(crate) fn read(source: SourceId, text: &str, root: Option<&Node>) -> Vec<Ign
     let mut found = Vec::new();
     // The comment below, if it has its line for itself, and what that covers: above it is the same entry.
     let mut below: Option<(usize, Range<u32>)> = None;
-    for range in comments::of(text, root).into_iter().rev() {
+    for comment in comments_of(source, text, root).into_iter().rev() {
+        let range = comment.range();
         let line = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
         let alone = text[line..range.start].trim().is_empty();
         let covers = match &below {
@@ -48,7 +48,6 @@ pub(crate) fn read(source: SourceId, text: &str, root: Option<&Node>) -> Vec<Ign
         below = alone.then(|| (range.start, covers.clone()));
         let Some(parts) = parse(&text[range.clone()]) else { continue };
         let covers = if parts.file { 0..u32::MAX } else { covers };
-        let comment = Span { source, start: range.start as u32, end: range.end as u32 };
         for rule in parts.rules.into_iter().rev() {
             let start = comment.start + rule.start as u32;
             found.push(Ignore {
@@ -63,6 +62,12 @@ pub(crate) fn read(source: SourceId, text: &str, root: Option<&Node>) -> Vec<Ign
     }
     found.reverse();
     found
+}
+
+/// Comments are told from text by the tree, so a document that cannot be read has none.
+fn comments_of(source: SourceId, text: &str, root: Option<&Node>) -> Vec<Span> {
+    let comments = root.map(|root| assay_yaml::comments(source, text, root)).unwrap_or_default();
+    comments.into_iter().map(|comment| comment.span).collect()
 }
 
 /// Finds the comment that silences a finding, among any number of them.
@@ -196,7 +201,8 @@ mod tests {
     #[test]
     fn reasons_and_places_are_kept() {
         let text = "a: 1  # assay: ignore[one,  two] because of this\n";
-        let list = read(SourceId(0), text, None);
+        let root = parse(SourceId(0), text, &Limits::default()).root;
+        let list = read(SourceId(0), text, root.as_ref());
         assert_eq!(list.len(), 2);
         assert!(list.iter().all(|ignore| ignore.reason == "because of this"));
         assert_eq!(&text[list[1].span.range()], "two");

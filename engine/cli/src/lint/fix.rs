@@ -22,6 +22,11 @@ pub struct Fixed {
 }
 
 impl Fixed {
+    /// A file that changes as a whole.
+    pub fn of(shown: &str, before: &str, after: &str) -> Self {
+        Self { shown: shown.to_owned(), before: before.to_owned(), after: after.to_owned(), fixes: 1 }
+    }
+
     /// The change as a patch.
     pub fn patch(&self) -> String {
         diff(&self.shown, &self.before, &self.after)

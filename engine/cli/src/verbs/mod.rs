@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cancel;
 pub mod completions;
 pub mod explain;
+pub mod fmt;
 pub mod lint;
 pub mod list;
 pub mod logs;

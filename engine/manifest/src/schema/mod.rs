@@ -29,6 +29,9 @@ use assay_protocol::{Value, ValueMap};
 use serde_json::json;
 use table::{described, merged, object};
 
+/// The top-level fields in their canonical order.
+pub const TOP_ORDER: &[&str] = &names(&TOP);
+
 /// The draft that all schemas are written in.
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
