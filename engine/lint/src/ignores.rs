@@ -17,6 +17,8 @@ pub struct Ignore {
     pub span: Span,
     /// The whole comment.
     pub comment: Span,
+    /// What goes when it is removed: its line if it has one for itself, else also the blanks before it.
+    pub removal: Span,
     /// Why, as written; may be empty.
     pub reason: String,
     /// Bytes that it covers.
@@ -48,12 +50,18 @@ pub(crate) fn read(source: SourceId, text: &str, root: Option<&Node>) -> Vec<Ign
         below = alone.then(|| (range.start, covers.clone()));
         let Some(parts) = parse(&text[range.clone()]) else { continue };
         let covers = if parts.file { 0..u32::MAX } else { covers };
+        let removal = match alone {
+            true => line..text[range.end..].find('\n').map_or(text.len(), |at| range.end + at + 1),
+            false => text[..range.start].trim_end().len()..range.end,
+        };
+        let removal = Span { source, start: removal.start as u32, end: removal.end as u32 };
         for rule in parts.rules.into_iter().rev() {
             let start = comment.start + rule.start as u32;
             found.push(Ignore {
                 rule: text[range.start + rule.start..range.start + rule.end].to_owned(),
                 span: Span { start, end: start + rule.len() as u32, ..comment },
                 comment,
+                removal,
                 reason: parts.reason.to_owned(),
                 covers: covers.clone(),
                 used: false,

@@ -14,7 +14,7 @@ It would hide the next finding, which nobody has looked at. A rule that the conf
 removes a comment whose every rule is unused.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[cached-measurement] it was cached once
+  pairs: {type: integer, default: 30}  # assay: ignore[missing-timeout] there is no step here
 steps:
   show:
     uses: command
@@ -43,7 +43,7 @@ fn check(ignores: &[Ignore], off: &dyn Fn(&str) -> bool, found: &mut Found<'_>) 
                 .at(ignore.span, format!("`{}` finds nothing here", ignore.rule), "silences nothing")
                 .help("remove the comment, or the id from it");
             if all && at == 0 {
-                let edits = vec![Edit { span: ignore.comment, replacement: String::new() }];
+                let edits = vec![Edit { span: ignore.removal, replacement: String::new() }];
                 finding = finding.fix(Fix { title: "remove the comment".to_owned(), safe: true, edits });
             }
             found.push(finding);
