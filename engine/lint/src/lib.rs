@@ -9,11 +9,18 @@ mod config;
 mod context;
 mod example;
 mod ignores;
+mod leases;
 mod linter;
+mod ports;
+mod programs;
 mod rule;
 pub mod rules;
+mod secret_names;
 mod shell;
 mod skill_md;
+mod starters;
+mod targets;
+mod tokens;
 
 pub use config::{Config, Level};
 pub use context::Cx;
