@@ -175,7 +175,7 @@ fn collect<'a>(
 
 fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], out: &mut Vec<Command<'a>>) {
     let words: Vec<Word> = match &value.kind {
-        ConfigKind::List(items) => items.iter().map(|item| word_of(item)).collect(),
+        ConfigKind::List(items) => items.iter().map(word_of).collect(),
         // A list of literals is one literal; the tree knows where each stands.
         ConfigKind::Literal(Value::Array(items)) => {
             let nodes = cx.node_at(value.span).and_then(|node| node.as_sequence()).unwrap_or_default();

@@ -3,7 +3,8 @@
 use crate::context::Cx;
 use assay_diagnostics::Span;
 use assay_manifest::{Field, Step, Uses};
-use assay_plan::{ManifestPlan, NodeId};
+use assay_plan::{ManifestPlan, NodeId, What};
+use assay_yaml::{Key, Node};
 use std::collections::HashMap;
 
 /// What one step asks for.
@@ -27,21 +28,19 @@ impl<'p> Leases<'p> {
     /// Every lease that is known from the text.
     pub(crate) fn of(cx: &Cx<'_>, plan: &'p ManifestPlan) -> Self {
         let mut by_node = HashMap::new();
-        for node in 0..plan.nodes.len() as NodeId {
+        let places = [places(cx, "steps"), places(cx, "finally")];
+        for (node, what) in plan.nodes.iter().enumerate() {
+            let node = node as NodeId;
             let Some(step) = plan.step(node) else { continue };
             let Some(Field::Literal(value)) = step.resources.as_ref().map(|resources| &resources.gpus) else {
                 continue;
             };
-            let ids: Vec<u64> = value.as_array().into_iter().flatten().filter_map(|id| id.as_u64()).collect();
+            let ids: Vec<u64> =
+                value.as_array().into_iter().flatten().filter_map(assay_protocol::Value::as_u64).collect();
             let count = value.as_u64().unwrap_or(ids.len() as u64);
             if count > 0 {
-                let section = if plan.manifest.steps.iter().any(|one| std::ptr::eq(one, step)) {
-                    "steps"
-                } else {
-                    "finally"
-                };
-                let path = [section, step.id.value.as_str(), "resources", "gpus"];
-                let span = cx.entry(&path).map_or(step.id.span, |(_, value)| value.span);
+                let section = &places[usize::from(matches!(what.what, What::Finally(_)))];
+                let span = section.get(step.id.value.as_str()).copied().unwrap_or(step.id.span);
                 by_node.insert(node, Lease { step, ids, count, span });
             }
         }
@@ -89,6 +88,13 @@ impl<'p> Leases<'p> {
         seen.sort_unstable();
         seen.iter().filter_map(|node| self.by_node.get(node)).collect()
     }
+}
+
+/// Where the steps of a section say how many GPUs they need.
+fn places<'a>(cx: &Cx<'a>, section: &str) -> HashMap<&'a str, Span> {
+    let steps = cx.entry(&[section]).and_then(|(_, steps)| steps.as_mapping()).unwrap_or_default();
+    let place = |(key, step): &'a (Key, Node)| Some((&*key.name, step.get("resources")?.get("gpus")?.span));
+    steps.iter().filter_map(place).collect()
 }
 
 /// Servers of one step that are looked at.

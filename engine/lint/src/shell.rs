@@ -169,7 +169,7 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let length = matching(rest);
         let text = rest[..length].to_owned();
-        self.inside(start + 2, start + length.saturating_sub(1).max(2), depth, inner);
+        self.inside(start + 2, start + open_length(&text, ')').max(2), depth, inner);
         self.at += length;
         Word { text, range: start..self.at, quoted: false, open: true }
     }
@@ -252,11 +252,11 @@ impl<'a> Lexer<'a> {
             Some(matching(rest))
         } else if rest.starts_with("$(") {
             let length = matching(rest);
-            self.inside(self.at + 2, self.at + length.saturating_sub(1).max(2), depth, inner);
+            self.inside(self.at + 2, self.at + open_length(&rest[..length], ')').max(2), depth, inner);
             Some(length)
         } else if rest.starts_with('`') {
             let length = closed(1, "`").unwrap_or(rest.len());
-            self.inside(self.at + 1, self.at + length.saturating_sub(1).max(1), depth, inner);
+            self.inside(self.at + 1, self.at + open_length(&rest[..length], '`').max(1), depth, inner);
             Some(length)
         } else if rest.starts_with("${") {
             closed(2, "}")
@@ -278,6 +278,11 @@ impl<'a> Lexer<'a> {
             Lexer { line: self.line, at: from, end: to, bodies: Vec::new() }.read(true, depth + 1, inner);
         }
     }
+}
+
+/// Length without the bracket that closes it, which may be missing.
+fn open_length(text: &str, close: char) -> usize {
+    text.strip_suffix(close).unwrap_or(text).len()
 }
 
 /// Length of a `$( )` with what it holds; to the end if it is not closed. Brackets in quotes do not count.

@@ -88,6 +88,12 @@ const OUTPUTS: &[&str] = &[
     "--log-dir",
 ];
 
+/// Programs whose `-o` is something else.
+const OTHER_OUTPUTS: &[&str] = &[
+    "grep", "egrep", "fgrep", "rg", "ps", "ssh", "scp", "mount", "find", "set", "ls", "lsblk", "findmnt",
+    "apt-get", "chown", "install",
+];
+
 /// The words that name what a command writes or removes, each with the path in it.
 pub(crate) fn written<'c>(command: &'c Command<'_>) -> Vec<(&'c Word, &'c str)> {
     let mut found: Vec<(&Word, &str)> = Vec::new();
@@ -100,7 +106,9 @@ pub(crate) fn written<'c>(command: &'c Command<'_>) -> Vec<(&'c Word, &'c str)> 
         }
     }
     let Some((program, args)) = command.effective().split_first() else { return found };
-    options(args, OUTPUTS, &mut found);
+    if !OTHER_OUTPUTS.contains(&program.base()) {
+        options(args, OUTPUTS, &mut found);
+    }
     let whole = |word: &'c Word| (word, word.text.as_str());
     let name = program.base();
     match name {

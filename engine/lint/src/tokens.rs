@@ -136,7 +136,7 @@ fn is_random(body: &str) -> bool {
     let mixed = body.bytes().any(|b| b.is_ascii_uppercase()) && body.bytes().any(|b| b.is_ascii_lowercase());
     // Names have words; random text of this length has digits, or capitals among small letters.
     letters > 0
-        && (digits * 12 >= body.len() || mixed && !body.contains(['-', '_']))
+        && (digits * 16 >= body.len() || mixed && !body.contains(['-', '_']))
         && !EXAMPLES.iter().any(|word| lower.contains(word))
         && longest_row(lower.as_bytes()) < 6
         && bits(body.as_bytes()) >= LEAST_BITS

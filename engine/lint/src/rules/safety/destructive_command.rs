@@ -36,11 +36,16 @@ steps:
 };
 
 fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
-    let commands = cx.commands();
-    for (at, command) in commands.iter().enumerate() {
+    // The folder that a line last changed to.
+    let mut cd: Option<&Command<'_>> = None;
+    for command in cx.commands() {
+        cd = cd.filter(|cd| cd.group == command.group);
+        if command.in_shell && command.program() == "cd" {
+            cd = Some(command);
+        }
         let Some((word, what)) = destroys(command) else { continue };
         let git = command.worker() == "git";
-        if git && in_own_folder(&commands[..at], command) {
+        if git && in_own_folder(cd, command) {
             continue;
         }
         let way_out = if git {
@@ -123,7 +128,7 @@ fn is_flag(text: &str, letters: &[char]) -> bool {
 }
 
 /// Whether a git command works below the run's own folders: by `-C`, by a `cd` before it, or by `cwd`.
-fn in_own_folder(before: &[Command<'_>], command: &Command<'_>) -> bool {
+fn in_own_folder(cd: Option<&Command<'_>>, command: &Command<'_>) -> bool {
     let own = |text: &str| {
         text.strip_prefix("{{").is_some_and(|code| {
             let code = code.trim_start_matches(['-', ' ']);
@@ -133,8 +138,6 @@ fn in_own_folder(before: &[Command<'_>], command: &Command<'_>) -> bool {
     if let Some(folder) = command.option("-C") {
         return own(&folder.text);
     }
-    let same = |other: &&Command<'_>| command.in_shell && other.group == command.group && other.program() == "cd";
-    let cd = before.iter().rev().take_while(|other| other.group == command.group).find(same);
     if let Some(target) = cd.and_then(|cd| cd.words.get(1)) {
         return own(&target.text);
     }

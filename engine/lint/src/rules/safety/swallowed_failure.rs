@@ -57,10 +57,14 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
         let before = at.checked_sub(1).map(|at| lines[at]).filter(|before| before.group == command.group);
         let Some((span, label)) = swallows(command, before, last.get(&command.group) == Some(&at)) else { continue };
         let owner = command.owner.shown();
+        let way_out = match command.owner.step() {
+            Some(_) => "leave it out, and declare an end that is expected: `expect: {exit: any}`",
+            None => "leave it out; a check that only informs says so: `on_fail: warn`",
+        };
         found.push(
             found
                 .at(span, format!("{owner} passes even when its command fails"), label)
-                .help("leave it out, and declare an end that is expected: `expect: {exit: any}`"),
+                .help(way_out),
         );
     }
 }

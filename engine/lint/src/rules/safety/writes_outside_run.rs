@@ -42,7 +42,11 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         for (word, path) in written(command) {
-            let removed = command.worker() == "rm" && is_ruinous(path);
+            let removed = match command.worker() {
+"rm" => is_ruinous(path),
+"dd" => path.starts_with("/dev/"),
+_ => false,
+};
             if removed {
                 continue; // `destructive-command`
             }
