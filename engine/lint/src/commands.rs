@@ -2,7 +2,7 @@
 //! `argv` or as `shell`, and those inside `sh -c`.
 
 use crate::context::Cx;
-use crate::shell;
+use crate::{shell, starters};
 use assay_diagnostics::Span;
 use assay_manifest::{At, Check, Config, ConfigKind, Manifest, Step};
 use assay_protocol::Value;
@@ -26,6 +26,14 @@ impl<'a> Owner<'a> {
         }
     }
 
+    /// As shown to users: ``step `build` ``.
+    pub fn shown(self) -> String {
+        match self {
+            Self::Step(step) => format!("step `{}`", step.id.value),
+            Self::Check(check) => format!("check `{}`", check.id.value),
+        }
+    }
+
     /// The step, if it is one.
     pub fn step(self) -> Option<&'a Step> {
         match self {
@@ -44,6 +52,13 @@ pub struct Word {
     pub span: Span,
     /// Known only when it runs: a template, or an expansion by the shell.
     pub open: bool,
+}
+
+impl Word {
+    /// The name without its folder; empty if it is not known.
+    pub fn base(&self) -> &str {
+        if self.open { "" } else { self.text.rsplit('/').next().unwrap_or_default() }
+    }
 }
 
 /// Where the output of a command goes, or its input comes from.
@@ -76,39 +91,34 @@ pub struct Command<'a> {
     pub in_shell: bool,
     /// Inside `$( )` of such a line.
     pub nested: bool,
+    /// Its end decides about a branch: behind `if`, `while`, `!`.
+    pub condition: bool,
+    /// Number of the line or `argv` that it stands in.
+    pub group: usize,
 }
 
 impl Command<'_> {
     /// The program's name without its folder; empty if it is not known.
     pub fn program(&self) -> &str {
         match self.words.first() {
-            Some(word) if !word.open => word.text.rsplit('/').next().unwrap_or_default(),
-            _ => "",
+            Some(word) => word.base(),
+            None => "",
         }
     }
 
     /// Program and arguments without what only starts them: `sudo`, `env A=b`, `nohup`, `timeout 5`, `exec`, ...
     pub fn effective(&self) -> &[Word] {
-        let mut words = self.words.as_slice();
-        while let [first, rest @ ..] = words {
-            let skip = match first.text.rsplit('/').next().unwrap_or_default() {
-                "sudo" | "nohup" | "exec" | "command" | "setsid" | "time" | "stdbuf" | "nice" | "ionice"
-                | "env" => {
-                    let plain = |word: &&Word| word.text.starts_with('-') || word.text.contains('=');
-                    rest.iter().take_while(plain).count()
-                }
-                "timeout" => {
-                    let options = rest.iter().take_while(|word| word.text.starts_with('-')).count();
-                    (options + 1).min(rest.len())
-                }
-                _ => break,
-            };
-            if rest.len() <= skip {
-                break;
-            }
-            words = &rest[skip..];
-        }
-        words
+        &self.words[starters::count(&self.words)..]
+    }
+
+    /// The programs that [`Self::effective`] leaves out, outermost first.
+    pub fn starters(&self) -> Vec<&Word> {
+        starters::of(&self.words)
+    }
+
+    /// The name of the program that does the work, without its folder; empty if it is not known.
+    pub fn worker(&self) -> &str {
+        self.effective().first().map_or("", Word::base)
     }
 
     /// The value of an option, given as `--name value` or `--name=value`.
@@ -150,7 +160,7 @@ fn collect<'a>(
                     "argv" => argv(cx, owner, value, path, out),
                     "shell" => {
                         if let Some(text) = text_of(value) {
-                            line(cx, owner, text, value.span, 0, path, out);
+                            scalar(cx, owner, text, value.span, path, out);
                         }
                     }
                     _ => collect(cx, owner, value, path, out),
@@ -165,7 +175,7 @@ fn collect<'a>(
 
 fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], out: &mut Vec<Command<'a>>) {
     let words: Vec<Word> = match &value.kind {
-        ConfigKind::List(items) => items.iter().map(|item| word_of(item)).collect(),
+        ConfigKind::List(items) => items.iter().map(word_of).collect(),
         // A list of literals is one literal; the tree knows where each stands.
         ConfigKind::Literal(Value::Array(items)) => {
             let nodes = cx.node_at(value.span).and_then(|node| node.as_sequence()).unwrap_or_default();
@@ -175,16 +185,7 @@ fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], 
         }
         _ => return,
     };
-    let script = match words.as_slice() {
-        [shell, flag, script, ..]
-            if matches!(shell.text.rsplit('/').next(), Some("sh" | "bash" | "dash" | "zsh"))
-                && flag.text.starts_with('-')
-                && flag.text.ends_with('c') =>
-        {
-            Some(script.clone())
-        }
-        _ => None,
-    };
+    let script = script_of(&words).cloned();
     out.push(Command {
         owner,
         path: path.to_vec(),
@@ -195,39 +196,104 @@ fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], 
         then_span: Span { end: value.span.start, ..value.span },
         in_shell: false,
         nested: false,
+        condition: false,
+        group: out.len(),
     });
     if let Some(script) = script {
-        line(cx, owner, &script.text, script.span, 0, path, out);
+        scalar(cx, owner, &script.text, script.span, path, out);
     }
 }
 
-fn line<'a>(
+/// The script of `sh -c script`, with whatever starts the shell before it.
+fn script_of(words: &[Word]) -> Option<&Word> {
+    let [shell, rest @ ..] = &words[starters::count(words)..] else { return None };
+    if !matches!(shell.base(), "sh" | "bash" | "dash" | "zsh" | "ash" | "ksh") {
+        return None;
+    }
+    // Options may come in several words, some with a value: `bash -eu -o pipefail -c script`.
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.text.as_str() {
+            "-o" | "+o" | "-O" | "+O" => _ = words.next(),
+            text if text.starts_with('-') && !text.starts_with("--") && text.ends_with('c') => {
+                return words.next();
+            }
+            text if text.starts_with('-') && text.len() > 1 => {}
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// A line that is a whole value.
+fn scalar<'a>(
     cx: &Cx<'a>,
     owner: Owner<'a>,
     text: &str,
     span: Span,
-    from: usize,
     path: &[&'a str],
     out: &mut Vec<Command<'a>>,
 ) {
-    let place = |range: &Range<usize>| cx.inner(span, from + range.start..from + range.end);
-    let word = |word: shell::Word| Word { span: place(&word.range), text: word.text, open: word.open };
+    let places = cx.node_at(span).map(|node| node.places(cx.text));
+    let place = |range: Range<usize>| places.as_ref().map_or(span, |places| places.span(range));
+    line(&Line { owner, path, depth: 0 }, text, &place, out);
+}
+
+/// Where a line stands.
+struct Line<'a, 'p> {
+    owner: Owner<'a>,
+    path: &'p [&'a str],
+    depth: usize,
+}
+
+/// Shells inside shells that are followed.
+const DEEPEST: usize = 4;
+
+fn line<'a>(at: &Line<'a, '_>, text: &str, place: &dyn Fn(Range<usize>) -> Span, out: &mut Vec<Command<'a>>) {
+    let word = |word: &shell::Word| Word {
+        span: place(word.range.clone()),
+        text: word.text.clone(),
+        open: word.open,
+    };
+    let group = out.len();
+    let mut scripts = Vec::new();
     for simple in shell::commands(text) {
+        let words: Vec<Word> = simple.words.iter().map(word).collect();
+        if at.depth < DEEPEST
+            && let Some(script) = script_of(&words)
+            && let Some(index) = words.iter().position(|word| std::ptr::eq(word, script))
+        {
+            scripts.push(simple.words[index].clone());
+        }
         out.push(Command {
-            owner,
-            path: path.to_vec(),
-            words: simple.words.into_iter().map(word).collect(),
-            assigns: simple.assigns.into_iter().map(word).collect(),
+            owner: at.owner,
+            path: at.path.to_vec(),
+            words,
+            assigns: simple.assigns.iter().map(word).collect(),
             redirects: simple
                 .redirects
-                .into_iter()
-                .map(|redirect| Redirect { operator: redirect.operator, target: word(redirect.target) })
+                .iter()
+                .map(|redirect| Redirect {
+                    operator: redirect.operator.clone(),
+                    target: word(&redirect.target),
+                })
                 .collect(),
-            then_span: place(&simple.then_range),
+            then_span: place(simple.then_range.clone()),
             then: simple.then,
             in_shell: true,
             nested: simple.nested,
+            condition: simple.condition,
+            group,
         });
+    }
+    for script in scripts {
+        // In one pair of quotes without escapes a piece of the script is a piece of the line.
+        let exact = script.quoted && script.range.len() == script.text.len() + 2;
+        let inner = |range: Range<usize>| match exact {
+            true => place(script.range.start + 1 + range.start..script.range.start + 1 + range.end),
+            false => place(script.range.clone()),
+        };
+        line(&Line { depth: at.depth + 1, ..*at }, &script.text, &inner, out);
     }
 }
 

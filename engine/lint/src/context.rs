@@ -58,9 +58,19 @@ impl<'a> Cx<'a> {
                 return Some(node);
             }
             let holds = |child: &&Node| child.span.start <= span.start && span.end <= child.span.end;
+            // Values stand in the order of the text, but for empty ones, which may be anywhere: looked for last.
+            let before = |child: &Node| child.span.end < span.end;
             node = match (node.as_mapping(), node.as_sequence()) {
-                (Some(entries), _) => entries.iter().map(|(_, value)| value).find(holds)?,
-                (_, Some(items)) => items.iter().find(holds)?,
+                (Some(entries), _) => {
+                    let near = entries.get(entries.partition_point(|(_, value)| before(value)));
+                    near.map(|(_, value)| value)
+                        .filter(holds)
+                        .or_else(|| entries.iter().map(|(_, value)| value).find(holds))?
+                }
+                (_, Some(items)) => {
+                    let near = items.get(items.partition_point(before));
+                    near.filter(holds).or_else(|| items.iter().find(holds))?
+                }
                 _ => return None,
             };
         }

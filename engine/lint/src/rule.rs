@@ -61,6 +61,9 @@ impl Fixes {
     }
 }
 
+/// Looks at the comments that silence other rules; the function tells which rules are off.
+pub type CheckIgnores = fn(&[Ignore], &dyn Fn(&str) -> bool, &mut Found<'_>);
+
 /// What a rule looks at. A rule sees only what could be read: there is no manifest without a tree, and no plan without
 /// a manifest; but both may hold errors, which others report.
 #[derive(Clone, Copy)]
@@ -78,8 +81,8 @@ pub enum Check {
     Plan(fn(&Cx<'_>, &ManifestPlan, &mut Found<'_>)),
     /// A `SKILL.md`, alone or beside a manifest.
     SkillMd(fn(&Cx<'_>, &SkillMd, &mut Found<'_>)),
-    /// The comments that silence other rules, after they were applied. The function tells which rules are off.
-    Ignores(fn(&[Ignore], &dyn Fn(&str) -> bool, &mut Found<'_>)),
+    /// The comments that silence other rules, after they were applied.
+    Ignores(CheckIgnores),
 }
 
 /// A rule: what it finds, why, and how it looks. The documentation page is made of this and nothing else.

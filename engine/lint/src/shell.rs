@@ -43,6 +43,8 @@ pub struct Simple {
     pub then_range: Range<usize>,
     /// Stands inside `$( )` or backquotes.
     pub nested: bool,
+    /// Its end decides about a branch: behind `if`, `elif`, `while`, `until` or `!`.
+    pub condition: bool,
 }
 
 /// Words that introduce a command and are none.
@@ -51,7 +53,7 @@ const INTRODUCTIONS: &[&str] = &["if", "then", "else", "elif", "while", "until",
 /// Takes a line apart. Commands inside `$( )` and backquotes come behind the one that holds them.
 pub fn commands(line: &str) -> Vec<Simple> {
     let mut out = Vec::new();
-    Lexer { line, at: 0, end: line.len() }.read(false, 0, &mut out);
+    Lexer { line, at: 0, end: line.len(), bodies: Vec::new() }.read(false, 0, &mut out);
     out
 }
 
@@ -59,7 +61,12 @@ struct Lexer<'a> {
     line: &'a str,
     at: usize,
     end: usize,
+    /// Last lines of the texts (`<<`) that begin on the next line; `true`: tabs before it do not count.
+    bodies: Vec<(String, bool)>,
 }
+
+/// Words behind which a command only decides.
+const CONDITIONS: &[&str] = &["if", "elif", "while", "until", "!"];
 
 const OPERATORS: &[&str] = &["&&", "||", "|&", ";;", "|", ";", "(", ")"];
 const REDIRECTS: &[&str] = &["<<<", "<<-", "&>>", "<<", "<&", "<>", ">>", ">&", ">|", "&>", "<", ">"];
@@ -79,9 +86,15 @@ impl<'a> Lexer<'a> {
             let Some(first) = rest.chars().next() else { break };
             if first == '\n' {
                 self.finish(&mut current, ";", 1, out, &mut inner, fresh());
+                self.skip_bodies();
+            } else if rest.starts_with("<(") || rest.starts_with(">(") {
+                current.words.push(self.process(depth, &mut inner));
             } else if let Some(operator) = self.redirect() {
                 self.skip_blanks();
                 let target = self.word(depth, &mut inner);
+                if matches!(operator.as_str(), "<<" | "<<-") {
+                    self.bodies.push((target.text.clone(), operator == "<<-"));
+                }
                 current.redirects.push(Redirect { operator, target });
             } else if let Some(operator) = OPERATORS.iter().find(|operator| rest.starts_with(**operator)) {
                 let shown = if matches!(*operator, "(" | ")" | ";;") { ";" } else { operator };
@@ -91,6 +104,7 @@ impl<'a> Lexer<'a> {
             } else {
                 let word = self.word(depth, &mut inner);
                 if current.words.is_empty() && !word.quoted && INTRODUCTIONS.contains(&word.text.as_str()) {
+                    current.condition |= CONDITIONS.contains(&word.text.as_str());
                     continue;
                 }
                 let assigns = current.words.is_empty() && is_assignment(&self.line[word.range.clone()]);
@@ -134,6 +148,32 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Passes over the texts of `<<`: they are input, no commands.
+    fn skip_bodies(&mut self) {
+        for (last, tabs) in std::mem::take(&mut self.bodies) {
+            while self.at < self.end {
+                let rest = self.rest();
+                let length = rest.find('\n').map_or(rest.len(), |at| at + 1);
+                let line = rest[..length].trim_end_matches(['\n', '\r']);
+                self.at += length;
+                if (if tabs { line.trim_start_matches('\t') } else { line }) == last {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// `<( )` or `>( )` as one word.
+    fn process(&mut self, depth: usize, inner: &mut Vec<Simple>) -> Word {
+        let start = self.at;
+        let rest = self.rest();
+        let length = matching(rest);
+        let text = rest[..length].to_owned();
+        self.inside(start + 2, start + open_length(&text, ')').max(2), depth, inner);
+        self.at += length;
+        Word { text, range: start..self.at, quoted: false, open: true }
+    }
+
     /// A redirection's operator, with a descriptor number before it skipped.
     fn redirect(&mut self) -> Option<String> {
         let rest = self.rest();
@@ -161,6 +201,7 @@ impl<'a> Lexer<'a> {
                     let inside = &rest[1..];
                     let length = inside.find('\'').unwrap_or(inside.len());
                     word.text.push_str(&inside[..length]);
+                    word.open |= inside[..length].contains("{{");
                     word.quoted = true;
                     self.at = (self.at + length + 2).min(self.end);
                 }
@@ -207,13 +248,15 @@ impl<'a> Lexer<'a> {
             closed(2, "}}")
         } else if rest.starts_with("{%") {
             closed(2, "%}")
+        } else if rest.starts_with("$((") {
+            Some(matching(rest))
         } else if rest.starts_with("$(") {
             let length = matching(rest);
-            self.inside(self.at + 2, self.at + length.saturating_sub(1).max(2), depth, inner);
+            self.inside(self.at + 2, self.at + open_length(&rest[..length], ')').max(2), depth, inner);
             Some(length)
         } else if rest.starts_with('`') {
             let length = closed(1, "`").unwrap_or(rest.len());
-            self.inside(self.at + 1, self.at + length.saturating_sub(1).max(1), depth, inner);
+            self.inside(self.at + 1, self.at + open_length(&rest[..length], '`').max(1), depth, inner);
             Some(length)
         } else if rest.starts_with("${") {
             closed(2, "}")
@@ -232,18 +275,31 @@ impl<'a> Lexer<'a> {
 
     fn inside(&self, from: usize, to: usize, depth: usize, inner: &mut Vec<Simple>) {
         if depth < DEEPEST && from <= to {
-            Lexer { line: self.line, at: from, end: to }.read(true, depth + 1, inner);
+            Lexer { line: self.line, at: from, end: to, bodies: Vec::new() }.read(true, depth + 1, inner);
         }
     }
 }
 
-/// Length of a `$( )` with what it holds; to the end if it is not closed.
+/// Length without the bracket that closes it, which may be missing.
+fn open_length(text: &str, close: char) -> usize {
+    text.strip_suffix(close).unwrap_or(text).len()
+}
+
+/// Length of a `$( )` with what it holds; to the end if it is not closed. Brackets in quotes do not count.
 fn matching(text: &str) -> usize {
     let mut open = 0_usize;
+    let mut quote = None;
+    let mut escaped = false;
     for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' => open += 1,
-            b')' => {
+        if std::mem::take(&mut escaped) {
+            continue;
+        }
+        match (byte, quote) {
+            (b'\\', None | Some(b'"')) => escaped = true,
+            (b'\'' | b'"', None) => quote = Some(byte),
+            (_, Some(open)) if byte == open => quote = None,
+            (b'(', None) => open += 1,
+            (b')', None) => {
                 open -= 1;
                 if open == 0 {
                     return at + 1;
@@ -314,6 +370,62 @@ mod tests {
         assert_eq!(&line[words[2].range.clone()], "/tmp/x");
         assert!(words[1].quoted && !words[2].quoted);
     }
+
+    #[test]
+    fn texts_for_a_command_are_no_commands() {
+        assert_eq!(
+            shown("cat > x.sh <<'EOF'\nsudo reboot\nEOF\necho done"),
+            ["cat >[x.sh] <<[EOF] ;", "echo done"]
+        );
+        assert_eq!(shown("cat <<-A <<B\n\tx\n\tA\ny\nB\nls"), ["cat <<-[A] <<[B] ;", "ls"]);
+    }
+
+    #[test]
+    fn processes_and_sums_are_words() {
+        assert_eq!(shown("bash <(curl x) y"), ["bash <(curl x) y", "curl x"]);
+        assert_eq!(shown("echo $((1 + 2)) $(echo ')')"), ["echo $((1 + 2)) $(echo ')')", "echo )"]);
+        assert!(commands("echo '{{ inputs.a }}'")[0].words[1].open);
+    }
+
+    #[test]
+    fn conditions_are_told_apart() {
+        let found = commands("if a | b; then c; fi; ! d; while e; do f; done");
+        let conditions: Vec<&str> =
+            found.iter().filter(|one| one.condition).map(|one| one.words[0].text.as_str()).collect();
+        assert_eq!(conditions, ["a", "d", "e"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_ends_with_ranges_in_bounds(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..40)
+        ) {
+            let line = pieces.concat();
+            let mut last = 0;
+            for simple in commands(&line) {
+                let redirects = simple.redirects.iter().map(|redirect| &redirect.target);
+                for word in simple.words.iter().chain(&simple.assigns).chain(redirects) {
+                    proptest::prop_assert!(line.get(word.range.clone()).is_some(), "{:?}", word);
+                }
+                proptest::prop_assert!(line.get(simple.then_range.clone()).is_some());
+                if !simple.nested {
+                    proptest::prop_assert!(simple.then_range.start >= last, "commands keep their order");
+                    last = simple.then_range.end;
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_ends(line in "\\PC{0,80}") {
+            commands(&line);
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "a", " ", "é", "'", "\"", "`", "$(", "$((", ")", "(", "<(", ">", ">&", "2>", "<<", "<<-", "EOF",
+        "\n", "\t", "\\", "|", "||", "&", "&&", ";", "{{", "}}", "{%", "${", "}", "#", "if ", "! ", "A=1 ",
+        "\r",
+    ];
 
     #[test]
     fn broken_lines_end() {

@@ -11,28 +11,59 @@ struct Segment {
     length: usize,
 }
 
+/// Where the pieces of one text value stand in the source; see [`Node::places`].
+pub struct Places {
+    whole: Span,
+    length: usize,
+    /// Empty where it cannot be told.
+    segments: Vec<Segment>,
+}
+
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Places").field("whole", &self.whole).finish_non_exhaustive()
+    }
+}
+
+impl Places {
+    /// The place of a byte range of the decoded text, or of the whole value; see [`Node::inner_span`].
+    pub fn span(&self, range: Range<usize>) -> Span {
+        self.locate(range).unwrap_or(self.whole)
+    }
+
+    fn locate(&self, range: Range<usize>) -> Option<Span> {
+        let start = range.start.min(self.length);
+        let end = range.end.clamp(start, self.length);
+        let from = position(&self.segments, start, start)?;
+        let to = if end > start { position(&self.segments, end - 1, end)? } else { from };
+        (from <= to).then_some(Span { source: self.whole.source, start: from as u32, end: to as u32 })
+    }
+}
+
 impl Node {
     /// The place of a byte range of the decoded text. `source` is the whole source text.
     ///
     /// Exact when the text was written literally: plain, in quotes without escapes, or as a block, line by line.
     /// Otherwise (escapes, aliases, no text at all) the place of the whole value.
     pub fn inner_span(&self, source: &str, range: Range<usize>) -> Span {
-        self.locate(source, range).unwrap_or(self.span)
+        self.places(source).span(range)
     }
 
-    fn locate(&self, source: &str, range: Range<usize>) -> Option<Span> {
-        let Kind::String(value) = &self.kind else { return None };
-        let start = range.start.min(value.len());
-        let end = range.end.clamp(start, value.len());
-        let (raw, at) = self.written(source)?;
-        let segments = if raw == &**value {
-            vec![Segment { value: 0, source: at, length: raw.len() }]
-        } else {
-            self.segments(source, raw, at, value)?
+    /// The same for many ranges of one text: how it was written is worked out once.
+    pub fn places(&self, source: &str) -> Places {
+        let (length, segments) = match &self.kind {
+            Kind::String(value) => (value.len(), self.runs(source, value).unwrap_or_default()),
+            _ => (0, Vec::new()),
         };
-        let from = position(&segments, start, start)?;
-        let to = if end > start { position(&segments, end - 1, end)? } else { from };
-        (from <= to).then_some(Span { source: self.span.source, start: from as u32, end: to as u32 })
+        Places { whole: self.span, length, segments }
+    }
+
+    fn runs(&self, source: &str, value: &str) -> Option<Vec<Segment>> {
+        let (raw, at) = self.written(source)?;
+        if raw == value {
+            return Some(vec![Segment { value: 0, source: at, length: raw.len() }]);
+        }
+        self.segments(source, raw, at, value)
     }
 
     /// The text as written without quotes, and where it begins.

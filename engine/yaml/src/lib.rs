@@ -21,5 +21,6 @@ mod syntax;
 pub use build::{Parsed, parse};
 pub use decode::{NotUtf8, decode};
 pub use format::{Comment, FormatError, FormatRules, comments, format};
+pub use inner::Places;
 pub use limits::Limits;
 pub use node::{Key, Kind, Node, Style};

@@ -13,7 +13,34 @@ macro_rules! rules {
 
 rules! {
     language { cycle, unused_input }
-    safety { missing_timeout }
+    safety {
+        background_process,
+        broad_kill,
+        destructive_command,
+        gpu_collision,
+        gpu_overcommit,
+        gpu_state_change,
+        gpu_without_lease,
+        hard_coded_port,
+        missing_timeout,
+        path_leaves_skill,
+        pipe_hides_failure,
+        pipe_to_shell,
+        port_collision,
+        privileged_command,
+        public_bind,
+        secret_in_command,
+        secret_in_text,
+        server_without_stop,
+        shared_temporary_file,
+        swallowed_failure,
+        unmasked_secret,
+        weak_readiness,
+        writes_outside_run,
+    }
+    freshness {
+        unpinned_install,
+    }
     ignores { ignore_without_reason, unknown_ignore, unused_ignore, useless_ignore }
 }
 
