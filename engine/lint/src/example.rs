@@ -1,7 +1,21 @@
 //! The examples in rules are pieces; a manifest is made of one by adding what it leaves out.
 
+/// Begins each file of an example that is about several, or about a file's name.
+const FILE: &str = "# file: ";
+
 /// A manifest around a piece of one: head, and a step if it has none. A `SKILL.md` (it begins with `---`) stays as it is.
+/// A piece with lines `# file: <path>` is several, and each of them is made whole.
 pub fn whole(piece: &str) -> String {
+    if piece.starts_with(FILE) {
+        let files = piece.split_inclusive('\n').fold(Vec::<(&str, String)>::new(), |mut files, line| {
+            match (line.starts_with(FILE), files.last_mut()) {
+                (false, Some((_, text))) => text.push_str(line),
+                _ => files.push((line, String::new())),
+            }
+            files
+        });
+        return files.into_iter().map(|(head, text)| head.to_owned() + &whole(&text)).collect();
+    }
     if piece.starts_with("---") {
         return piece.to_owned();
     }
@@ -43,5 +57,12 @@ mod tests {
         assert_eq!(text.matches("version:").count(), 1, "{text}");
         assert!(text.starts_with("apiVersion: assay/v1\n") && text.contains("\nsteps:\n"), "{text}");
         assert_eq!(whole("---\nname: x\n---\n"), "---\nname: x\n---\n");
+    }
+
+    #[test]
+    fn several_files_are_made_whole_each() {
+        let text = whole("# file: x/skill.yaml\nname: x\n# file: x/SKILL.md\n---\nname: x\n---\n");
+        assert!(text.starts_with("# file: x/skill.yaml\napiVersion: assay/v1\n"), "{text}");
+        assert!(text.ends_with("# file: x/SKILL.md\n---\nname: x\n---\n"), "{text}");
     }
 }

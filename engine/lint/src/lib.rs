@@ -8,11 +8,15 @@ mod comments;
 mod config;
 mod context;
 mod example;
+mod flow;
 mod ignores;
 mod linter;
+mod measured;
 mod rule;
 pub mod rules;
+mod settings;
 mod shell;
+mod sides;
 mod skill_md;
 
 pub use config::{Config, Level};

@@ -134,6 +134,15 @@ impl<'a> Found<'a> {
         finding
     }
 
+    /// A finding that matters less than others of its rule. What the configuration says stays.
+    #[must_use]
+    pub fn as_note(&self, mut finding: Diagnostic) -> Diagnostic {
+        if self.severity == self.rule.severity {
+            finding.severity = finding.severity.max(Severity::Note);
+        }
+        finding
+    }
+
     /// Keeps a finding.
     pub fn push(&mut self, finding: Diagnostic) {
         debug_assert!(

@@ -14,6 +14,44 @@ macro_rules! rules {
 rules! {
     language { cycle, unused_input }
     safety { missing_timeout }
+    evidence {
+        cached_measurement,
+        delivery_without_schema,
+        gate_compares_different_conditions,
+        gate_without_effect,
+        gate_without_evidence,
+        gpu_without_idle_check,
+        math_mode_switched,
+        measurement_without_quiet_check,
+        no_correctness_gate,
+        output_without_unit,
+        retried_measurement,
+        self_reported_verdict,
+        smoke_in_ranking,
+        threshold_without_unit,
+        too_few_repeats,
+        unchecked_result,
+        unknown_sla_key,
+        unpinned_baseline,
+        workload_narrowed,
+    }
+    freshness {
+        missing_verified,
+        stale_verified,
+        verified_in_future,
+        verified_without_expiry,
+    }
+    ecosystem {
+        description_content,
+        description_length,
+        name_differs_from_folder,
+        skill_md_description,
+        skill_md_front_matter,
+        skill_md_inputs,
+        skill_md_length,
+        skill_md_name,
+        skill_md_references,
+    }
     ignores { ignore_without_reason, unknown_ignore, unused_ignore, useless_ignore }
 }
 
