@@ -16,11 +16,16 @@ pub(crate) struct Side<'c, 'a> {
     pub step: Option<&'a Step>,
     /// The configuration of the side.
     pub config: &'a Config,
-    /// Where its name stands.
-    pub span: Span,
+    /// The comparison and the side's name.
+    place: (&'a str, &'static str),
 }
 
 impl Side<'_, '_> {
+    /// Where its name stands.
+    pub fn name_span(&self, cx: &Cx<'_>) -> Span {
+        cx.key_span(&["steps", self.place.0, "with", self.place.1])
+    }
+
     /// Variables of the step that measures it.
     pub fn env(&self) -> &[(String, TextAt)] {
         self.step.map_or(&[], |step| &step.env)
@@ -72,15 +77,14 @@ pub(crate) fn pairs<'c, 'a>(cx: &'c Cx<'a>) -> Vec<Pair<'c, 'a>> {
     }
     let steps: HashMap<&str, &Step> =
         manifest.steps.iter().map(|step| (step.id.value.as_str(), step)).collect();
-    let side = |step: &'a Step, name: &str| {
+    let side = |step: &'a Step, name: &'static str| {
         let config = step.with.get(name)?;
-        let span = cx.key_span(&["steps", &step.id.value, "with", name]);
         let own = by_step.get(step.id.value.as_str()).into_iter().flatten().copied();
         let mut side = Side {
             commands: own.filter(|command| command.path.first() == Some(&name)).collect(),
             step: None,
             config,
-            span,
+            place: (&step.id.value, name),
         };
         if let Some(ConfigKind::Expression(expr, _)) = config.get("samples").map(|samples| &samples.kind) {
             side.step = expr.refs().iter().find_map(step_id).and_then(|id| steps.get(id).copied());

@@ -89,12 +89,12 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     for pair in pairs(cx) {
         // Other numbers of commands are other procedures; which belongs to which cannot be told.
         if pair.baseline.commands.len() == pair.candidate.commands.len() && !pair.baseline.commands.is_empty() {
-            compare(&pair, found);
+            compare(cx, &pair, found);
         }
     }
 }
 
-fn compare(pair: &Pair<'_, '_>, found: &mut Found<'_>) {
+fn compare(cx: &Cx<'_>, pair: &Pair<'_, '_>, found: &mut Found<'_>) {
     let ((before, plain_before), (after, plain_after)) = (pair.baseline.settings(), pair.candidate.settings());
     let all = differences(&before, &after);
     let condition = |setting: &Setting| {
@@ -113,7 +113,7 @@ fn compare(pair: &Pair<'_, '_>, found: &mut Found<'_>) {
         if narrowed || math_mode(shown).is_some() || !sure && (is_artifact(shown) || alone || shown.open) {
             continue;
         }
-        report(pair, difference, sure, found);
+        report(cx, pair, difference, sure, found);
     }
     if let (Some(one), Some(other)) = (pair.baseline.step, pair.candidate.step)
         && let (Some(before), Some(after)) = (&one.cwd, &other.cwd)
@@ -138,7 +138,7 @@ fn is_artifact(setting: &Setting) -> bool {
     !is_condition(&setting.name) && (free || path || setting.open && !setting.variable)
 }
 
-fn report(pair: &Pair<'_, '_>, difference: &Difference<'_>, sure: bool, found: &mut Found<'_>) {
+fn report(cx: &Cx<'_>, pair: &Pair<'_, '_>, difference: &Difference<'_>, sure: bool, found: &mut Found<'_>) {
     let name = &difference.shown().name;
     let id = &pair.step.id.value;
     let what = if difference.shown().variable { "variable" } else { "option" };
@@ -148,10 +148,10 @@ fn report(pair: &Pair<'_, '_>, difference: &Difference<'_>, sure: bool, found: &
             .also(before.span, "the baseline's value"),
         Difference::Added(after) => found
             .at(after.span, format!("only the candidate of `{id}` has `{name}`"), format!("this {what}"))
-            .also(pair.baseline.span, format!("has no `{name}`")),
+            .also(pair.baseline.name_span(cx), format!("has no `{name}`")),
         Difference::Lost(before) => found
             .at(before.span, format!("only the baseline of `{id}` has `{name}`"), format!("this {what}"))
-            .also(pair.candidate.span, format!("has no `{name}`")),
+            .also(pair.candidate.name_span(cx), format!("has no `{name}`")),
     };
     finding = finding.help(match sure {
         true => "give both sides the same; compare under other conditions in a comparison of its own",

@@ -117,21 +117,21 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             };
             let (old, new) = (modes(&pair.baseline, &before, &after), modes(&pair.candidate, &after, &before));
             let id = &pair.step.id.value;
-            one_sided(id, &new, &old, ("candidate", pair.baseline.span), found);
-            one_sided(id, &old, &new, ("baseline", pair.candidate.span), found);
+            one_sided(id, &new, &old, "candidate", &|| pair.baseline.name_span(cx), found);
+            one_sided(id, &old, &new, "baseline", &|| pair.candidate.name_span(cx), found);
         }
     }
     plan.manifest.steps.iter().for_each(|step| listed(cx, step, found));
 }
 
-fn one_sided(id: &str, has: &[Setting], lacks: &[Setting], side: (&str, Span), found: &mut Found<'_>) {
+fn one_sided(id: &str, has: &[Setting], lacks: &[Setting], side: &str, other: &dyn Fn() -> Span, found: &mut Found<'_>) {
     for setting in has.iter().filter(|one| !lacks.iter().any(|other| other.name == one.name && other.value == one.value)) {
         let text = if setting.value.is_empty() { setting.name.clone() } else { format!("{} {}", setting.name, setting.value) };
         let effect = math_mode(setting).unwrap_or_default();
         found.push(
             found
-                .at(setting.span, format!("only the {} of `{id}` has `{text}`", side.0), effect)
-                .also(side.1, "the other side has not")
+                .at(setting.span, format!("only the {side} of `{id}` has `{text}`"), effect)
+                .also(other(), "the other side has not")
                 .help("give both sides the same mode, or compare the mode itself with one program on both sides"),
         );
     }

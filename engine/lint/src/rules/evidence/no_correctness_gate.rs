@@ -74,6 +74,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let judges: Vec<NodeId> = (0..plan.nodes.len() as NodeId).filter(|node| judges(*node)).collect();
     let after = flow::after(plan, &judges);
     let same = same_sides(cx, plan);
+    let late = judges.iter().find_map(|node| plan.gate(*node));
     for (node, gate) in flow::gates(plan) {
         if after[node as usize] || judges.binary_search(&node).is_ok() {
             continue;
@@ -83,7 +84,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let mut finding = found
             .at(span, format!("gate `{id}` judges speed, and nothing before it judges correctness"), label)
             .help("add a gate such as `correct: {assert: steps.check.result.max_error <= 1.0e-6, on_fail: incorrect}`, and name it in the `needs` of what is timed");
-        if let Some((_, late)) = flow::gates(plan).find(|(_, gate)| judges_correctness(plan, gate)) {
+        if let Some(late) = late {
             finding = finding.also(late.id.span, "judges correctness, but nothing waits for it");
         }
         finding.confidence = confidence;

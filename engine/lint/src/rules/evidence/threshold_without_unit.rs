@@ -7,6 +7,7 @@ use assay_manifest::expr::{Claim, Operand, Reference};
 use assay_manifest::{Demand, OutputKind, Uses};
 use assay_plan::ManifestPlan;
 use assay_protocol::Value;
+use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "threshold-without-unit",
@@ -47,6 +48,11 @@ gates:
 };
 
 fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+    let units = plan.manifest.outputs.iter().filter_map(|output| match &output.kind {
+        OutputKind::Value { value, unit: Some(_), .. } => Some(value.expr.source()),
+        _ => None,
+    });
+    let declared: HashSet<&str> = units.collect();
     for gate in &plan.manifest.gates {
         let Demand::Assert(expr) = &gate.demand else { continue };
         for claim in expr.expr.claims() {
@@ -61,7 +67,7 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             };
             let Some((number, measured)) = measured.filter(|(number, of)| *number != 0.0 && of.is_path) else { continue };
             let Some(reference) = measured.refs.first().filter(|reference| reference.root == "steps") else { continue };
-            if !says(plan, reference, measured.text) {
+            if !declared.contains(measured.text) && !says(plan, reference) {
                 let message = format!("nothing says in what `{}` is measured", measured.text);
                 let name = last_name(reference).unwrap_or("value");
                 found.push(
@@ -78,17 +84,13 @@ fn number(operand: &Operand<'_>) -> Option<f64> {
     operand.constant.and_then(Value::as_f64)
 }
 
-fn says(plan: &ManifestPlan, reference: &Reference, text: &str) -> bool {
+fn says(plan: &ManifestPlan, reference: &Reference) -> bool {
     if reads_end(reference) || names(reference).skip(1).any(says_unit) {
         return true;
     }
-    let declared = plan.manifest.outputs.iter().any(|output| {
-        matches!(&output.kind, OutputKind::Value { value, unit: Some(_), .. } if value.expr.source() == text)
-    });
     let Some((_, step)) = step_of(plan, reference) else { return true };
     let name = last_name(reference).unwrap_or_default();
-    declared
-        || match &step.uses.value {
+    match &step.uses.value {
             Uses::Call(callee) => plan.callees.get(callee).is_none_or(|callee| {
                 callee.manifest.outputs.iter().any(|output| {
                     output.name.value == name
@@ -101,5 +103,5 @@ fn says(plan: &ManifestPlan, reference: &Reference, text: &str) -> bool {
                 let result = names(reference).nth(1) == Some("result");
                 !result || literal(&step.with, &path).is_some()
             }
-        }
+    }
 }

@@ -73,6 +73,9 @@ gates:
     check: Check::Manifest(check),
 };
 
+/// Steps that are followed from one side; artifacts are built in a few.
+const MOST_STEPS: usize = 64;
+
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     if manifest.inputs.values().any(|input| input.format() == Some("baseline")) {
         return;
@@ -152,7 +155,7 @@ impl<'c, 'a> Sources<'c, 'a> {
         let mut stack: Vec<&str> = side.step.iter().map(|step| step.id.value.as_str()).collect();
         side.config.visit_refs(&mut |reference, _| stack.extend(step_id(reference)));
         let mut seen = HashSet::new();
-        while let Some(id) = stack.pop() {
+        while let Some(id) = stack.pop().filter(|_| seen.len() < MOST_STEPS) {
             let Some(step) = self.manifest.and_then(|manifest| manifest.step(id)).filter(|_| seen.insert(id)) else { continue };
             texts.extend(step.reads.iter().map(|path| path.template.source().to_owned()));
             let words = self.commands.get(id).into_iter().flatten().flat_map(|command| &command.words);
