@@ -136,9 +136,10 @@ impl<'a> Found<'a> {
 
     /// A finding that matters less than others of its rule. What the configuration says stays.
     #[must_use]
-    pub fn as_note(&self, mut finding: Diagnostic) -> Diagnostic {
+    pub fn at_most(&self, severity: Severity, mut finding: Diagnostic) -> Diagnostic {
         if self.severity == self.rule.severity {
-            finding.severity = finding.severity.max(Severity::Note);
+            // `Severity` puts errors first.
+            finding.severity = finding.severity.max(severity);
         }
         finding
     }

@@ -54,7 +54,7 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         let finding = found
             .at(node.span, "the description says what it does, not when to use it", "no `use`, `when` or `for`")
             .help("add a sentence such as `Use it before a kernel is merged.`");
-        found.push(found.as_note(finding));
+        found.push(found.at_most(Severity::Note, finding));
     }
 }
 

@@ -44,9 +44,10 @@ fn check(_: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
     let Some(front) = &skill.front else {
         // What is no YAML was reported as such.
         if skill.front_range.is_empty() {
+            let label = if skill.body.start == 0 { "expected `---` here" } else { "nothing below this line" };
             found.push(
                 found
-                    .at(skill.top(), "there is no front matter", "expected `---` here")
+                    .at(skill.top(), "there is no front matter", label)
                     .help("begin with `---`, `name: <folder>`, `description: <what and when>` and `---`, each on a line"),
             );
         }

@@ -131,7 +131,7 @@ fn one_sided(id: &str, has: &[Setting], lacks: &[Setting], side: &str, other: &d
         found.push(
             found
                 .at(setting.span, format!("only the {side} of `{id}` has `{text}`"), effect)
-                .also(other(), "the other side has not")
+                .also(other(), format!("has no `{text}`"))
                 .help("give both sides the same mode, or compare the mode itself with one program on both sides"),
         );
     }

@@ -73,7 +73,7 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
                 found.push(
                     found
                         .at(reference.place_in(expr.span), message, format!("compared with {number}, but of what?"))
-                        .help(format!("name the unit: `{name}_ms`, `{name}_gib`, or an output of this value with `unit`")),
+                        .help(format!("say the unit in the name, as in `{name}_<unit>`, or give an output of this value a `unit`")),
                 );
             }
         }

@@ -117,10 +117,10 @@ fn judge(manifest: &Manifest, step: &Step, threshold: Option<(f64, Span)>, found
         return;
     }
     let field = |name: &str| step.with.get(name).map(|config| (count(manifest, config), config.span));
-    let (limit, span) = match (field("max_pairs"), field("pairs")) {
-        (Some((Some(limit), span)), _) => (limit, span),
-        (None, Some((Some(pairs), span))) => (pairs * EXTENSION, span),
-        (None, None) => (PAIRS * EXTENSION, step.id.span),
+    let (limit, span, given) = match (field("max_pairs"), field("pairs")) {
+        (Some((Some((limit, given)), span)), _) => (limit, span, given),
+        (None, Some((Some((pairs, given)), span))) => (pairs * EXTENSION, span, given),
+        (None, None) => (PAIRS * EXTENSION, step.id.span, None),
         // Known only when it runs.
         _ => return,
     };
@@ -130,12 +130,15 @@ fn judge(manifest: &Manifest, step: &Step, threshold: Option<(f64, Span)>, found
         return;
     }
     let percent = (wanted * 1e6).round() / 1e4;
-    let message = format!("`{}` measures at most {limit} pairs; to decide {percent} % takes at least {needed}", step.id.value);
+    let message = format!("`{}` measures at most {limit} pairs; deciding {percent} % takes at least {needed}", step.id.value);
     let mut finding = found
         .at(span, message, format!("at most {limit} pairs"))
         .help(format!("write `max_pairs: {needed}` or more, or decide on a larger difference"));
     if let Some(at) = at {
         finding = finding.also(at, "the difference to decide");
+    }
+    if let Some(given) = given {
+        finding = finding.also(given, "given by this input");
     }
     found.push(finding);
 }
@@ -145,13 +148,16 @@ fn input<'a>(manifest: &'a Manifest, expr: &assay_manifest::expr::Expr) -> Optio
     manifest.inputs.get(expr.source().strip_prefix("inputs.")?)
 }
 
-fn count(manifest: &Manifest, config: &Config) -> Option<f64> {
+/// A number, and the input that gives it.
+fn count(manifest: &Manifest, config: &Config) -> Option<(f64, Option<Span>)> {
     match &config.kind {
-        ConfigKind::Literal(value) => value.as_f64(),
+        ConfigKind::Literal(value) => value.as_f64().map(|number| (number, None)),
         ConfigKind::Template(template) => {
             let input = input(manifest, template.whole_expression()?)?;
-            let value = input.default.as_ref().map(|default| &default.value).or_else(|| input.schema.get("minimum"));
-            value.and_then(Value::as_f64)
+            match &input.default {
+                Some(default) => Some((default.value.as_f64()?, Some(default.span))),
+                None => Some((input.schema.get("minimum").and_then(Value::as_f64)?, Some(input.span))),
+            }
         }
         _ => None,
     }

@@ -63,6 +63,8 @@ fn search(node: &Node, found: &mut Found<'_>) {
     for (key, value) in node.as_mapping().unwrap_or_default() {
         match &*key.name {
             "sla" => limits(key, value, found),
+            // A JSON Schema: its keys are no limits.
+            "parse" | "schema" => {}
             _ => search(value, found),
         }
     }

@@ -2,14 +2,14 @@ use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind};
-use crate::measured::{is_amount, is_smoke};
+use crate::measured::{is_amount, is_smoke, measurements, measures_speed};
 use crate::settings::{Setting, Settings, is_less};
 use crate::sides::{Difference, differences, pairs};
 use assay_diagnostics::Span;
 use assay_manifest::{Config, ConfigKind, Step};
 use assay_plan::{ManifestPlan, NodeId};
 use assay_protocol::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "workload-narrowed",
@@ -23,8 +23,8 @@ which a \"speed-up\" is none. What a baseline was measured with is what the cand
 
 Three places are looked at. The two sides of a comparison: the same option with a smaller number, or with a part of the
 list. The `values` that a baseline step froze: an option or an input of the same name, in a step after it, with less. And two
-`foreach` lists over the same workload name, of which one is a proper part of the other (medium confidence). Steps that say
-`smoke` or `warmup` are left alone: they are no results.",
+`foreach` lists of measuring steps over the same workload name, of which one is a proper part of the other (a warning, with
+medium confidence). Steps that say `smoke`, `warm`, `profil`, `trace`, `capture` or `tune` are left alone: they are no results.",
     bad: "\
 preflight:
   idle: {check: load, with: {max_per_core: 0.7}}
@@ -82,6 +82,7 @@ gates:
 const HELP: &str = "measure both with the same work; if less is enough, use less on both sides";
 
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+    let mut reported = HashSet::new();
     for pair in pairs(cx) {
         let ((before, _), (after, _)) = (pair.baseline.settings(), pair.candidate.settings());
         for difference in differences(&before, &after) {
@@ -91,19 +92,20 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
                 && is_less(&before.value, &after.value)
             {
                 let id = &pair.step.id.value;
+                reported.insert(after.span);
                 let message = format!("the candidate of `{id}` has less work: `{}` is {}, not {}", after.name, after.value, before.value);
                 found.push(found.at(after.span, message, "less than the baseline").also(before.span, "the baseline's work").help(HELP));
             }
         }
     }
-    frozen(cx, plan, found);
+    frozen(cx, plan, &reported, found);
     lists(plan, found);
 }
 
 /// A step that is not meant to be a result.
 fn is_trial(step: &Step) -> bool {
     let id = &step.id.value;
-    is_smoke(id) || id.contains("warm")
+    is_smoke(id) || ["warm", "profil", "trace", "capture", "tune"].iter().any(|word| id.contains(word))
 }
 
 fn key(name: &str) -> String {
@@ -111,7 +113,7 @@ fn key(name: &str) -> String {
 }
 
 /// Steps behind a baseline step against what it froze.
-fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, reported: &HashSet<Span>, found: &mut Found<'_>) {
     let baselines = plan.manifest.steps.iter().filter(|step| is_kind(step, "baseline"));
     let mut values: HashMap<String, (String, Span)> = HashMap::new();
     let mut nodes: Vec<NodeId> = Vec::new();
@@ -131,13 +133,13 @@ fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let late = |step: &Step| plan.by_id.get(&step.id.value).is_some_and(|node| after[*node as usize]) && !is_trial(step);
     let mut report = |setting: &Setting| {
         let Some((before, at)) = values.get(&key(&setting.name)) else { return };
-        if !setting.open && is_less(before, &setting.value) {
+        if !setting.open && is_less(before, &setting.value) && !reported.contains(&setting.span) {
             let message = format!("`{}` is {}, but the baseline was frozen with {before}", setting.name, setting.value);
             found.push(found.at(setting.span, message, "less than what was frozen").also(*at, "frozen here").help(HELP));
         }
     };
     for command in cx.commands() {
-        if command.owner.step().is_some_and(late) {
+        if command.owner.step().is_some_and(|step| late(step) && measures_speed(step)) {
             Settings::of(command).list.iter().for_each(&mut report);
         }
     }
@@ -166,7 +168,8 @@ fn shown(value: &Value) -> Option<String> {
 /// `foreach` lists over the same name.
 fn lists(plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut widest: HashMap<&str, Vec<(&Step, &Config, String)>> = HashMap::new();
-    for step in plan.manifest.steps.iter().filter(|step| !is_trial(step)) {
+    // A check may well go through more than what is timed.
+    for step in measurements(&plan.manifest).filter(|step| !is_trial(step)) {
         for (name, list) in step.foreach.iter().flat_map(|foreach| &foreach.lists) {
             if let Some(text) = list.literal().and_then(shown).filter(|_| is_amount(&name.value)) {
                 widest.entry(&name.value).or_default().push((step, list, text));
@@ -186,7 +189,7 @@ fn lists(plan: &ManifestPlan, found: &mut Found<'_>) {
                     .also(wide.1.span, "all of them")
                     .help("go through the same list; an input that both read keeps them equal");
                 finding.confidence = Confidence::Medium;
-                found.push(finding);
+                found.push(found.at_most(Severity::Warning, finding));
             }
         }
     }
