@@ -1,8 +1,8 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use crate::flow::{is_kind, step_of};
-use crate::measured::{last_name, names};
+use crate::flow::{is_kind, step_id, step_of};
+use crate::measured::{last_name, names, reads_correctness};
 use crate::settings::Settings;
 use crate::sides::pairs;
 use assay_manifest::expr::{Claim, Operand};
@@ -24,7 +24,8 @@ Let an independent program measure, read the number, and compare it here.
 
 Found are `passed`, `ok`, `correct`, `success` and the like in a `result`, taken as they are or compared with true. The confidence is
 medium where the program is the candidate's (it says so, or is what a comparison times), and for `sla.passed`; else it is low,
-and nothing is said where a `baseline` step freezes files, so that there is a judge that cannot change.",
+and nothing is said where a `baseline` step freezes files, so that there is a judge that cannot change. A verdict beside a
+number of the same step (`passed and max_error <= 1.0e-6`) is left alone.",
     bad: "\
 steps:
   check:
@@ -62,16 +63,18 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut programs: Option<(HashMap<&str, String>, Vec<String>)> = None;
     let frozen = manifest.steps.iter().any(|step| {
         is_kind(step, "baseline") && (step.with.get("files").is_some() || step.with.get("from").is_some())
-    });
+    }) || manifest.inputs.values().any(|input| input.format() == Some("baseline"));
     for gate in &manifest.gates {
         let Demand::Assert(expr) = &gate.demand else { continue };
-        for claim in expr.expr.claims() {
-            let Some(operand) = believed(&claim) else { continue };
+        let claims = expr.expr.claims();
+        for claim in &claims {
+            let Some(operand) = believed(claim) else { continue };
             let Some(reference) = operand.refs.first() else { continue };
             let all: Vec<&str> = names(reference).collect();
             let verdict = last_name(reference).is_some_and(|name| VERDICTS.contains(&name));
             let Some((_, step)) = step_of(plan, reference) else { continue };
-            if !verdict || !all.contains(&"result") || !matches!(step.uses.value, Uses::Kind(_)) {
+            let number = claims.iter().any(|other| measures_too(other, &step.id.value));
+            if !verdict || number || !all.contains(&"result") || !matches!(step.uses.value, Uses::Kind(_)) {
                 continue;
             }
             let (by_step, candidates) = programs.get_or_insert_with(|| programs_of(cx));
@@ -94,6 +97,18 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             found.push(finding);
         }
     }
+}
+
+/// Whether a claim compares a measured correctness of the same step: then the verdict beside it decides nothing.
+fn measures_too(claim: &Claim<'_>, id: &str) -> bool {
+    let Claim::Compared { left, sign, right } = claim else { return false };
+    let measured = |operand: &Operand<'_>| {
+        operand.refs.iter().any(|reference| step_id(reference) == Some(id) && reads_correctness(reference))
+    };
+    sign.starts_with(['<', '>']) && (measured(left) || measured(right))
+        || *sign == "==" && [(left, right), (right, left)].iter().any(|(of, number)| {
+            measured(of) && number.constant.is_some_and(Value::is_number)
+        })
 }
 
 /// What a claim takes for true.

@@ -2,11 +2,11 @@ use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind, step_of};
-use crate::measured::{is_smoke, literal, names, reads_end, reads_speed};
+use crate::measured::{is_smoke, literal, measures_speed, names, reads_end, reads_speed};
 use crate::settings::number;
 use assay_diagnostics::Span;
 use assay_manifest::expr::Reference;
-use assay_manifest::{OutputKind, Step};
+use assay_manifest::{OutputKind, Step, Uses};
 use assay_plan::{ManifestPlan, NodeId, visit_gate, visit_output, visit_step};
 use std::collections::HashMap;
 
@@ -21,7 +21,8 @@ A run of a few requests shows that the chain works: server, client, parser. Its 
 labelled as a trial and never enter a comparison, a speed gate or a table of results.
 
 A trial is a step that says `smoke` in its id, or one that is told to send at most 20 prompts (`--num-prompts 8`, or `num_prompts` of
-a call); 5 to 20 is what such runs use in practice. Its result is followed through the steps that read it.",
+a call); 5 to 20 is what such runs use in practice. Its result is followed through the steps that read it. A step that
+measures no speed, such as a profile of a few requests, is left alone.",
     bad: "\
 steps:
   bench:
@@ -60,7 +61,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     spread(plan, &mut trials);
     let cause = |reference: &Reference| {
         let (node, _) = step_of(plan, reference).filter(|_| reads_result(reference))?;
-        trials.get(&node).map(|cause| (node, *cause))
+        trials.get(&node).copied()
     };
     let mut report = |node: NodeId, span: Span, cause: Span, what: &str| {
         let message = format!("{what} takes a number from `{}`, a trial run", plan.id(node));
@@ -98,11 +99,15 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
 }
 
 /// Steps that say they are trials, with the place where they say it.
-fn trials(cx: &Cx<'_>, plan: &ManifestPlan) -> HashMap<NodeId, Span> {
+fn trials(cx: &Cx<'_>, plan: &ManifestPlan) -> HashMap<NodeId, (NodeId, Span)> {
     let mut trials = HashMap::new();
+    // What tells no speed, such as a profile of a few requests, cannot enter a ranking by it.
+    let may_rank = |step: &Step| {
+        !is_kind(step, "compare") && (measures_speed(step) || matches!(step.uses.value, Uses::Call(_)))
+    };
     let mut add = |step: &Step, span: Span| {
-        if let Some(node) = plan.by_id.get(&step.id.value).filter(|_| !is_kind(step, "compare")) {
-            trials.entry(*node).or_insert(span);
+        if let Some(node) = plan.by_id.get(&step.id.value).filter(|_| may_rank(step)) {
+            trials.entry(*node).or_insert((*node, span));
         }
     };
     for step in &plan.manifest.steps {
@@ -131,7 +136,7 @@ fn reads_result(reference: &Reference) -> bool {
 }
 
 /// Adds every step that reads the result of a trial.
-fn spread(plan: &ManifestPlan, trials: &mut HashMap<NodeId, Span>) {
+fn spread(plan: &ManifestPlan, trials: &mut HashMap<NodeId, (NodeId, Span)>) {
     let mut readers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
     for step in &plan.manifest.steps {
         let Some(own) = plan.by_id.get(&step.id.value) else { continue };
@@ -141,7 +146,7 @@ fn spread(plan: &ManifestPlan, trials: &mut HashMap<NodeId, Span>) {
             }
         });
     }
-    let mut stack: Vec<(NodeId, Span)> = trials.iter().map(|(node, span)| (*node, *span)).collect();
+    let mut stack: Vec<(NodeId, (NodeId, Span))> = trials.iter().map(|(node, cause)| (*node, *cause)).collect();
     stack.sort_unstable_by_key(|(node, _)| std::cmp::Reverse(*node));
     while let Some((node, cause)) = stack.pop() {
         for reader in readers.get(&node).into_iter().flatten() {
