@@ -5,6 +5,7 @@ use crate::measured::{is_amount, is_condition};
 use crate::settings::{Setting, is_less, math_mode};
 use crate::sides::{Difference, Pair, differences, pairs};
 use assay_manifest::Manifest;
+use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "gate-compares-different-conditions",
@@ -104,8 +105,12 @@ fn compare(cx: &Cx<'_>, pair: &Pair<'_, '_>, found: &mut Found<'_>) {
     let artifacts = usize::from(plain_before != plain_after)
         + all.iter().filter(|difference| is_artifact(difference.shown())).count();
     let others = all.iter().filter(|difference| !is_artifact(difference.shown())).count();
+    let mut said = HashSet::new();
     for difference in &all {
         let shown = difference.shown();
+        if !said.insert(&shown.name) {
+            continue;
+        }
         let narrowed = matches!(difference, Difference::Changed(before, after)
             if is_amount(&after.name) && is_less(&before.value, &after.value));
         let sure = condition(shown);

@@ -125,7 +125,9 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
 }
 
 fn one_sided(id: &str, has: &[Setting], lacks: &[Setting], side: &str, other: &dyn Fn() -> Span, found: &mut Found<'_>) {
-    for setting in has.iter().filter(|one| !lacks.iter().any(|other| other.name == one.name && other.value == one.value)) {
+    let mut said = HashSet::new();
+    let first = has.iter().filter(|one| said.insert((&one.name, &one.value)));
+    for setting in first.filter(|one| !lacks.iter().any(|other| other.name == one.name && other.value == one.value)) {
         let text = if setting.value.is_empty() { setting.name.clone() } else { format!("{} {}", setting.name, setting.value) };
         let effect = math_mode(setting).unwrap_or_default();
         found.push(
