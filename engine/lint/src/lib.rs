@@ -4,7 +4,6 @@
 //! it must not run anything, read files or print: texts come in with a [`Subject`], called manifests through the library.
 
 mod commands;
-mod comments;
 mod config;
 mod context;
 mod example;
@@ -14,6 +13,7 @@ mod linter;
 mod measured;
 mod rule;
 pub mod rules;
+mod schema;
 mod settings;
 mod shell;
 mod sides;
@@ -25,4 +25,5 @@ pub use example::whole as whole_example;
 pub use ignores::Ignore;
 pub use linter::{Linter, Report, Subject, Suppressed};
 pub use rule::{Check, Family, Fixes, Found, Rule};
+pub use schema::config_schema;
 pub use skill_md::SkillMd;
