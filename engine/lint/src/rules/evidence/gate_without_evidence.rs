@@ -53,7 +53,8 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             found.push(
                 found
                     .at(expr.span, format!("gate `{id}` reads no result"), "known before anything ran")
-                    .help("read a result, such as `steps.check.result.max_error`, or make it a check in `preflight`: `{check: assert, with: {that: ...}}`"),
+                    .help("read a result, such as `steps.check.result.max_error`")
+                    .help("or make it a check in `preflight`: `{check: assert, with: {that: ...}}`"),
             );
             continue;
         }

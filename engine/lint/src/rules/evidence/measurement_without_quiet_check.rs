@@ -84,7 +84,8 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         found.push(
             found
                 .at(step.id.span, format!("nothing checks that the host is quiet when `{id}` measures"), "measures speed")
-                .help("add to `preflight`: `idle: {check: load, with: {max_per_core: 0.7}, on_fail: warn}`, or `gpu_idle` for GPUs"),
+                .help("add to `preflight`: `idle: {check: load, with: {max_per_core: 0.7}, on_fail: warn}`")
+                .help("or `idle: {check: gpu_idle}` where it measures on GPUs"),
         );
     }
 }

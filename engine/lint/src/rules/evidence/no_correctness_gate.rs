@@ -65,6 +65,9 @@ gates:
     check: Check::Plan(check),
 };
 
+const HELP: &str = "add a gate such as `correct: {assert: steps.check.result.max_error <= 1.0e-6, on_fail: \
+                    incorrect}`, and name it in the `needs` of what is timed";
+
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let judges = |node: NodeId| match (plan.gate(node), plan.step(node)) {
         (Some(gate), _) => judges_correctness(plan, gate),
@@ -83,7 +86,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let id = &gate.id.value;
         let mut finding = found
             .at(span, format!("gate `{id}` judges speed, and nothing before it judges correctness"), label)
-            .help("add a gate such as `correct: {assert: steps.check.result.max_error <= 1.0e-6, on_fail: incorrect}`, and name it in the `needs` of what is timed");
+            .help(HELP);
         if let Some(late) = late {
             finding = finding.also(late.id.span, "judges correctness, but nothing waits for it");
         }
