@@ -27,10 +27,23 @@ description: Checks a kernel against a baseline. Use it before a kernel is merge
 
 /// Phrases of the first and second person.
 const PERSONS: &[&str] = &[
-    "i can", "i will", "i'll", "i am", "i'm", "i help", "we can", "we will", "we'll", "you can use", "you can ask", "help you",
-    "helps you", "let me",
+    "i can",
+    "i will",
+    "i'll",
+    "i am",
+    "i'm",
+    "i help",
+    "we can",
+    "we will",
+    "we'll",
+    "you can use",
+    "you can ask",
+    "help you",
+    "helps you",
+    "let me",
 ];
-const WHEN: &[&str] = &["use", "used", "uses", "when", "whenever", "for", "before", "after", "if", "while", "once", "during"];
+const WHEN: &[&str] =
+    &["use", "used", "uses", "when", "whenever", "for", "before", "after", "if", "while", "once", "during"];
 
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     let text = &manifest.description;
@@ -46,13 +59,21 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     }
     if let Some(range) = phrase(text) {
         let message = "the description speaks of itself or to the reader";
-        found.push(found.at(place(range), message, "first or second person").help("write what it does: `Checks ...`, `Measures ...`"));
+        found.push(
+            found
+                .at(place(range), message, "first or second person")
+                .help("write what it does: `Checks ...`, `Measures ...`"),
+        );
     }
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
     if !words.any(|word| WHEN.contains(&word)) {
         let finding = found
-            .at(node.span, "the description says what it does, not when to use it", "no `use`, `when` or `for`")
+            .at(
+                node.span,
+                "the description says what it does, not when to use it",
+                "no `use`, `when` or `for`",
+            )
             .help("add a sentence such as `Use it before a kernel is merged.`");
         found.push(found.at_most(Severity::Note, finding));
     }
@@ -75,8 +96,8 @@ fn phrase(text: &str) -> Option<Range<usize>> {
         let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
         outside(lower[..range.start].chars().next_back()) && outside(lower[range.end..].chars().next())
     };
-    let all = PERSONS.iter().filter_map(|phrase| {
-        lower.match_indices(phrase).map(|(at, _)| at..at + phrase.len()).find(bounded)
-    });
+    let all = PERSONS
+        .iter()
+        .filter_map(|phrase| lower.match_indices(phrase).map(|(at, _)| at..at + phrase.len()).find(bounded));
     all.min_by_key(|range| range.start)
 }

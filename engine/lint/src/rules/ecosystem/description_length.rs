@@ -33,13 +33,19 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     let name = &manifest.name.value;
     let length = manifest.description.chars().count();
     let finding = match entry {
-        None => found.at(cx.key_span(&["name"]), format!("`{name}` has no description"), "nothing says what it is for"),
+        None => found.at(
+            cx.key_span(&["name"]),
+            format!("`{name}` has no description"),
+            "nothing says what it is for",
+        ),
         Some((key, _)) if manifest.description.trim().is_empty() => {
             found.at(key.span, format!("the description of `{name}` is empty"), "nothing says what it is for")
         }
-        Some((_, node)) if length > MOST => {
-            found.at(node.span, format!("the description has {length} characters, at most {MOST} are allowed"), "too long")
-        }
+        Some((_, node)) if length > MOST => found.at(
+            node.span,
+            format!("the description has {length} characters, at most {MOST} are allowed"),
+            "too long",
+        ),
         Some(_) => return,
     };
     found.push(finding.help("say in one or two sentences what it does and when to use it"));

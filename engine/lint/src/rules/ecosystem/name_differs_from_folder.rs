@@ -36,10 +36,15 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         return;
     }
     let mut finding = found
-        .at(name.span, format!("`{}` stands in a {what} called `{wanted}`", name.value), format!("the {what} is called otherwise"))
+        .at(
+            name.span,
+            format!("`{}` stands in a {what} called `{wanted}`", name.value),
+            format!("the {what} is called otherwise"),
+        )
         .help(format!("rename the {what} to `{}`, or the manifest to `{wanted}`", name.value));
     // Only what can name a manifest is a way out.
-    if wanted.len() <= 64 && wanted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+    if wanted.len() <= 64 && wanted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
         let edits = vec![Edit { span: name.span, replacement: wanted.to_owned() }];
         finding = finding.fix(Fix { title: format!("call it `{wanted}`"), safe: false, edits });
     }

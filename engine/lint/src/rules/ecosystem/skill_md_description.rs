@@ -44,14 +44,18 @@ Run `assay run example`.
 const MOST: usize = 1024;
 
 fn check(cx: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
-    let Some((text, node)) = skill.field("description").filter(|(text, _)| !text.trim().is_empty()) else { return };
+    let Some((text, node)) = skill.field("description").filter(|(text, _)| !text.trim().is_empty()) else {
+        return;
+    };
     let length = text.chars().count();
     if length > MOST {
         let message = format!("the description has {length} characters, at most {MOST} are allowed");
         let help = "say what it does and when to use it, and leave the rest to the text below";
         found.push(found.at(node.span, message, "too long").help(help));
     }
-    let Some(manifest) = cx.manifest.filter(|manifest| !manifest.description.trim().is_empty()) else { return };
+    let Some(manifest) = cx.manifest.filter(|manifest| !manifest.description.trim().is_empty()) else {
+        return;
+    };
     if manifest.description.split_whitespace().eq(text.split_whitespace()) {
         return;
     }
@@ -59,10 +63,13 @@ fn check(cx: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
         .at(node.span, "`SKILL.md` and the manifest describe this differently", "the description here")
         .also(cx.key_span(&["description"]), "the description in the manifest")
         .help("use the same text in both");
-    if node.is_plain() || matches!(node.style, assay_yaml::Style::DoubleQuoted | assay_yaml::Style::SingleQuoted) {
+    if node.is_plain()
+        || matches!(node.style, assay_yaml::Style::DoubleQuoted | assay_yaml::Style::SingleQuoted)
+    {
         let text: Vec<&str> = manifest.description.split_whitespace().collect();
         // JSON text in quotes is YAML text in quotes.
-        let edits = vec![Edit { span: node.span, replacement: serde_json::Value::from(text.join(" ")).to_string() }];
+        let edits =
+            vec![Edit { span: node.span, replacement: serde_json::Value::from(text.join(" ")).to_string() }];
         finding = finding.fix(Fix { title: "take the manifest's".to_owned(), safe: false, edits });
     }
     found.push(finding);

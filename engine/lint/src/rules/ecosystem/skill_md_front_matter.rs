@@ -1,8 +1,8 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::skill_md::SkillMd;
 use assay_diagnostics::did_you_mean;
+use assay_diagnostics::{Confidence, Severity};
 use assay_yaml::{Kind, Node};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -65,13 +65,21 @@ fn check(_: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
     for field in ["name", "description"] {
         match front.get(field) {
             None => {
-                let finding = found.at(skill.top(), format!("the front matter has no `{field}`"), format!("`{field}` is missing"));
+                let finding = found.at(
+                    skill.top(),
+                    format!("the front matter has no `{field}`"),
+                    format!("`{field}` is missing"),
+                );
                 found.push(finding.help(format!("add `{field}:`")));
             }
             Some(node) if node.as_str().is_none_or(|text| text.trim().is_empty()) => {
-                let label = if node.as_str().is_some() || node.is_null() { "is empty" } else { "expected text" };
+                let label =
+                    if node.as_str().is_some() || node.is_null() { "is empty" } else { "expected text" };
                 let finding = found.at(node.span, format!("`{field}` says nothing"), label);
-                found.push(finding.help(format!("write a text behind `{field}:`; quote it if it looks like a number")));
+                found.push(
+                    finding
+                        .help(format!("write a text behind `{field}:`; quote it if it looks like a number")),
+                );
             }
             Some(_) => {}
         }
@@ -89,23 +97,36 @@ fn check(_: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
 }
 
 fn values(skill: &SkillMd, front: &Node, found: &mut Found<'_>) {
-    if let Some((name, node)) = skill.field("name").filter(|(name, _)| !name.trim().is_empty() && !is_name(name)) {
+    if let Some((name, node)) =
+        skill.field("name").filter(|(name, _)| !name.trim().is_empty() && !is_name(name))
+    {
         found.push(
             found
-                .at(node.span, format!("`{name}` cannot name a skill"), "expected 1 to 64 of `a-z`, `0-9` and single hyphens between them")
+                .at(
+                    node.span,
+                    format!("`{name}` cannot name a skill"),
+                    "expected 1 to 64 of `a-z`, `0-9` and single hyphens between them",
+                )
                 .help("use a name such as `kernel-check`"),
         );
     }
     if let Some((text, node)) = skill.field("compatibility") {
         let length = text.chars().count();
         if length > LONGEST_COMPATIBILITY {
-            let message = format!("`compatibility` has {length} characters, at most {LONGEST_COMPATIBILITY} are allowed");
-            found.push(found.at(node.span, message, "too long").help("name the programs it needs, and explain below"));
+            let message = format!(
+                "`compatibility` has {length} characters, at most {LONGEST_COMPATIBILITY} are allowed"
+            );
+            found.push(
+                found
+                    .at(node.span, message, "too long")
+                    .help("name the programs it needs, and explain below"),
+            );
         }
     }
     let Some(metadata) = front.get("metadata").filter(|node| !node.is_null()) else { return };
     let Some(entries) = metadata.as_mapping() else {
-        let finding = found.at(metadata.span, "`metadata` is no mapping", format!("this is {}", metadata.kind_name()));
+        let finding =
+            found.at(metadata.span, "`metadata` is no mapping", format!("this is {}", metadata.kind_name()));
         found.push(finding.help("write `metadata: {author: \"...\"}`"));
         return;
     };
@@ -116,6 +137,7 @@ fn values(skill: &SkillMd, front: &Node, found: &mut Found<'_>) {
 }
 
 fn is_name(name: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     name.len() <= LONGEST_NAME && name.split('-').all(part)
 }

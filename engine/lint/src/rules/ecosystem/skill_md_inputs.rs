@@ -1,7 +1,7 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::skill_md::SkillMd;
+use assay_diagnostics::{Confidence, Severity};
 use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -60,11 +60,18 @@ fn check(cx: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
         return;
     }
     let body = skill.text[skill.body.clone()].replace('-', "_");
-    let words: HashSet<&str> = body.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map(|word| word.trim_matches('_')).collect();
+    let words: HashSet<&str> = body
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .map(|word| word.trim_matches('_'))
+        .collect();
     for (name, input) in required.filter(|(name, _)| !words.contains(name.as_str())) {
         found.push(
             found
-                .at(input.span, format!("`SKILL.md` does not mention the input `{name}`"), "required, and not spoken of")
+                .at(
+                    input.span,
+                    format!("`SKILL.md` does not mention the input `{name}`"),
+                    "required, and not spoken of",
+                )
                 .also(skill.top(), "in this file")
                 .help(format!("say in `SKILL.md` what `-i {name}=...` is, or give the input a default")),
         );

@@ -1,7 +1,7 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::skill_md::SkillMd;
+use assay_diagnostics::{Confidence, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "skill-md-length",
@@ -47,15 +47,20 @@ fn check(_: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
     let (message, confidence) = if lines >= LINES {
         (format!("the text has {lines} lines; less than {LINES} are asked for"), Confidence::High)
     } else if tokens > TOKENS {
-        (format!("the text has about {tokens:.0} tokens (estimated as {PER_WORD} per word); less than {TOKENS} are asked for"), Confidence::Medium)
+        (
+            format!(
+                "the text has about {tokens:.0} tokens (estimated as {PER_WORD} per word); less than {TOKENS} are asked for"
+            ),
+            Confidence::Medium,
+        )
     } else {
         return;
     };
     let start = skill.body.start + body.len() - body.trim_start().len();
     let end = skill.text[start..].find('\n').map_or(skill.text.len(), |at| start + at);
-    let mut finding = found
-        .at(skill.span(start..end), message, "the text begins here")
-        .help("move what is not always needed to files in `references/`, and name them here with what they are for");
+    let mut finding = found.at(skill.span(start..end), message, "the text begins here").help(
+        "move what is not always needed to files in `references/`, and name them here with what they are for",
+    );
     finding.confidence = confidence;
     found.push(finding);
 }

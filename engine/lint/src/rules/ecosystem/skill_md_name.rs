@@ -39,7 +39,11 @@ fn check(cx: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
     if !skill.folder.is_empty() && name != skill.folder {
         let folder = &skill.folder;
         let mut finding = found
-            .at(node.span, format!("`{name}` stands in a folder called `{folder}`"), "the folder is called otherwise")
+            .at(
+                node.span,
+                format!("`{name}` stands in a folder called `{folder}`"),
+                "the folder is called otherwise",
+            )
             .help("rename one of them");
         if folder.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             let edits = vec![Edit { span: node.span, replacement: folder.clone() }];

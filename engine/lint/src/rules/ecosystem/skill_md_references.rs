@@ -1,7 +1,7 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::skill_md::SkillMd;
+use assay_diagnostics::{Confidence, Severity};
 use std::ops::Range;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -40,15 +40,31 @@ fn check(_: &Cx<'_>, skill: &SkillMd, found: &mut Found<'_>) {
         let target = &body[range.clone()];
         let path = target.split(['#', '?']).next().unwrap_or_default();
         let windows = path.as_bytes().get(1) == Some(&b':');
-        if path.is_empty() || target.contains("://") || target.starts_with("mailto:") || target.starts_with("//") {
+        if path.is_empty()
+            || target.contains("://")
+            || target.starts_with("mailto:")
+            || target.starts_with("//")
+        {
             continue;
         }
         let (message, label, help) = if path.starts_with(['/', '~']) || windows {
-            (format!("`{path}` is an absolute path"), "not there on another host", "put the file into the folder of the skill and link it by its relative path")
+            (
+                format!("`{path}` is an absolute path"),
+                "not there on another host",
+                "put the file into the folder of the skill and link it by its relative path",
+            )
         } else {
             match depth(path) {
-                None => (format!("`{path}` leaves the folder of the skill"), "not there when the skill is copied", "put the file into the folder of the skill"),
-                Some(folders) if folders > 1 => (format!("`{path}` is {folders} levels deep"), "deeper than one level", "move the file to a folder directly below the skill, such as `references/`"),
+                None => (
+                    format!("`{path}` leaves the folder of the skill"),
+                    "not there when the skill is copied",
+                    "put the file into the folder of the skill",
+                ),
+                Some(folders) if folders > 1 => (
+                    format!("`{path}` is {folders} levels deep"),
+                    "deeper than one level",
+                    "move the file to a folder directly below the skill, such as `references/`",
+                ),
                 Some(_) => continue,
             }
         };
@@ -123,7 +139,8 @@ mod tests {
 
     #[test]
     fn folders_are_counted() {
-        let depths = ["a.md", "r/a.md", "./r/../a.md", "r/s/a.md", "../a.md", "r/../../a.md", ".."].map(depth);
+        let depths =
+            ["a.md", "r/a.md", "./r/../a.md", "r/s/a.md", "../a.md", "r/../../a.md", ".."].map(depth);
         assert_eq!(depths, [Some(0), Some(1), Some(0), Some(2), None, None, None]);
     }
 }

@@ -1,6 +1,6 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::measured::measures_speed;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Fix, Severity};
 use assay_manifest::Manifest;
 
@@ -74,7 +74,11 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         let id = &step.id.value;
         let span = cx.key_span(&["steps", id, "cache"]);
         let mut finding = found
-            .at(span, format!("`{id}` measures, and may take its result from an earlier run"), "another run's conditions")
+            .at(
+                span,
+                format!("`{id}` measures, and may take its result from an earlier run"),
+                "another run's conditions",
+            )
             .help("remove `cache`, and cache the steps that build what is measured");
         let edit = cx.entry(&["steps", id]).and_then(|(_, node)| cx.remove_entry(node, "cache"));
         if let Some(edit) = edit {

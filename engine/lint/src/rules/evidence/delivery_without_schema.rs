@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::step_of;
 use crate::measured::{last_name, names};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::DeliverFrom;
 use assay_manifest::expr::Reference;
 use assay_plan::ManifestPlan;
@@ -55,9 +55,12 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let path = deliver.path.template.source();
         let table = [".json", ".jsonl", ".csv"].iter().any(|end| path.ends_with(end));
         let bare = |reference: &&Reference| {
-            let file = names(reference).skip(1).any(|name| matches!(name, "files" | "stdout" | "stderr" | "kept" | "path"));
+            let file = names(reference)
+                .skip(1)
+                .any(|name| matches!(name, "files" | "stdout" | "stderr" | "kept" | "path"));
             let Some((_, step)) = step_of(plan, reference) else { return false };
-            let rows = last_name(reference) == Some("rows") || step.foreach.is_some() && reference.path.len() == 1;
+            let rows =
+                last_name(reference) == Some("rows") || step.foreach.is_some() && reference.path.len() == 1;
             !file && (table || rows)
         };
         let Some(reference) = expr.expr.refs().iter().find(bare) else { continue };

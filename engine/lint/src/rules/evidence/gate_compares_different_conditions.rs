@@ -1,9 +1,9 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::measured::{is_amount, is_condition};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::settings::{Setting, is_less, math_mode};
 use crate::sides::{Difference, Pair, differences, pairs};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::Manifest;
 use std::collections::HashSet;
 
@@ -78,9 +78,34 @@ gates:
 
 /// Options that say what is compared, or where results go: they may differ.
 const FREE: &[&str] = &[
-    "artifact", "backend", "binary", "candidate", "file", "host", "impl", "implementation", "kernel", "label", "lib",
-    "library", "log", "model", "module", "name", "out", "output", "path", "port", "program", "run-name", "save",
-    "so", "tag", "target", "url", "variant",
+    "artifact",
+    "backend",
+    "binary",
+    "candidate",
+    "file",
+    "host",
+    "impl",
+    "implementation",
+    "kernel",
+    "label",
+    "lib",
+    "library",
+    "log",
+    "model",
+    "module",
+    "name",
+    "out",
+    "output",
+    "path",
+    "port",
+    "program",
+    "run-name",
+    "save",
+    "so",
+    "tag",
+    "target",
+    "url",
+    "variant",
 ];
 
 /// Variables that decide where a program runs and with how many threads.
@@ -89,14 +114,16 @@ const PLACES: &[&str] = &["THREADS", "VISIBLE_DEVICES", "AFFINITY", "NUMA"];
 fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     for pair in pairs(cx) {
         // Other numbers of commands are other procedures; which belongs to which cannot be told.
-        if pair.baseline.commands.len() == pair.candidate.commands.len() && !pair.baseline.commands.is_empty() {
+        if pair.baseline.commands.len() == pair.candidate.commands.len() && !pair.baseline.commands.is_empty()
+        {
             compare(cx, &pair, found);
         }
     }
 }
 
 fn compare(cx: &Cx<'_>, pair: &Pair<'_, '_>, found: &mut Found<'_>) {
-    let ((before, plain_before), (after, plain_after)) = (pair.baseline.settings(), pair.candidate.settings());
+    let ((before, plain_before), (after, plain_after)) =
+        (pair.baseline.settings(), pair.candidate.settings());
     let all = differences(&before, &after);
     let condition = |setting: &Setting| {
         is_condition(&setting.name)

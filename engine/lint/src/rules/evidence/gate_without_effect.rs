@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::has_effect;
 use crate::measured::{reads_correctness, reads_speed};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Demand, Gate, Manifest};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -46,14 +46,20 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     }
     let judges = |gate: &&Gate| match &gate.demand {
         Demand::Compare { .. } => true,
-        Demand::Assert(expr) => expr.expr.refs().iter().any(|reference| reads_correctness(reference) || reads_speed(reference)),
+        Demand::Assert(expr) => {
+            expr.expr.refs().iter().any(|reference| reads_correctness(reference) || reads_speed(reference))
+        }
     };
     for gate in manifest.gates.iter().filter(judges) {
         let id = &gate.id.value;
         let span = cx.key_span(&["gates", id, "on_fail"]);
         found.push(
             found
-                .at(span, format!("gate `{id}` only warns, and no other gate can fail"), "recorded, without an effect")
+                .at(
+                    span,
+                    format!("gate `{id}` only warns, and no other gate can fail"),
+                    "recorded, without an effect",
+                )
                 .help("write `on_fail: incorrect` for correctness, or leave `on_fail` out for speed"),
         );
     }

@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{is_kind, step_of};
 use crate::measured::reads_end;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Demand, Step};
 use assay_plan::ManifestPlan;
 
@@ -48,7 +48,12 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     for gate in &plan.manifest.gates {
         let Demand::Assert(expr) = &gate.demand else { continue };
         let id = &gate.id.value;
-        let mut results = expr.expr.refs().iter().filter(|reference| matches!(reference.root.as_str(), "steps" | "gates")).peekable();
+        let mut results = expr
+            .expr
+            .refs()
+            .iter()
+            .filter(|reference| matches!(reference.root.as_str(), "steps" | "gates"))
+            .peekable();
         if results.peek().is_none() {
             found.push(
                 found
@@ -60,13 +65,21 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         }
         let ended = |step: &Step| is_kind(step, "compare") || step.with.get("parse").is_some();
         let all: Option<Vec<_>> = results
-            .map(|reference| step_of(plan, reference).filter(|(_, step)| reads_end(reference) && ended(step)).map(|(_, step)| (reference, step)))
+            .map(|reference| {
+                step_of(plan, reference)
+                    .filter(|(_, step)| reads_end(reference) && ended(step))
+                    .map(|(_, step)| (reference, step))
+            })
             .collect();
         let Some((reference, step)) = all.and_then(|all| all.first().copied()) else { continue };
         let measured = &step.id.value;
         let example = if is_kind(step, "compare") { "ratio".to_owned() } else { "result.<field>".to_owned() };
         let mut finding = found
-            .at(reference.place_in(expr.span), format!("gate `{id}` reads how `{measured}` ended, not what it measured"), "true of every measurement that worked")
+            .at(
+                reference.place_in(expr.span),
+                format!("gate `{id}` reads how `{measured}` ended, not what it measured"),
+                "true of every measurement that worked",
+            )
             .also(step.id.span, "measures something that the gate does not read")
             .help(format!("read a measured value: `steps.{measured}.{example}`"));
         finding.confidence = Confidence::Medium;

@@ -1,7 +1,7 @@
 use crate::context::Cx;
+use crate::measured::measurements;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use crate::measured::measurements;
 use assay_manifest::{Field, Manifest, Step};
 use assay_plan::ManifestPlan;
 use assay_protocol::Value;
@@ -56,7 +56,11 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let Some(measuring) = measurements(manifest).next() else { return };
     let id = &leasing.id.value;
     let mut finding = found
-        .at(cx.key_span(&["steps", id, "resources", "gpus"]), format!("`{id}` leases GPUs that others may be using"), "not checked to be idle")
+        .at(
+            cx.key_span(&["steps", id, "resources", "gpus"]),
+            format!("`{id}` leases GPUs that others may be using"),
+            "not checked to be idle",
+        )
         .help("add to `preflight`: `idle: {check: gpu_idle}`");
     if measuring.id.value != *id {
         finding = finding.also(measuring.id.span, "measures on them");

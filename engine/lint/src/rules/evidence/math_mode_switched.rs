@@ -1,11 +1,11 @@
-use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::commands::Command;
+use crate::context::Cx;
 use crate::flow::step_id;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::settings::{Setting, Settings, math_mode};
 use crate::sides::{Side, pairs};
 use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::Step;
 use assay_plan::{ManifestPlan, visit_step};
 use std::collections::{HashMap, HashSet};
@@ -115,7 +115,8 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
                 modes.sort_by_key(|setting| setting.span.start);
                 modes
             };
-            let (old, new) = (modes(&pair.baseline, &before, &after), modes(&pair.candidate, &after, &before));
+            let (old, new) =
+                (modes(&pair.baseline, &before, &after), modes(&pair.candidate, &after, &before));
             let id = &pair.step.id.value;
             one_sided(id, &new, &old, "candidate", &|| pair.baseline.name_span(cx), found);
             one_sided(id, &old, &new, "baseline", &|| pair.candidate.name_span(cx), found);
@@ -124,11 +125,24 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     plan.manifest.steps.iter().for_each(|step| listed(cx, step, found));
 }
 
-fn one_sided(id: &str, has: &[Setting], lacks: &[Setting], side: &str, other: &dyn Fn() -> Span, found: &mut Found<'_>) {
+fn one_sided(
+    id: &str,
+    has: &[Setting],
+    lacks: &[Setting],
+    side: &str,
+    other: &dyn Fn() -> Span,
+    found: &mut Found<'_>,
+) {
     let mut said = HashSet::new();
     let first = has.iter().filter(|one| said.insert((&one.name, &one.value)));
-    for setting in first.filter(|one| !lacks.iter().any(|other| other.name == one.name && other.value == one.value)) {
-        let text = if setting.value.is_empty() { setting.name.clone() } else { format!("{} {}", setting.name, setting.value) };
+    for setting in
+        first.filter(|one| !lacks.iter().any(|other| other.name == one.name && other.value == one.value))
+    {
+        let text = if setting.value.is_empty() {
+            setting.name.clone()
+        } else {
+            format!("{} {}", setting.name, setting.value)
+        };
         let effect = math_mode(setting).unwrap_or_default();
         found.push(
             found
@@ -150,7 +164,8 @@ fn read_by<'a>(side: &Side<'_, 'a>) -> HashSet<&'a str> {
 }
 
 fn of_step(step: Option<&Step>, commands: Option<&Vec<&Command<'_>>>) -> Vec<Setting> {
-    let mut out: Vec<Setting> = commands.into_iter().flatten().flat_map(|command| Settings::of(command).list).collect();
+    let mut out: Vec<Setting> =
+        commands.into_iter().flatten().flat_map(|command| Settings::of(command).list).collect();
     for (name, text) in step.iter().flat_map(|step| &step.env) {
         let value = text.template.source().to_owned();
         out.push(Setting { name: name.clone(), value, span: text.span, open: false, variable: true });
@@ -160,13 +175,22 @@ fn of_step(step: Option<&Step>, commands: Option<&Vec<&Command<'_>>>) -> Vec<Set
 
 /// `foreach: {name: [baseline, candidate], flags: [-O2, -Ofast]}`
 fn listed(cx: &Cx<'_>, step: &Step, found: &mut Found<'_>) {
-    let Some(foreach) = step.foreach.as_ref().filter(|foreach| !foreach.product && foreach.lists.len() > 1) else { return };
+    let Some(foreach) = step.foreach.as_ref().filter(|foreach| !foreach.product && foreach.lists.len() > 1)
+    else {
+        return;
+    };
     for (name, list) in &foreach.lists {
         let Some(items) = cx.node_at(list.span).and_then(|node| node.as_sequence()) else { continue };
         let mode = |text: &str| {
             text.split_whitespace().find_map(|word| {
                 let (name, value) = word.split_once('=').unwrap_or((word, ""));
-                let setting = Setting { name: name.to_owned(), value: value.to_owned(), span: list.span, open: false, variable: false };
+                let setting = Setting {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    span: list.span,
+                    open: false,
+                    variable: false,
+                };
                 word.starts_with('-').then(|| math_mode(&setting)).flatten()
             })
         };

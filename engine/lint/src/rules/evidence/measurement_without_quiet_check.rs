@@ -1,7 +1,7 @@
 use crate::context::Cx;
+use crate::measured::compares_speed;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use crate::measured::compares_speed;
 use assay_manifest::Manifest;
 use assay_plan::ManifestPlan;
 
@@ -83,7 +83,11 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let id = &step.id.value;
         found.push(
             found
-                .at(step.id.span, format!("nothing checks that the host is quiet when `{id}` measures"), "measures speed")
+                .at(
+                    step.id.span,
+                    format!("nothing checks that the host is quiet when `{id}` measures"),
+                    "measures speed",
+                )
                 .help("add to `preflight`: `idle: {check: load, with: {max_per_core: 0.7}, on_fail: warn}`")
                 .help("or `idle: {check: gpu_idle}` where it measures on GPUs"),
         );

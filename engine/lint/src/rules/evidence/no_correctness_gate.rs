@@ -1,9 +1,9 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, compared, has_effect, is_kind, step_of};
 use crate::measured::{compares_speed, reads_correctness, reads_speed};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::expr::{Claim, Reference};
 use assay_manifest::{Demand, ExprAt, Gate, OnFail, Step, Uses};
 use assay_plan::{ManifestPlan, NodeId};
@@ -18,7 +18,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     finds: "A gate about speed that no gate about correctness comes before.",
     why: "\
 A candidate that computes the wrong thing, or nothing, is often the fastest. Correctness outranks speed: what is not right is
-not worth timing. GEAK issue 254 shows patches that were \"100 times faster\" because the work was gone.
+not worth timing. AMD GEAK issue 254 tells of cheating patches with \"speed-ups\" above 100 times.
 
 Speed gates are compare gates, and assertions about a duration, a throughput or a ratio. A correctness gate is one with
 `on_fail: incorrect`, or one that asserts an accuracy, an error or a count of defects; it comes before when the speed gate, or
@@ -110,7 +110,11 @@ fn speed(plan: &ManifestPlan, gate: &Gate, same: &HashSet<&str>) -> Option<(Span
     match &gate.demand {
         Demand::Compare { step, .. } => {
             let of = compared(plan, gate).filter(|of| compares_speed(of))?;
-            (!same.contains(of.id.value.as_str())).then_some((step.span, "a verdict about speed", Confidence::High))
+            (!same.contains(of.id.value.as_str())).then_some((
+                step.span,
+                "a verdict about speed",
+                Confidence::High,
+            ))
         }
         Demand::Assert(expr) => asserted_speed(plan, expr)
             .map(|reference| (reference.place_in(expr.span), "a measured speed", Confidence::Medium)),
@@ -123,7 +127,10 @@ fn asserted_speed<'a>(plan: &ManifestPlan, expr: &'a ExprAt) -> Option<&'a Refer
     };
     expr.expr.claims().iter().find_map(|claim| {
         let Claim::Compared { left, right, .. } = claim else { return None };
-        left.refs.iter().chain(right.refs).find(|reference| reads_speed(reference) || of_comparison(reference))
+        left.refs
+            .iter()
+            .chain(right.refs)
+            .find(|reference| reads_speed(reference) || of_comparison(reference))
     })
 }
 

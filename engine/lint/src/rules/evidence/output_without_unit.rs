@@ -1,7 +1,7 @@
 use crate::context::Cx;
+use crate::measured::{last_name, says_unit};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use crate::measured::{last_name, says_unit};
 use assay_manifest::{Manifest, OutputKind};
 use assay_protocol::Value;
 
@@ -52,7 +52,11 @@ fn check(_: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         if number && !source && !says_unit(name) {
             found.push(
                 found
-                    .at(output.name.span, format!("output `{name}` is a number without a unit"), "a number of what?")
+                    .at(
+                        output.name.span,
+                        format!("output `{name}` is a number without a unit"),
+                        "a number of what?",
+                    )
                     .help("add `unit:`, such as `unit: ms`, `unit: tok/s` or `unit: x` for a ratio"),
             );
         }

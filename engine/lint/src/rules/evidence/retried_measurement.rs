@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind, step_id};
 use crate::measured::reads_correctness;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::Demand;
 use assay_plan::ManifestPlan;
 use assay_protocol::{Outcome, Status};
@@ -89,14 +89,21 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         }
     }
     for step in &plan.manifest.steps {
-        let repeats = step.retry.as_ref().is_some_and(|retry| retry.max > 0 && retry.when_status.contains(&Status::Failed));
+        let repeats = step
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.max > 0 && retry.when_status.contains(&Status::Failed));
         let id = &step.id.value;
         let judged = read.get(id.as_str());
         if !repeats || !(is_kind(step, "compare") || judged.is_some()) {
             continue;
         }
         let mut finding = found
-            .at(cx.key_span(&["steps", id, "retry"]), format!("`{id}` is repeated until it passes"), "failures become attempts")
+            .at(
+                cx.key_span(&["steps", id, "retry"]),
+                format!("`{id}` is repeated until it passes"),
+                "failures become attempts",
+            )
             .help("remove `retry`, or repeat only what the host did: `when_status: [environment]`");
         if let Some(gate) = judged {
             finding = finding.also(*gate, "a gate about correctness reads it");

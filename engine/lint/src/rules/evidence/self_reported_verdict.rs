@@ -1,10 +1,10 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{is_kind, step_id, step_of};
 use crate::measured::{last_name, names, reads_correctness};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::settings::Settings;
 use crate::sides::pairs;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::expr::{Claim, Operand};
 use assay_manifest::{Demand, Uses};
 use assay_plan::ManifestPlan;
@@ -18,8 +18,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     confidence: Confidence::Medium,
     finds: "A gate that believes what the judged program says about itself.",
     why: "\
-Whoever can change the program can change what it prints: `{\"passed\": true}` is one line. The public result files of one serving
-benchmark carry `sla.passed`, and a row with a latency of 9999 ms against a limit of 100 ms ranked first because the field said so.
+Whoever can change the program can change what it prints: `{\"passed\": true}` is one line. The ranking
+script of one public serving skill trusted `sla.passed`: a row with a latency of 9999 ms against a limit of 100 ms won.
 Let an independent program measure, read the number, and compare it here.
 
 Found are `passed`, `ok`, `correct`, `success` and the like in a `result`, taken as they are or compared with true. The confidence is
@@ -53,8 +53,20 @@ gates:
 };
 
 const VERDICTS: &[&str] = &[
-    "accurate", "all_close", "all_passed", "allclose", "correct", "is_correct", "is_valid", "matches", "ok", "pass",
-    "passed", "success", "valid", "verified",
+    "accurate",
+    "all_close",
+    "all_passed",
+    "allclose",
+    "correct",
+    "is_correct",
+    "is_valid",
+    "matches",
+    "ok",
+    "pass",
+    "passed",
+    "success",
+    "valid",
+    "verified",
 ];
 const YES: &[&str] = &["passed", "pass", "ok", "correct", "success", "true", "valid", "yes"];
 
@@ -85,10 +97,14 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             if frozen && !judged {
                 continue;
             }
-            let message = format!("gate `{}` believes what `{}` says about itself", gate.id.value, step.id.value);
+            let message =
+                format!("gate `{}` believes what `{}` says about itself", gate.id.value, step.id.value);
             let mut finding = found
                 .at(reference.place_in(expr.span), message, "a verdict, not a measured value")
-                .also(step.id.span, if judged { "the program that is judged says it" } else { "a program says it" })
+                .also(
+                    step.id.span,
+                    if judged { "the program that is judged says it" } else { "a program says it" },
+                )
                 .help("parse the number behind the verdict and compare it here: `result.max_error <= 1.0e-6`")
                 .help("let a program judge that the candidate cannot change");
             if !judged {
@@ -106,9 +122,10 @@ fn measures_too(claim: &Claim<'_>, id: &str) -> bool {
         operand.refs.iter().any(|reference| step_id(reference) == Some(id) && reads_correctness(reference))
     };
     sign.starts_with(['<', '>']) && (measured(left) || measured(right))
-        || *sign == "==" && [(left, right), (right, left)].iter().any(|(of, number)| {
-            measured(of) && number.constant.is_some_and(Value::is_number)
-        })
+        || *sign == "=="
+            && [(left, right), (right, left)]
+                .iter()
+                .any(|(of, number)| measured(of) && number.constant.is_some_and(Value::is_number))
 }
 
 /// What a claim takes for true.
@@ -136,10 +153,12 @@ fn programs_of<'c>(cx: &'c Cx<'_>) -> (HashMap<&'c str, String>, Vec<String>) {
     }
     let sides = pairs(cx);
     let first = sides.iter().filter(|pair| {
-        let program_of = |side: &crate::sides::Side<'_, '_>| side.commands.first().map(|c| program(&Settings::of(c)));
+        let program_of =
+            |side: &crate::sides::Side<'_, '_>| side.commands.first().map(|c| program(&Settings::of(c)));
         program_of(&pair.baseline) != program_of(&pair.candidate)
     });
-    let candidates = first.filter_map(|pair| pair.candidate.commands.first().map(|c| program(&Settings::of(c)))).collect();
+    let candidates =
+        first.filter_map(|pair| pair.candidate.commands.first().map(|c| program(&Settings::of(c)))).collect();
     (by_step, candidates)
 }
 

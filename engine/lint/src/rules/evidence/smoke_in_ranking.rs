@@ -1,10 +1,10 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind, step_of};
 use crate::measured::{is_smoke, literal, measures_speed, names, reads_end, reads_speed};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::settings::number;
 use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::expr::Reference;
 use assay_manifest::{OutputKind, Step, Uses};
 use assay_plan::{ManifestPlan, NodeId, visit_gate, visit_output, visit_step};
@@ -74,7 +74,9 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     };
     for step in plan.manifest.steps.iter().filter(|step| is_kind(step, "compare")) {
         let mut first = None;
-        visit_step(step, &mut |reference, span| first = first.or(cause(reference).map(|cause| (span, cause))));
+        visit_step(step, &mut |reference, span| {
+            first = first.or(cause(reference).map(|cause| (span, cause)))
+        });
         if let Some((span, (node, cause))) = first {
             report(node, span, cause, &format!("comparison `{}`", step.id.value));
         }
@@ -89,9 +91,13 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             report(node, span, cause, &format!("gate `{}`", gate.id.value));
         }
     }
-    for output in plan.manifest.outputs.iter().filter(|output| matches!(output.kind, OutputKind::Table { .. })) {
+    for output in
+        plan.manifest.outputs.iter().filter(|output| matches!(output.kind, OutputKind::Table { .. }))
+    {
         let mut first = None;
-        visit_output(output, &mut |reference, span| first = first.or(cause(reference).map(|cause| (span, cause))));
+        visit_output(output, &mut |reference, span| {
+            first = first.or(cause(reference).map(|cause| (span, cause)))
+        });
         if let Some((span, (node, cause))) = first {
             report(node, span, cause, &format!("table `{}`", output.name.value));
         }
@@ -146,7 +152,8 @@ fn spread(plan: &ManifestPlan, trials: &mut HashMap<NodeId, (NodeId, Span)>) {
             }
         });
     }
-    let mut stack: Vec<(NodeId, (NodeId, Span))> = trials.iter().map(|(node, cause)| (*node, *cause)).collect();
+    let mut stack: Vec<(NodeId, (NodeId, Span))> =
+        trials.iter().map(|(node, cause)| (*node, *cause)).collect();
     stack.sort_unstable_by_key(|(node, _)| std::cmp::Reverse(*node));
     while let Some((node, cause)) = stack.pop() {
         for reader in readers.get(&node).into_iter().flatten() {

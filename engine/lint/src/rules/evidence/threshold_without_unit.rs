@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::step_of;
 use crate::measured::{last_name, literal, names, reads_end, says_unit};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::expr::{Claim, Operand, Reference};
 use assay_manifest::{Demand, OutputKind, Uses};
 use assay_plan::ManifestPlan;
@@ -65,8 +65,13 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
                 (None, Some(number)) => Some((number, left)),
                 _ => None,
             };
-            let Some((number, measured)) = measured.filter(|(number, of)| *number != 0.0 && of.is_path) else { continue };
-            let Some(reference) = measured.refs.first().filter(|reference| reference.root == "steps") else { continue };
+            let Some((number, measured)) = measured.filter(|(number, of)| *number != 0.0 && of.is_path)
+            else {
+                continue;
+            };
+            let Some(reference) = measured.refs.first().filter(|reference| reference.root == "steps") else {
+                continue;
+            };
             if !declared.contains(measured.text) && !says(plan, reference) {
                 let message = format!("nothing says in what `{}` is measured", measured.text);
                 let name = last_name(reference).unwrap_or("value");
@@ -91,17 +96,17 @@ fn says(plan: &ManifestPlan, reference: &Reference) -> bool {
     let Some((_, step)) = step_of(plan, reference) else { return true };
     let name = last_name(reference).unwrap_or_default();
     match &step.uses.value {
-            Uses::Call(callee) => plan.callees.get(callee).is_none_or(|callee| {
-                callee.manifest.outputs.iter().any(|output| {
-                    output.name.value == name
-                        && (output.description.is_some()
-                            || matches!(&output.kind, OutputKind::Value { unit: Some(_), .. }))
-                })
-            }),
-            Uses::Kind(_) => {
-                let path = ["parse", "schema", "properties", name, "description"];
-                let result = names(reference).nth(1) == Some("result");
-                !result || literal(&step.with, &path).is_some()
-            }
+        Uses::Call(callee) => plan.callees.get(callee).is_none_or(|callee| {
+            callee.manifest.outputs.iter().any(|output| {
+                output.name.value == name
+                    && (output.description.is_some()
+                        || matches!(&output.kind, OutputKind::Value { unit: Some(_), .. }))
+            })
+        }),
+        Uses::Kind(_) => {
+            let path = ["parse", "schema", "properties", name, "description"];
+            let result = names(reference).nth(1) == Some("result");
+            !result || literal(&step.with, &path).is_some()
+        }
     }
 }

@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{compared, is_kind};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Config, ConfigKind, Demand, Field, Manifest, Step, Unit};
 use assay_plan::ManifestPlan;
 use assay_protocol::Value;
@@ -95,7 +95,10 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let span = cx.key_span(&["gates", &gate.id.value, "threshold"]);
         let value = match threshold {
             Field::Literal(value) => Unit::Percent.from_value(value).ok(),
-            Field::Template(text) => text.template.whole_expression().and_then(|expr| input(manifest, expr)?.default.as_ref())
+            Field::Template(text) => text
+                .template
+                .whole_expression()
+                .and_then(|expr| input(manifest, expr)?.default.as_ref())
                 .and_then(|default| Unit::Percent.from_value(&default.value).ok()),
         };
         if let (Some(value), Some(step)) = (value, compared(plan, gate)) {
@@ -106,7 +109,10 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         }
     }
     for step in manifest.steps.iter().filter(|step| is_kind(step, "compare")) {
-        let own = step.with.get("threshold").and_then(|own| Some((Unit::Percent.from_value(own.literal()?).ok()?, own.span)));
+        let own = step
+            .with
+            .get("threshold")
+            .and_then(|own| Some((Unit::Percent.from_value(own.literal()?).ok()?, own.span)));
         let threshold = own.or_else(|| thresholds.get(step.id.value.as_str()).copied());
         judge(manifest, step, threshold, found);
     }
@@ -130,7 +136,10 @@ fn judge(manifest: &Manifest, step: &Step, threshold: Option<(f64, Span)>, found
         return;
     }
     let percent = (wanted * 1e6).round() / 1e4;
-    let message = format!("`{}` measures at most {limit} pairs; deciding {percent} % takes at least {needed}", step.id.value);
+    let message = format!(
+        "`{}` measures at most {limit} pairs; deciding {percent} % takes at least {needed}",
+        step.id.value
+    );
     let mut finding = found
         .at(span, message, format!("at most {limit} pairs"))
         .help(format!("write `max_pairs: {needed}` or more, or decide on a larger difference"));
@@ -175,7 +184,11 @@ fn needed(threshold: f64) -> f64 {
         if next <= pairs {
             break;
         }
-        pairs = if next - pairs < 64.0 { pairs + 1.0 } else { (quantile(next - 1.0) * NOISE / threshold).powi(2).ceil() };
+        pairs = if next - pairs < 64.0 {
+            pairs + 1.0
+        } else {
+            (quantile(next - 1.0) * NOISE / threshold).powi(2).ceil()
+        };
     }
     pairs
 }

@@ -1,8 +1,8 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind, step_of};
 use crate::measured::measurements;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::ManifestKind;
 use assay_plan::{ManifestPlan, NodeId, visit_output};
 
@@ -46,7 +46,9 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut ends: Vec<NodeId> = flow::gates(plan).map(|(node, _)| node).collect();
     if plan.manifest.kind == ManifestKind::Skill {
         for output in &plan.manifest.outputs {
-            visit_output(output, &mut |reference, _| ends.extend(step_of(plan, reference).map(|(node, _)| node)));
+            visit_output(output, &mut |reference, _| {
+                ends.extend(step_of(plan, reference).map(|(node, _)| node))
+            });
         }
     }
     let judged = flow::before(plan, &ends);
@@ -58,8 +60,12 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         }
         let id = &step.id.value;
         let help = match is_kind(step, "compare") {
-            true => format!("add a gate such as `faster: {{compare: steps.{id}, want: [better], threshold: 1%}}`"),
-            false => format!("add a gate that reads `steps.{id}.result`, or an output that hands it to a caller"),
+            true => {
+                format!("add a gate such as `faster: {{compare: steps.{id}, want: [better], threshold: 1%}}`")
+            }
+            false => {
+                format!("add a gate that reads `steps.{id}.result`, or an output that hands it to a caller")
+            }
         };
         let message = format!("nothing judges what `{id}` measures");
         found.push(found.at(step.id.span, message, "measured, and never judged").help(help));

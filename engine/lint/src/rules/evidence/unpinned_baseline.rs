@@ -1,9 +1,9 @@
-use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::commands::Command;
+use crate::context::Cx;
 use crate::flow::{is_kind, step_id};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::sides::{Pair, Side, pairs};
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Manifest, Step};
 use std::collections::{HashMap, HashSet};
 
@@ -118,17 +118,25 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
 
 /// The first word that only the baseline's side has and that names a file or comes from a step.
 fn own_artifact(pair: &Pair<'_, '_>) -> Option<(String, assay_diagnostics::Span)> {
-    let other: HashSet<&str> =
-        pair.candidate.commands.iter().flat_map(|command| &command.words).map(|word| word.text.as_str()).collect();
+    let other: HashSet<&str> = pair
+        .candidate
+        .commands
+        .iter()
+        .flat_map(|command| &command.words)
+        .map(|word| word.text.as_str())
+        .collect();
     let words = pair.baseline.commands.iter().flat_map(|command| &command.words);
     let mut own = words.filter(|word| !other.contains(word.text.as_str()));
-    let file = |text: &str| text.contains('/') && !text.contains("://") || text.contains(".files.") || text.contains("inputs.");
+    let file = |text: &str| {
+        text.contains('/') && !text.contains("://") || text.contains(".files.") || text.contains("inputs.")
+    };
     own.find(|word| file(&word.text)).map(|word| (word.text.clone(), word.span))
 }
 
 /// Whether a frozen file is, or holds, what a text names. A part that `each` gives may be any.
 fn covers(file: &str, text: &str) -> bool {
-    text.contains(file) || text.contains("each.") && file.rsplit_once('/').is_some_and(|(folder, _)| text.contains(folder))
+    text.contains(file)
+        || text.contains("each.") && file.rsplit_once('/').is_some_and(|(folder, _)| text.contains(folder))
 }
 
 /// What every step is made of, by the texts that it names.
@@ -156,7 +164,10 @@ impl<'c, 'a> Sources<'c, 'a> {
         side.config.visit_refs(&mut |reference, _| stack.extend(step_id(reference)));
         let mut seen = HashSet::new();
         while let Some(id) = stack.pop().filter(|_| seen.len() < MOST_STEPS) {
-            let Some(step) = self.manifest.and_then(|manifest| manifest.step(id)).filter(|_| seen.insert(id)) else { continue };
+            let Some(step) = self.manifest.and_then(|manifest| manifest.step(id)).filter(|_| seen.insert(id))
+            else {
+                continue;
+            };
             texts.extend(step.reads.iter().map(|path| path.template.source().to_owned()));
             let words = self.commands.get(id).into_iter().flatten().flat_map(|command| &command.words);
             texts.extend(words.map(|word| word.text.clone()));

@@ -1,11 +1,11 @@
 use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Severity};
 use crate::flow::{self, is_kind};
 use crate::measured::{is_amount, is_smoke, measurements, measures_speed};
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::settings::{Setting, Settings, is_less};
 use crate::sides::{Difference, differences, pairs};
 use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Config, ConfigKind, Step};
 use assay_plan::{ManifestPlan, NodeId};
 use assay_protocol::Value;
@@ -93,8 +93,16 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             {
                 let id = &pair.step.id.value;
                 reported.insert(after.span);
-                let message = format!("the candidate of `{id}` has less work: `{}` is {}, not {}", after.name, after.value, before.value);
-                found.push(found.at(after.span, message, "less than the baseline").also(before.span, "the baseline's work").help(HELP));
+                let message = format!(
+                    "the candidate of `{id}` has less work: `{}` is {}, not {}",
+                    after.name, after.value, before.value
+                );
+                found.push(
+                    found
+                        .at(after.span, message, "less than the baseline")
+                        .also(before.span, "the baseline's work")
+                        .help(HELP),
+                );
             }
         }
     }
@@ -118,7 +126,9 @@ fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, reported: &HashSet<Span>, found: &mu
     let mut values: HashMap<String, (String, Span)> = HashMap::new();
     let mut nodes: Vec<NodeId> = Vec::new();
     for step in baselines {
-        let Some(ConfigKind::Map(entries)) = step.with.get("values").map(|values| &values.kind) else { continue };
+        let Some(ConfigKind::Map(entries)) = step.with.get("values").map(|values| &values.kind) else {
+            continue;
+        };
         for (name, value) in entries.iter().filter(|(name, _)| is_amount(name)) {
             if let Some(text) = value.literal().and_then(shown) {
                 values.entry(key(name)).or_insert((text, value.span));
@@ -130,12 +140,20 @@ fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, reported: &HashSet<Span>, found: &mu
         return;
     }
     let after = flow::after(plan, &nodes);
-    let late = |step: &Step| plan.by_id.get(&step.id.value).is_some_and(|node| after[*node as usize]) && !is_trial(step);
+    let late = |step: &Step| {
+        plan.by_id.get(&step.id.value).is_some_and(|node| after[*node as usize]) && !is_trial(step)
+    };
     let mut report = |setting: &Setting| {
         let Some((before, at)) = values.get(&key(&setting.name)) else { return };
         if !setting.open && is_less(before, &setting.value) && !reported.contains(&setting.span) {
-            let message = format!("`{}` is {}, but the baseline was frozen with {before}", setting.name, setting.value);
-            found.push(found.at(setting.span, message, "less than what was frozen").also(*at, "frozen here").help(HELP));
+            let message =
+                format!("`{}` is {}, but the baseline was frozen with {before}", setting.name, setting.value);
+            found.push(
+                found
+                    .at(setting.span, message, "less than what was frozen")
+                    .also(*at, "frozen here")
+                    .help(HELP),
+            );
         }
     };
     for command in cx.commands() {
@@ -147,7 +165,13 @@ fn frozen(cx: &Cx<'_>, plan: &ManifestPlan, reported: &HashSet<Span>, found: &mu
         let ConfigKind::Map(entries) = &step.with.kind else { continue };
         for (name, value) in entries {
             if let Some(text) = value.literal().and_then(shown) {
-                report(&Setting { name: name.to_string(), value: text, span: value.span, open: false, variable: false });
+                report(&Setting {
+                    name: name.to_string(),
+                    value: text,
+                    span: value.span,
+                    open: false,
+                    variable: false,
+                });
             }
         }
     }
@@ -177,13 +201,19 @@ fn lists(plan: &ManifestPlan, found: &mut Found<'_>) {
         }
     }
     for (name, lists) in widest {
-        let Some(wide) = lists.iter().max_by_key(|(_, list, _)| list.literal().and_then(Value::as_array).map_or(0, Vec::len)) else {
+        let Some(wide) = lists
+            .iter()
+            .max_by_key(|(_, list, _)| list.literal().and_then(Value::as_array).map_or(0, Vec::len))
+        else {
             continue;
         };
         for (step, list, text) in &lists {
             let elements = |text: &str| text.contains(',');
             if elements(&wide.2) && text != &wide.2 && is_less(&wide.2, text) {
-                let message = format!("step `{}` leaves out some of what `{}` goes through", step.id.value, wide.0.id.value);
+                let message = format!(
+                    "step `{}` leaves out some of what `{}` goes through",
+                    step.id.value, wide.0.id.value
+                );
                 let mut finding = found
                     .at(list.span, message, format!("fewer values of `{name}`"))
                     .also(wide.1.span, "all of them")

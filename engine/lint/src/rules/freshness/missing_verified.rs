@@ -34,7 +34,18 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     }
     let name = &manifest.name.value;
     let finding = found
-        .at(cx.key_span(&["name"]), format!("`{name}` does not say when it was last seen to work"), "has no `verified`")
-        .help(format!("run it, then add `verified: {{against: \"<program and version>\", date: {}, stale_after: 90d}}`", cx.today));
-    found.push(if manifest.kind == ManifestKind::Workflow { found.at_most(Severity::Note, finding) } else { finding });
+        .at(
+            cx.key_span(&["name"]),
+            format!("`{name}` does not say when it was last seen to work"),
+            "has no `verified`",
+        )
+        .help(format!(
+            "run it, then add `verified: {{against: \"<program and version>\", date: {}, stale_after: 90d}}`",
+            cx.today
+        ));
+    found.push(if manifest.kind == ManifestKind::Workflow {
+        found.at_most(Severity::Note, finding)
+    } else {
+        finding
+    });
 }

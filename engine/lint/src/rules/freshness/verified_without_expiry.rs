@@ -31,7 +31,8 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         .at(key.span, "this never becomes stale", "has no `stale_after`")
         .help("add `stale_after:` with the time after which it should be looked at again, such as `90d`");
     if let Some(edit) = cx.insert_field(node, Some("date"), "stale_after: 90d") {
-        finding = finding.fix(Fix { title: "add `stale_after: 90d`".to_owned(), safe: false, edits: vec![edit] });
+        finding =
+            finding.fix(Fix { title: "add `stale_after: 90d`".to_owned(), safe: false, edits: vec![edit] });
     }
     found.push(finding);
 }
