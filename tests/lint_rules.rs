@@ -77,13 +77,7 @@ fn documentation_tells_the_truth() {
         for (which, wanted) in [("bad_manifest", true), ("good_manifest", false)] {
             let text = page[which].as_str().expect("an example");
             let folder = tempfile::tempdir().expect("a folder");
-            let target = if text.starts_with("---") {
-                std::fs::create_dir(folder.path().join("example")).expect("a folder");
-                "example/SKILL.md"
-            } else {
-                "example.yaml"
-            };
-            std::fs::write(folder.path().join(target), text).expect("a file");
+            let target = put(folder.path(), text);
             let found = findings(&lint(folder.path(), target, &["--json"]));
             let own = found.iter().any(|(code, _, _)| code == id);
             let broken = found.iter().any(|(code, severity, _)| severity == "error" && code != id);
@@ -93,6 +87,28 @@ fn documentation_tells_the_truth() {
         }
     }
     assert!(wrong.is_empty(), "{} examples are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Writes an example as it wants to be looked at: one file, a `SKILL.md`, or several files behind `# file: <path>`.
+fn put(folder: &Path, text: &str) -> &'static str {
+    let write = |path: &str, text: &str| {
+        let file = folder.join(path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    };
+    if text.starts_with("---") {
+        write("example/SKILL.md", text);
+        return "example/SKILL.md";
+    }
+    let Some(files) = text.strip_prefix("# file: ") else {
+        write("example.yaml", text);
+        return "example.yaml";
+    };
+    for file in files.split("\n# file: ") {
+        let (path, text) = file.split_once('\n').expect("a path and a text");
+        write(path, text);
+    }
+    "."
 }
 
 /// The fixture of a rule: a file, or a folder.

@@ -143,6 +143,16 @@ impl<'a> Found<'a> {
         finding
     }
 
+    /// A finding that matters less than others of its rule. What the configuration says stays.
+    #[must_use]
+    pub fn at_most(&self, severity: Severity, mut finding: Diagnostic) -> Diagnostic {
+        if self.severity == self.rule.severity {
+            // `Severity` puts errors first.
+            finding.severity = finding.severity.max(severity);
+        }
+        finding
+    }
+
     /// Keeps a finding.
     pub fn push(&mut self, finding: Diagnostic) {
         debug_assert!(

@@ -12,7 +12,10 @@ macro_rules! rules {
 }
 
 rules! {
-    language { cycle, unused_input }
+    language {
+        cycle,
+        unused_input,
+    }
     safety {
         background_process,
         broad_kill,
@@ -38,10 +41,51 @@ rules! {
         weak_readiness,
         writes_outside_run,
     }
-    freshness {
-        unpinned_install,
+    evidence {
+        cached_measurement,
+        delivery_without_schema,
+        gate_compares_different_conditions,
+        gate_without_effect,
+        gate_without_evidence,
+        gpu_without_idle_check,
+        math_mode_switched,
+        measurement_without_quiet_check,
+        no_correctness_gate,
+        output_without_unit,
+        retried_measurement,
+        self_reported_verdict,
+        smoke_in_ranking,
+        threshold_without_unit,
+        too_few_repeats,
+        unchecked_result,
+        unknown_sla_key,
+        unpinned_baseline,
+        workload_narrowed,
     }
-    ignores { ignore_without_reason, unknown_ignore, unused_ignore, useless_ignore }
+    freshness {
+        missing_verified,
+        stale_verified,
+        unpinned_install,
+        verified_in_future,
+        verified_without_expiry,
+    }
+    ecosystem {
+        description_content,
+        description_length,
+        name_differs_from_folder,
+        skill_md_description,
+        skill_md_front_matter,
+        skill_md_inputs,
+        skill_md_length,
+        skill_md_name,
+        skill_md_references,
+    }
+    ignores {
+        ignore_without_reason,
+        unknown_ignore,
+        unused_ignore,
+        useless_ignore,
+    }
 }
 
 /// The rule with this id.

@@ -5,6 +5,7 @@
 //! Must not know which names exist: that is the scope's business, see [`Scope`] and [`Expr::refs`].
 
 mod ast;
+mod claims;
 mod convert;
 mod convert_call;
 mod errors;
@@ -26,6 +27,7 @@ mod test_props;
 mod tests_;
 mod texts;
 
+pub use claims::{Claim, Operand};
 pub use errors::{EvalError, SyntaxError, describe};
 pub use refs::{Reference, Segment};
 pub use scope::{Key, Lookup, MapScope, Scope, descend};
