@@ -3,7 +3,7 @@
 use super::files::{Target, is_manifest};
 use super::settings::Settings;
 use crate::context::Cx;
-use crate::library::{Shelves, read_text};
+use crate::library::{LONGEST, Shelves, read_text};
 use assay_diagnostics::{Diagnostic, Sources};
 use assay_lint::{Linter, Report, Subject, Suppressed};
 use assay_manifest::{Origin, StepCatalog};
@@ -94,7 +94,7 @@ fn one(
     let shown = cx.paths.shown(&target.file);
     let text = match text.map_or_else(|| read_text(&target.file), Ok) {
         Ok(text) => text,
-        Err(why) => return Some((shown.clone(), unreadable(&shown, why))),
+        Err(why) => return Some((shown.clone(), unreadable(&target.file, &shown, why))),
     };
     let dir = target.file.parent().unwrap_or(Path::new("/")).to_owned();
     let subject = if target.is_skill_md() {
@@ -115,11 +115,20 @@ fn one(
     Some((shown, linter.lint(subject, &settings.name_of(&target.file))))
 }
 
-fn unreadable(shown: &str, why: String) -> Report {
+fn unreadable(file: &Path, shown: &str, why: String) -> Report {
     let mut report = Report::default();
     let source = report.sources.add(shown, "");
     let start = assay_diagnostics::Span { source, start: 0, end: 0 };
-    let finding = Diagnostic::error("unreadable-file", why).at(start, "nothing was looked at");
-    report.findings.push(finding.help("manifests are UTF-8 text of at most 16 MiB that you may read"));
+    let larger = |limit: u64| std::fs::metadata(file).is_ok_and(|data| data.len() > limit);
+    let finding = if larger(LONGEST) {
+        Diagnostic::error("yaml-too-large", why).help("keep data in files of its own and name them by path")
+    } else if let Ok(bytes) = std::fs::read(file)
+        && let Err(error) = assay_yaml::decode(&bytes)
+    {
+        error.diagnostic()
+    } else {
+        Diagnostic::error("unreadable-file", why).help("manifests are files that you may read")
+    };
+    report.findings.push(finding.at(start, "nothing was looked at"));
     report
 }
