@@ -8,6 +8,7 @@
 
 use crate::config::{Config, ConfigKind, ExprUse};
 use crate::conventions;
+use crate::fixes;
 use crate::fields::Unit;
 use crate::lower::{Lower, expected, is_meant, meant};
 use assay_diagnostics::{Diagnostic, Span};
@@ -281,7 +282,7 @@ fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
         Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
             .at(node.span, expected(words));
     if let Some(near) = meant(text, words) {
-        finding = finding.help(format!("did you mean `{near}`?"));
+        finding = finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near));
     }
     cx.push(finding);
 }

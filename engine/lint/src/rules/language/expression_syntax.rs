@@ -12,7 +12,7 @@ Expressions know `and`, `or`, `not`, `==`, `<`, `in`, arithmetic, filters and `a
 write differently (`&&`, `||`, `!x`, `=`) is named in the finding.",
     bad: "\
 steps:
-  build: {uses: command, with: {argv: [make]}, when: skill.dir != '' && true, timeout: 5m}
+  build: {uses: command, with: {argv: [make]}, when: facts.cpus = 8, timeout: 5m}
 ",
     good: "\
 steps:
