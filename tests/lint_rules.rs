@@ -199,9 +199,10 @@ fn every_fixture_belongs_to_a_rule() {
 /// The codes that reading a manifest can report, as the sources of the front end name them.
 fn emitted() -> std::collections::BTreeSet<String> {
     let mut codes = std::collections::BTreeSet::new();
-    let mut folders: Vec<PathBuf> = ["engine/yaml/src", "engine/manifest/src", "engine/plan/src", "engine/cli/src/lint"]
-        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
-        .into();
+    let mut folders: Vec<PathBuf> =
+        ["engine/yaml/src", "engine/manifest/src", "engine/plan/src", "engine/cli/src/lint"]
+            .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+            .into();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -218,7 +219,9 @@ fn emitted() -> std::collections::BTreeSet<String> {
 /// Codes in one source: the first argument of the builders, and where that is a name, what the name stands for.
 fn codes_of(text: &str, codes: &mut std::collections::BTreeSet<String>) {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let quoted = |rest: &str| rest.trim_start().strip_prefix('"').and_then(|rest| Some(rest.split_once('"')?.0.to_owned()));
+    let quoted = |rest: &str| {
+        rest.trim_start().strip_prefix('"').and_then(|rest| Some(rest.split_once('"')?.0.to_owned()))
+    };
     for builder in ["Diagnostic::error(", "Diagnostic::warning(", "Diagnostic::note(", "const CODE: &str ="] {
         codes.extend(text.split(builder).skip(1).filter_map(quoted));
     }
@@ -233,7 +236,9 @@ fn every_code_of_the_front_end_has_a_page_and_no_page_is_about_nothing() {
     assert!(emitted.len() > 60, "the sources were not found: {emitted:?}");
     let documented: std::collections::BTreeSet<String> = rules()
         .iter()
-        .filter(|rule| json(&assay(&fixtures(), &["explain", id(rule), "--json"]))["data"]["can_be_ignored"] == false)
+        .filter(|rule| {
+            json(&assay(&fixtures(), &["explain", id(rule), "--json"]))["data"]["can_be_ignored"] == false
+        })
         .filter(|rule| rule["family"] != "ignores")
         .map(|rule| id(rule).to_owned())
         .collect();

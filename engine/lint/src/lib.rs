@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod example;
 mod ignores;
+mod known;
 mod linter;
 mod rule;
 pub mod rules;

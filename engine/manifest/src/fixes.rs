@@ -29,7 +29,8 @@ pub(crate) fn quoted(value: &str) -> String {
 
 /// Adds the `q` filter to the value at `span`.
 pub(crate) fn quote_value(value: &str, span: Span) -> Fix {
-    let insert = |at, text: &str| Edit { span: Span { start: at, end: at, ..span }, replacement: text.to_owned() };
+    let insert =
+        |at, text: &str| Edit { span: Span { start: at, end: at, ..span }, replacement: text.to_owned() };
     let edits = match binds(value) {
         true => vec![insert(span.end, " | q")],
         false => vec![insert(span.start, "("), insert(span.end, ") | q")],
@@ -49,7 +50,9 @@ fn binds(value: &str) -> bool {
 pub(crate) fn whole_version(written: &str, span: Span) -> Option<Fix> {
     let parts: Vec<&str> = written.split('.').collect();
     let plain = |part: &&str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && (part.len() == 1 || !part.starts_with('0'))
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && (part.len() == 1 || !part.starts_with('0'))
     };
     if parts.len() > 2 || !parts.iter().all(plain) {
         return None;

@@ -8,8 +8,8 @@
 
 use crate::config::{Config, ConfigKind, ExprUse};
 use crate::conventions;
-use crate::fixes;
 use crate::fields::Unit;
+use crate::fixes;
 use crate::lower::{Lower, expected, is_meant, meant};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;

@@ -1,11 +1,11 @@
 //! What lowering carries along: the text, the findings, and helpers that read one field each.
 
 use super::words::meant;
-use crate::fixes;
 use crate::catalog::StepCatalog;
 use crate::config::{ExprAt, TextAt};
 use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
+use crate::fixes;
 use crate::manifest::{At, Field, ManifestKind};
 use assay_diagnostics::{Diagnostic, SourceId, Span};
 use assay_protocol::Value;
