@@ -43,12 +43,17 @@ pub fn of(plan: &ManifestPlan, step: Option<&Step>, root: &str, path: &[Segment]
     };
     match root {
         "inputs" => manifest.inputs.get(first).map_or_else(Known::any, |input| of_input(input, rest)),
-        "steps" => manifest.step(first).map_or_else(Known::any, |step| of_step(plan, step, rest)),
+        "steps" => step_of(plan, first).map_or_else(Known::any, |step| of_step(plan, step, rest)),
         "gates" => of_gate(rest),
         "each" if rest.is_empty() => step.map_or_else(Known::any, |step| of_each(step, first)),
         "run" | "skill" | "step" | "env" if rest.is_empty() && first != "gpus" => Known::of(Kinds::TEXT),
         _ => Known::any(),
     }
+}
+
+/// The step with an id.
+pub fn step_of<'p>(plan: &'p ManifestPlan, id: &str) -> Option<&'p Step> {
+    plan.by_id.get(id).and_then(|node| plan.step(*node))
 }
 
 /// What is known about an expression.
@@ -70,7 +75,7 @@ fn of_each(step: &Step, name: &str) -> Known {
     let lists = step.foreach.iter().flat_map(|foreach| &foreach.lists);
     let list = lists.into_iter().find(|(known, _)| known.value == name).and_then(|(_, list)| list.literal());
     match list.and_then(Value::as_array) {
-        Some(values) if !values.is_empty() => Known::one_of(values.clone()),
+        Some(values) if !values.is_empty() => Known::of_values(values),
         _ => Known::any(),
     }
 }

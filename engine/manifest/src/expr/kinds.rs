@@ -138,6 +138,22 @@ impl Known {
         Self { kinds, values: Some(values), least, most }
     }
 
+    /// One of these values; of long lists and large values only the kinds.
+    pub fn of_values(values: &[Value]) -> Self {
+        // More words than this are no list that a person compares with, and each is copied for every question.
+        const MOST: usize = 64;
+        const LONGEST: usize = 128;
+        let small = |value: &Value| match value {
+            Value::String(text) => text.len() <= LONGEST,
+            Value::Array(_) | Value::Object(_) => false,
+            _ => true,
+        };
+        if values.len() <= MOST && values.iter().all(small) {
+            return Self::one_of(values.to_vec());
+        }
+        Self::of(values.iter().fold(Kinds(0), |kinds, value| kinds.or(Kinds::of(value))))
+    }
+
     /// What a JSON Schema allows. Keywords that it does not know allow anything.
     pub fn of_schema(schema: &Value) -> Self {
         Self::of_schema_in(schema, 0)
@@ -152,11 +168,11 @@ impl Known {
             return Self::any();
         };
         if let Some(value) = object.get("const") {
-            return Self::one_of(vec![value.clone()]);
+            return Self::of_values(std::slice::from_ref(value));
         }
         if let Some(values) = object.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty())
         {
-            return Self::one_of(values.clone());
+            return Self::of_values(values);
         }
         let kinds = match object.get("type") {
             Some(Value::String(word)) => Kinds::of_type(word),

@@ -67,6 +67,11 @@ impl Expr {
     }
 }
 
+/// Pairs of values that are compared at most.
+const MOST_PAIRS: usize = 4_096;
+/// Values that a message lists at most.
+const MOST_SHOWN: usize = 12;
+
 struct Walk<'w> {
     text: &'w str,
     scope: Scope<'w>,
@@ -86,10 +91,7 @@ impl Walk<'_> {
                 let known = self.node(base);
                 Known::of(known.kinds.and(Kinds::TEXT.or(Kinds::LIST)))
             }
-            Kind::Not(inner) => {
-                self.wants(inner, "not", Kinds::BOOL);
-                Known::of(Kinds::BOOL)
-            }
+            Kind::Not(inner) => self.not(node, inner),
             Kind::Neg(inner) => {
                 let known = self.wants(inner, "-", Kinds::NUMBER);
                 Known { least: -known.most, most: -known.least, ..Known::of(Kinds::NUMBER) }
@@ -121,6 +123,20 @@ impl Walk<'_> {
                 Known::of(Kinds::MAP)
             }
         }
+    }
+
+    fn not(&mut self, node: &Node, inner: &Node) -> Known {
+        self.wants(inner, "not", Kinds::BOOL);
+        // `not a == b` and `a not in b` are read as one: what is said about the comparison is turned round.
+        let single = matches!(&inner.kind, Kind::Compare { rest, .. } if rest.len() == 1);
+        if let Some(Clue { range, what: What::Decided { answer, .. } }) = self.clues.last_mut()
+            && single
+            && *range == inner.range
+        {
+            *range = node.range.clone();
+            *answer = !*answer;
+        }
+        Known::of(Kinds::BOOL)
     }
 
     fn path(&mut self, path: &ast::Path) -> Known {
@@ -280,6 +296,10 @@ impl Walk<'_> {
             });
         }
         let (known, words) = (left.values.as_ref()?, right.values.as_ref()?);
+        // A long list is no list of words, and comparing each with each takes time.
+        if known.len() * words.len() > MOST_PAIRS {
+            return None;
+        }
         if known.iter().any(|value| words.iter().any(|word| ops::equal(value, word))) {
             return None;
         }
@@ -289,7 +309,11 @@ impl Walk<'_> {
             (Kind::Const(_), _) => (other, right, a, left),
             _ => (one, left, b, right),
         };
-        let list = path_values.values.as_ref()?.iter().map(shown).collect::<Vec<_>>().join(", ");
+        let values = path_values.values.as_deref()?;
+        let mut list = values.iter().take(MOST_SHOWN).map(shown).collect::<Vec<_>>().join(", ");
+        if values.len() > MOST_SHOWN {
+            list.push_str(", ...");
+        }
         let why = format!("`{path}` {never}: it is one of {list}");
         let near =
             path_values.only_words().zip(word.single().and_then(Value::as_str)).and_then(|(words, wrong)| {
@@ -396,7 +420,8 @@ mod tests {
         one("i.mode in ['quick', 'slw']", "i.mode in ['quick', 'slw']", "false");
         one("i.n == '10'", "i.n == '10'", "false");
         one("1 + 1 == 2", "1 + 1 == 2", "true");
-        one("not i.mode == i.n", "i.mode == i.n", "false");
+        one("not i.mode == i.n", "not i.mode == i.n", "true");
+        one("i.mode not in ['a']", "i.mode not in ['a']", "true");
     }
 
     #[test]

@@ -17,7 +17,7 @@ inputs:
 ",
     good: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-input] read by callers of version 1
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-input] read by callers of version 1
 ",
     fixes: Fixes::None,
     check: Check::Ignores(check),

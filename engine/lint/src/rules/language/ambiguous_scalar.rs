@@ -78,7 +78,6 @@ fn report(
     };
     found
         .at(node.span, format!("`{written}` is read in two ways"), said)
-        .help(format!("write `{replacement}`"))
         .fix(fix)
 }
 

@@ -15,7 +15,7 @@ steps:
 ",
     good: "\
 steps:
-  probe: {uses: command, with: {argv: [./probe]}, status: {1: passed, 75: retry}, timeout: 1m}
+  probe: {uses: command, with: {argv: [./probe]}, status: {1: passed, 75: retry}, retry: {max: 2}, timeout: 1m}
 ",
     fixes: Fixes::None,
     check: Check::FrontEnd,

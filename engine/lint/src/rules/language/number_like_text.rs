@@ -34,8 +34,8 @@ steps:
 };
 
 /// Parts of keys below which numbers are names.
-const NAMES: [&str; 10] =
-    ["version", "versions", "commit", "commits", "sha", "rev", "revision", "tag", "digest", "release"];
+const NAMES: [&str; 11] =
+    ["version", "versions", "commit", "commits", "sha", "rev", "revision", "tag", "tags", "digest", "release"];
 
 fn check(cx: &Cx<'_>, tree: &Node, found: &mut Found<'_>) {
     for (key, value) in tree.as_mapping().unwrap_or_default() {
@@ -94,8 +94,7 @@ fn number(cx: &Cx<'_>, node: &Node, env: bool, found: &mut Found<'_>) {
     let quoted = format!("\"{written}\"");
     let edits = vec![Edit { span: node.span, replacement: quoted.clone() }];
     let finding = found
-        .at(node.span, format!("`{written}` is a number, not a name"), label)
-        .help(format!("put it in quotes: `{quoted}`"));
+        .at(node.span, format!("`{written}` is a number, not a name"), label);
     found.push(finding.fix(Fix { title: "put it in quotes".to_owned(), safe: env, edits }));
 }
 

@@ -1,4 +1,5 @@
 use crate::context::Cx;
+use crate::known;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Edit, Fix, Severity, Span};
 use assay_manifest::At;
@@ -57,7 +58,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
 /// Keeps the first place at which an output of a step is read.
 fn note<'p>(plan: &ManifestPlan, reference: &'p Reference, span: Span, read: &mut HashMap<&'p str, Span>) {
     let ("steps", Some(Segment::Name(id))) = (reference.root.as_str(), reference.path.first()) else { return };
-    let Some(step) = plan.manifest.step(id) else { return };
+    let Some(step) = known::step_of(plan, id) else { return };
     let at = if step.foreach.is_some() { 2 } else { 1 };
     if !matches!(reference.path.get(at), Some(Segment::Name(name)) if name == "status") {
         read.entry(id).or_insert(span);
@@ -65,24 +66,25 @@ fn note<'p>(plan: &ManifestPlan, reference: &'p Reference, span: Span, read: &mu
 }
 
 fn judge(cx: &Cx<'_>, owner: [&str; 2], needs: &[At<String>], read: &HashMap<&str, Span>, found: &mut Found<'_>) {
+    let mut seen: HashMap<&str, Span> = HashMap::with_capacity(needs.len());
     for (at, need) in needs.iter().enumerate() {
         let id = need.value.as_str();
-        let first = needs[..at].iter().find(|other| other.value == id);
+        let first = seen.get(id).copied();
+        seen.entry(id).or_insert(need.span);
         let finding = match (first, read.get(id)) {
             (Some(first), _) => found
                 .at(need.span, format!("`{id}` stands twice in `needs`"), "again")
-                .also(first.span, "first here"),
+                .also(first, "first here"),
             (None, Some(span)) => found
                 .at(need.span, format!("`{id}` is needed already, because it is read"), "says nothing new")
                 .also(*span, "read here"),
             (None, None) => continue,
         };
-        let finding = finding.help("remove it from `needs`");
         found.push(match removal(cx, owner, at) {
             Some(edit) => {
                 finding.fix(Fix { title: "remove it from `needs`".to_owned(), safe: true, edits: vec![edit] })
             }
-            None => finding,
+            None => finding.help("remove it from `needs`"),
         });
     }
 }

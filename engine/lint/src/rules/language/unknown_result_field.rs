@@ -42,9 +42,16 @@ gates:
     check: Check::Plan(check),
 };
 
+/// Findings of one file; each compares a name with all that the schema has.
+const MOST: usize = 100;
+
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut findings: Vec<Diagnostic> = Vec::new();
-    visit_own_references(plan, &mut |reference, span| findings.extend(look(cx, plan, reference, span, found)));
+    visit_own_references(plan, &mut |reference, span| {
+        if findings.len() < MOST {
+            findings.extend(look(cx, plan, reference, span, found));
+        }
+    });
     findings.into_iter().for_each(|finding| found.push(finding));
 }
 
@@ -52,7 +59,7 @@ fn look(cx: &Cx<'_>, plan: &ManifestPlan, reference: &Reference, span: Span, fou
     let (Segment::Name(id), rest) = reference.path.split_first().filter(|_| reference.root == "steps")? else {
         return None;
     };
-    let step = plan.manifest.step(id)?;
+    let step = known::step_of(plan, id)?;
     let rest = if step.foreach.is_some() { rest.get(1..)? } else { rest };
     let [Segment::Name(output), path @ ..] = rest else { return None };
     if output != "result" || reference.defaulted {
@@ -87,7 +94,7 @@ fn unknown(cx: &Cx<'_>, span: Span, name: &str, known: Vec<&str>, closed: bool, 
         finding.confidence = Confidence::High;
     }
     let Some(near) = did_you_mean(name, known.iter().copied()) else {
-        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let list = known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         return finding.help(format!("it names {list}; add `{name}` to it if the program prints that"));
     };
     let finding = finding.help(format!("did you mean `{near}`?"));

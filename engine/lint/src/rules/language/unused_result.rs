@@ -1,4 +1,5 @@
 use crate::context::Cx;
+use crate::known;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::DeliverFrom;
@@ -48,7 +49,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut read: HashSet<(&str, &str)> = HashSet::new();
     visit_own_references(plan, &mut |reference, _| {
         let ("steps", Some(Segment::Name(id))) = (reference.root.as_str(), reference.path.first()) else { return };
-        let Some(step) = manifest.step(id) else { return };
+        let Some(step) = known::step_of(plan, id) else { return };
         let at = if step.foreach.is_some() { 2 } else { 1 };
         match reference.path.get(at) {
             Some(Segment::Name(output)) => _ = read.insert((id, output)),

@@ -2,6 +2,7 @@ use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::Manifest;
+use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "unused-secret",
@@ -25,12 +26,10 @@ steps:
 };
 
 fn check(_: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
-    let passed = || {
-        let steps = manifest.steps.iter().chain(&manifest.finally).flat_map(|step| &step.pass_env);
-        manifest.pass_env.iter().chain(steps)
-    };
+    let steps = manifest.steps.iter().chain(&manifest.finally).flat_map(|step| &step.pass_env);
+    let passed: HashSet<&str> = manifest.pass_env.iter().chain(steps).map(|name| name.value.as_str()).collect();
     for secret in &manifest.secrets {
-        if !passed().any(|name| name.value == secret.value) {
+        if !passed.contains(secret.value.as_str()) {
             let name = &secret.value;
             let finding = found.at(secret.span, format!("no step receives the secret `{name}`"), "declared here");
             found.push(finding.help(format!("add `pass_env: [{name}]` to the step that needs it, or remove it")));
