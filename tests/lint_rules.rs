@@ -167,6 +167,16 @@ fn every_rule_has_a_pair_of_fixtures() {
     assert!(missing.is_empty(), "missing: {missing:#?}");
 }
 
+/// The end of a text that is too long to be read.
+fn shortened(said: String) -> String {
+    const MOST: usize = 400;
+    let lines: Vec<&str> = said.lines().collect();
+    match lines.len() > MOST {
+        true => format!("... {} lines\n{}", lines.len(), lines[lines.len() - 16..].join("\n")),
+        false => said,
+    }
+}
+
 #[test]
 fn what_is_said_about_the_bad_fixtures() {
     for rule in rules() {
@@ -178,6 +188,7 @@ fn what_is_said_about_the_bad_fixtures() {
         let said = String::from_utf8(output.stdout).expect("UTF-8");
         let said = said.replace(&*made.path().to_string_lossy(), "<folder>");
         assert!(!said.contains(env!("CARGO_MANIFEST_DIR")), "{id}: paths are shown relative: {said}");
+        let said = shortened(said);
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(fixtures().join(&id));
         settings.set_prepend_module_to_snapshot(false);

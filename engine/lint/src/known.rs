@@ -3,20 +3,24 @@
 //!
 //! Must not judge: rules do.
 
+use crate::context::Cx;
+use assay_diagnostics::Span;
 use assay_manifest::expr::study::Study;
-use assay_manifest::expr::{Expr, Kinds, Known, Segment};
+use assay_manifest::expr::{Expr, Kinds, Known, Reference, Segment};
 use assay_manifest::{
     Config, ConfigKind, DeliverFrom, Demand, ExprAt, Input, OutputKind, Step, TextAt, Unit, Uses,
 };
 use assay_plan::ManifestPlan;
 use assay_protocol::{Outcome, Status, Value};
+use std::collections::HashSet;
+use std::ops::Range;
 
 /// An expression of a manifest with what is asked of it.
 pub struct Asked<'p> {
     /// The expression.
     pub expr: &'p Expr,
     /// Where its text stands.
-    pub span: assay_diagnostics::Span,
+    pub span: Span,
     /// The step that it belongs to.
     pub step: Option<&'p Step>,
     /// What it is for.
@@ -173,8 +177,22 @@ fn of_type(kind: &str, output: &str) -> Known {
     }
 }
 
+/// Where it stands what the first reference in a part of an expression can be: the input, or the step.
+pub fn cause(plan: &ManifestPlan, expr: &Expr, range: &Range<usize>) -> Option<(Span, &'static str)> {
+    let inside =
+        |reference: &&Reference| range.start <= reference.range.start && reference.range.end <= range.end;
+    expr.refs().iter().filter(inside).find_map(|reference| {
+        let Some(Segment::Name(name)) = reference.path.first() else { return None };
+        match reference.root.as_str() {
+            "inputs" => Some((plan.manifest.inputs.get(name)?.span, "the input is declared here")),
+            "steps" => Some((step_of(plan, name)?.id.span, "the step")),
+            _ => None,
+        }
+    })
+}
+
 /// Every bare expression and every value that is one whole `{{ }}`, with what is asked of it.
-pub fn asked<'p>(plan: &'p ManifestPlan, visit: &mut dyn FnMut(Asked<'p>)) {
+pub fn asked<'p>(cx: &Cx<'_>, plan: &'p ManifestPlan, visit: &mut dyn FnMut(Asked<'p>)) {
     let manifest = &plan.manifest;
     let condition = |at: &'p ExprAt, step, field| Asked {
         expr: &at.expr,
@@ -217,12 +235,20 @@ pub fn asked<'p>(plan: &'p ManifestPlan, visit: &mut dyn FnMut(Asked<'p>)) {
             visit(condition(assert, None, "assert"));
         }
     }
+    let declared = cx.entry(&["outputs"]).and_then(|(_, outputs)| outputs.as_mapping()).unwrap_or_default();
+    let typed = declared.iter().filter(|(_, output)| output.get("type").is_some());
+    let typed: HashSet<&str> = typed.map(|(key, _)| &*key.name).collect();
     for output in &manifest.outputs {
         let (at, takes) = match &output.kind {
             OutputKind::Value { value, schema, .. } => (value, Known::of_schema(schema).kinds),
             OutputKind::Table { rows, .. } => (rows, Kinds::LIST),
         };
-        let role = Role::Field(&output.name.value, takes);
+        // A type that is missing or wrong was reported; what stands for it says nothing.
+        let table = matches!(output.kind, OutputKind::Table { .. });
+        let role = match table || typed.contains(output.name.value.as_str()) {
+            true => Role::Field(&output.name.value, takes),
+            false => Role::Free,
+        };
         visit(Asked { expr: &at.expr, span: at.span, step: None, role });
     }
     for deliver in &manifest.deliver {

@@ -297,13 +297,15 @@ fn check_range(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str) {
     if let Some(least) = bound("minimum").filter(|least| number < *least) {
         cx.push(
             Diagnostic::error("out-of-range", format!("`{field}` is at least {least}"))
-                .at(node.span, "too small"),
+                .at(node.span, "too small")
+                .help(format!("write {least} or more")),
         );
     }
     if let Some(most) = bound("maximum").filter(|most| number > *most) {
         cx.push(
             Diagnostic::error("out-of-range", format!("`{field}` is at most {most}"))
-                .at(node.span, "too large"),
+                .at(node.span, "too large")
+                .help(format!("write {most} or less")),
         );
     }
 }

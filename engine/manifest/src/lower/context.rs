@@ -311,7 +311,8 @@ impl<'a> Lower<'a> {
             Field::Template(template) => {
                 self.push(
                     Diagnostic::error("template-not-allowed", format!("`{field}` must be a literal"))
-                        .at(template.span, "no template here"),
+                        .at(template.span, "no template here")
+                        .help(format!("write the {} itself", unit.word())),
                 );
                 None
             }

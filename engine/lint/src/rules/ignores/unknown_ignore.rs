@@ -12,7 +12,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     why: "A misspelled id silences nothing, and looks as if it did.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-imput] read by callers of version 1
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-imput] read by callers of version 1
 ",
     good: "\
 inputs:

@@ -13,7 +13,7 @@ It would hide the next finding, which nobody has looked at. A rule that the conf
 removes a comment whose every rule is unused.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[cached-measurement] it was cached once
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[cached-measurement] it was cached once
 steps:
   show:
     uses: command
@@ -22,7 +22,7 @@ steps:
 ",
     good: "\
 inputs:
-  pairs: {type: integer, default: 30}
+  pairs: {type: integer, default: 30, description: Pairs}
 steps:
   show:
     uses: command

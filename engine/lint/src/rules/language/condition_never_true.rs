@@ -38,7 +38,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
 /// Comparisons with this answer, whatever happens.
 pub(super) fn decided(cx: &Cx<'_>, plan: &ManifestPlan, wanted: bool, found: &mut Found<'_>) {
     let mut findings: Vec<Diagnostic> = Vec::new();
-    known::asked(plan, &mut |asked| {
+    known::asked(cx, plan, &mut |asked| {
         let study = known::study(plan, asked.step, asked.expr);
         let word = if wanted { "always" } else { "never" };
         let constant = study.value.single().and_then(assay_protocol::Value::as_bool) == Some(wanted);
@@ -53,8 +53,12 @@ pub(super) fn decided(cx: &Cx<'_>, plan: &ManifestPlan, wanted: bool, found: &mu
             if answer != wanted {
                 continue;
             }
-            let place = cx.inner(asked.span, clue.range);
+            let place = cx.inner(asked.span, clue.range.clone());
+            let cause = known::cause(plan, asked.expr, &clue.range);
             let mut finding = found.at(place, format!("this is {word} true"), why);
+            if let Some((span, label)) = cause {
+                finding = finding.also(span, label);
+            }
             match near {
                 Some((near, range)) => {
                     let place = cx.inner(asked.span, range);

@@ -30,10 +30,9 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     for (section, step) in sections.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (*name, step))) {
         let Some((field, message, label, help)) = fault(step) else { continue };
         let path: Vec<&str> = [section, &step.id.value].into_iter().chain(field.iter().copied()).collect();
-        let place = cx.entry(&path).map_or(step.id.span, |(key, value)| match value.span.start < value.span.end {
-            true => value.span,
-            false => key.span,
-        });
+        // Without its field in the text, the fault is another one that was reported.
+        let Some((key, value)) = cx.entry(&path) else { continue };
+        let place = if value.span.start < value.span.end { value.span } else { key.span };
         found.push(found.at(place, message, label).help(help));
     }
 }

@@ -46,25 +46,35 @@ gates:
 
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let mut findings: Vec<Diagnostic> = Vec::new();
-    known::asked(plan, &mut |asked| {
+    known::asked(cx, plan, &mut |asked| {
         let study = known::study(plan, asked.step, asked.expr);
         for clue in study.clues {
             let What::WrongKind { operator, wants, found: kinds } = clue.what else { continue };
             let message = format!("`{operator}` takes {}, not {}", wants.words(), kinds.words());
+            let cause = known::cause(plan, asked.expr, &clue.range);
             let finding = found.at(cx.inner(asked.span, clue.range), message, format!("this is {}", kinds.words()));
-            findings.push(finding.help("correct the declared type, or convert the value: `| int`, `| float`, `| length`"));
+            findings.push(with_cause(finding, cause).help("correct the declared type, or convert the value: `| int`, `| float`, `| length`"));
         }
         let (what, takes) = match asked.role {
             Role::Condition(field) => (format!("`{field}`"), Kinds::BOOL),
             Role::Field(field, takes) => (format!("`{field}`"), takes),
             Role::Free => return,
         };
-        findings.extend(mismatch(found, asked.span, &what, takes, &study.value));
+        let cause = known::cause(plan, asked.expr, &asked.expr.range());
+        let finding = mismatch(found, asked.span, &what, takes, &study.value);
+        findings.extend(finding.map(|finding| with_cause(finding, cause)));
     });
     for step in plan.manifest.steps.iter().chain(&plan.manifest.finally) {
         fields_of(cx, plan, step, found, &mut findings);
     }
     findings.into_iter().for_each(|finding| found.push(finding));
+}
+
+fn with_cause(finding: Diagnostic, cause: Option<(Span, &'static str)>) -> Diagnostic {
+    match cause {
+        Some((span, label)) => finding.also(span, label),
+        None => finding,
+    }
 }
 
 fn mismatch(found: &Found<'_>, span: Span, what: &str, takes: Kinds, value: &Known) -> Option<Diagnostic> {
@@ -105,7 +115,9 @@ fn fields_of(cx: &Cx<'_>, plan: &ManifestPlan, step: &Step, found: &Found<'_>, f
             }
         };
         let value = known::study(plan, Some(step), expr).value;
-        findings.extend(mismatch(found, config.span, &format!("`{name}`"), takes.unwrap_or(Kinds::ANY), &value));
+        let finding = mismatch(found, config.span, &format!("`{name}`"), takes.unwrap_or(Kinds::ANY), &value);
+        let cause = known::cause(plan, expr, &expr.range());
+        findings.extend(finding.map(|finding| with_cause(finding, cause)));
     }
 }
 
