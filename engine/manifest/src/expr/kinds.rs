@@ -93,6 +93,9 @@ impl Kinds {
     }
 }
 
+/// Values of a list that are kept: more are no words that a person compares with, and each is copied for every question.
+const MOST: usize = 64;
+
 /// What a value can be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
@@ -138,10 +141,8 @@ impl Known {
         Self { kinds, values: Some(values), least, most }
     }
 
-    /// One of these values; of long lists and large values only the kinds.
+    /// One of these values; of large values only the kinds, and of a long list nothing.
     pub fn of_values(values: &[Value]) -> Self {
-        // More words than this are no list that a person compares with, and each is copied for every question.
-        const MOST: usize = 64;
         const LONGEST: usize = 128;
         let small = |value: &Value| match value {
             Value::String(text) => text.len() <= LONGEST,
@@ -151,7 +152,10 @@ impl Known {
         if values.len() <= MOST && values.iter().all(small) {
             return Self::one_of(values.to_vec());
         }
-        Self::of(values.iter().fold(Kinds(0), |kinds, value| kinds.or(Kinds::of(value))))
+        match values.len() <= MOST {
+            true => Self::of(values.iter().fold(Kinds(0), |kinds, value| kinds.or(Kinds::of(value)))),
+            false => Self::any(),
+        }
     }
 
     /// What a JSON Schema allows. Keywords that it does not know allow anything.
@@ -170,7 +174,8 @@ impl Known {
         if let Some(value) = object.get("const") {
             return Self::of_values(std::slice::from_ref(value));
         }
-        if let Some(values) = object.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty())
+        if let Some(values) =
+            object.get("enum").and_then(Value::as_array).filter(|values| (1..=MOST).contains(&values.len()))
         {
             return Self::of_values(values);
         }

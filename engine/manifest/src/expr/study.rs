@@ -72,6 +72,9 @@ const MOST_PAIRS: usize = 4_096;
 /// Values that a message lists at most.
 const MOST_SHOWN: usize = 12;
 
+/// The answer of a comparison, why, and the word that was probably meant with its place.
+type Reason = (bool, String, Option<(String, Range<usize>)>);
+
 struct Walk<'w> {
     text: &'w str,
     scope: Scope<'w>,
@@ -282,7 +285,7 @@ impl Walk<'_> {
         (a, left): (&Node, &Known),
         (b, right): (&Node, &Known),
         never: &str,
-    ) -> Option<(bool, String, Option<(String, Range<usize>)>)> {
+    ) -> Option<Reason> {
         let (one, other) = (a.text(self.text), b.text(self.text));
         if !left.kinds.meets(right.kinds) {
             let why = format!("`{one}` is {}, `{other}` {}", left.kinds.words(), right.kinds.words());

@@ -67,7 +67,9 @@ fn note<'p>(plan: &ManifestPlan, reference: &'p Reference, span: Span, read: &mu
 
 fn judge(cx: &Cx<'_>, owner: [&str; 2], needs: &[At<String>], read: &HashMap<&str, Span>, found: &mut Found<'_>) {
     let mut seen: HashMap<&str, Span> = HashMap::with_capacity(needs.len());
-    for (at, need) in needs.iter().enumerate() {
+    /// Entries of one list that are looked at.
+    const MOST: usize = 1_000;
+    for (at, need) in needs.iter().enumerate().take(MOST) {
         let id = need.value.as_str();
         let first = seen.get(id).copied();
         seen.entry(id).or_insert(need.span);
