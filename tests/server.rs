@@ -234,21 +234,3 @@ fn http_steps_send_check_and_poll() {
     assert!(matches!(statuses["never"].as_str(), "failed" | "timed_out"), "{statuses:?}");
     assert_eq!(statuses["far"], "unsupported");
 }
-
-#[test]
-fn detach_and_isolate_are_refused_with_a_way_out() {
-    let scene = scene();
-    for (step, field) in [
-        (format!("{{{SRV}], ready: {{tcp: true}}}}, detach: true}}"), "detach"),
-        ("{uses: command, isolate: true, with: {argv: ['true']}}".to_owned(), "isolate"),
-    ] {
-        let file = scene.workflow("refused", &format!("steps:\n  a: {step}\n"));
-        for verb in ["plan", "run"] {
-            let done = scene.assay(&[verb, &file, "--json"]).expect(11);
-            let finding = done.json()["diagnostics"][0].clone();
-            assert_eq!(finding["code"], "not-available-yet", "{finding}");
-            assert!(finding["message"].as_str().unwrap().contains(field), "{finding}");
-            assert!(finding["help"][0].as_str().unwrap().contains("remove"), "{finding}");
-        }
-    }
-}

@@ -79,6 +79,8 @@ fn every_verb_answers_a_finished_run_with_one_object() {
         (vec!["explain", "26"], "explain"),
         (vec!["report", &id], "report"),
         (vec!["completions", "bash"], "completions"),
+        (vec!["schema"], "schema"),
+        (vec!["schema", "step:command"], "schema"),
         (vec!["new", "other"], "new"),
         (vec!["run", &file, "--dry-run"], "run"),
     ] {

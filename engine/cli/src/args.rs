@@ -72,12 +72,16 @@ verbs! {
     Plan(plan) = "plan";
     /// Check skills and workflows without running anything
     Lint(lint) = "lint";
+    /// Bring skills and workflows into their canonical layout
+    Fmt(fmt) = "fmt";
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from
     List(list) = "list";
     /// Explain a step type, a check, an exit code, a run or a step of a run
     Explain(explain) = "explain";
+    /// Print a JSON Schema: of manifests for editors, of records and answers for programs
+    Schema(schema) = "schema";
     /// Write the reports of a run again
     Report(report) = "report";
     /// Write a first skill that runs

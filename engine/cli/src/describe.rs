@@ -4,6 +4,11 @@ use assay_manifest::{COMMON_OUTPUTS, Kind};
 use assay_protocol::Value;
 use serde_json::json;
 
+/// What `isolate` means to every type that starts processes.
+const ISOLATION: &str = "\nisolate:\n  With `isolate: true` on the step its processes can read everything, but not write to the run's records, \
+                         nor\n  make anything new in a folder on the way to them. `step.dir`, `run.scratch` and folders beside the run \
+                         stay\n  writable. It needs Landlock (Linux 6.2); without it the step is `unsupported`.\n";
+
 /// The manual page of a step type or check type.
 pub fn text(kind: &Kind, is_check: bool) -> String {
     let word = if is_check { "check" } else { "step type" };
@@ -29,6 +34,9 @@ pub fn text(kind: &Kind, is_check: bool) -> String {
         for (name, doc) in own.chain(common) {
             out.push_str(&format!("  {name:<12}  {doc}\n"));
         }
+    }
+    if kind.runs_processes {
+        out.push_str(ISOLATION);
     }
     out.push_str(&format!("\nexample:\n{}\n", indent(kind.example)));
     out

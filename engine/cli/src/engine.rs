@@ -2,6 +2,7 @@
 //! The only module that knows the executor's interface.
 
 use crate::context::Cx;
+use crate::detached;
 use crate::fail::Failure;
 #[cfg(feature = "fault")]
 use crate::fault;
@@ -124,9 +125,14 @@ fn killed(cx: &Cx, run: &RunDir, signal: Option<i32>, supervisor_lost: bool) -> 
         format!("was killed by {}", assay_process::signal_name(signal))
     });
     let id = run.id();
-    Failure::new(ExitCode::Interrupted, "engine-killed", format!("{who} {how}; its steps were stopped"))
-        .help(format!("everything that had ended is kept in {}", cx.paths.shown(run.path())))
-        .next(format!("assay resume {id}"), "continues; finished steps are not repeated")
+    let failure =
+        Failure::new(ExitCode::Interrupted, "engine-killed", format!("{who} {how}; its steps were stopped"))
+            .help(format!("everything that had ended is kept in {}", cx.paths.shown(run.path())));
+    // A journal that cannot be read is not what is to be told here.
+    let servers = find::journal(cx, run).map(|journal| detached::running(&journal.state)).unwrap_or_default();
+    let lines = detached::lines(id, &servers);
+    let failure = lines.lines().fold(failure, |failure, line| failure.help(line));
+    failure.next(format!("assay resume {id}"), "continues; finished steps are not repeated")
 }
 
 /// Tells a caller that waits for a detached run about its first event: from then on the run can be found.
@@ -198,6 +204,7 @@ fn execute_job(
         run: start.run,
         runs_root: cx.paths.runs.clone(),
         state_dir: cx.paths.state.clone(),
+        kept: vec![cx.paths.state.clone(), cx.paths.locks.clone(), cx.paths.cache.clone()],
         journal: start.journal,
         locks_dir: cx.paths.locks.clone(),
         env: cx.env.vars.clone(),
@@ -244,5 +251,6 @@ pub fn verdict(cx: &Cx, run: &RunDir, recorded: &Recorded, exit: ExitCode) -> Re
     let text = verdict::text(state, &recorded.plan, phase, report.as_deref(), look);
     let mut reply = Reply::new(exit, summary::of(cx, run, state, phase), text);
     reply.next = summary::next(run.id(), state, phase);
+    reply.remarks = detached::lines(run.id(), &detached::running(state));
     reply
 }

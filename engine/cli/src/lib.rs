@@ -9,6 +9,7 @@ mod builtin;
 mod console;
 mod context;
 mod describe;
+mod detached;
 mod engine;
 mod env;
 mod fail;
@@ -26,6 +27,7 @@ mod phase;
 mod render;
 mod reply;
 mod reports;
+mod schemas;
 mod screen;
 mod summary;
 mod verbs;
@@ -43,6 +45,10 @@ use std::ffi::OsString;
 /// Runs one command and gives its exit code. Must be called while the process has one thread: a run forks.
 pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    // The program is also what keeps a detached server.
+    if let Some(code) = assay_process::keep_if_asked(&args) {
+        return code;
+    }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return reply::usage(&args, &env, &error),

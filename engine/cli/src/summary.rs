@@ -1,6 +1,7 @@
 //! A run as data, as every verb that speaks of one run answers it with `--json`.
 
 use crate::context::Cx;
+use crate::detached;
 use crate::phase::Phase;
 use assay_protocol::{NextCommand, RunState, Status, Value, ValueMap};
 use assay_store::RunDir;
@@ -28,6 +29,8 @@ pub fn of(cx: &Cx, run: &RunDir, state: &RunState, phase: Phase) -> Value {
         })
         .collect();
     let running: Vec<&str> = running(state, phase).collect();
+    // While an engine works, its servers are steps under way like others.
+    let outlived = if phase == Phase::Running { Vec::new() } else { detached::running(state) };
     let failed: Vec<Value> = failed(state).take(FAILED_MAX).collect();
     let report = |name: &str| {
         let path = run.path().join(name);
@@ -46,6 +49,7 @@ pub fn of(cx: &Cx, run: &RunDir, state: &RunState, phase: Phase) -> Value {
         "engines": state.sessions.len(),
         "steps": counts(state),
         "running": running,
+        "still_running": detached::data(&outlived),
         "waiting": waiting,
         "failed": failed,
         "gates": gates,

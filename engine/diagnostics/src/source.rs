@@ -71,6 +71,11 @@ impl Sources {
         self.get(source).map_or("", |source| &source.name)
     }
 
+    /// The latest source of a name. The time grows with the number of sources.
+    pub fn find(&self, name: &str) -> Option<SourceId> {
+        self.list.iter().rposition(|source| source.name == name).map(|at| SourceId(at as u32))
+    }
+
     /// The text of a source; empty for an id of another table.
     pub fn text(&self, source: SourceId) -> &str {
         self.get(source).map_or("", |source| &source.text)

@@ -4,7 +4,6 @@
 //! it must not run anything, read files or print: texts come in with a [`Subject`], called manifests through the library.
 
 mod commands;
-mod comments;
 mod config;
 mod context;
 mod example;
@@ -13,6 +12,7 @@ mod known;
 mod linter;
 mod rule;
 pub mod rules;
+mod schema;
 mod shell;
 mod skill_md;
 
@@ -22,4 +22,5 @@ pub use example::whole as whole_example;
 pub use ignores::Ignore;
 pub use linter::{Linter, Report, Subject, Suppressed};
 pub use rule::{Check, Family, Fixes, Found, Rule};
+pub use schema::config_schema;
 pub use skill_md::SkillMd;

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Level};
 use crate::context::Cx;
-use crate::ignores::{self, Ignore};
+use crate::ignores::{self, Ignore, Index};
 use crate::rule::{Check, Found, Rule};
 use crate::rules;
 use crate::skill_md::SkillMd;
@@ -173,16 +173,16 @@ impl Linter<'_> {
     ) -> Report {
         let mut report = Report { sources, others, ..Report::default() };
         let mut seen = HashSet::new();
+        let index = Index::new(&ignores);
         for finding in list {
             if !seen.insert((finding.code, finding.primary(), finding.message.clone())) {
                 continue;
             }
-            let silenced =
-                ignores.iter_mut().find(|ignore| !is_front_end(finding.code) && ignore.covers(&finding));
+            let silenced = index.find(&ignores, &finding).filter(|_| !is_front_end(finding.code));
             match silenced {
-                Some(ignore) => {
-                    ignore.used = true;
-                    report.suppressed.push(Suppressed { finding, reason: ignore.reason.clone() });
+                Some(at) => {
+                    ignores[at].used = true;
+                    report.suppressed.push(Suppressed { finding, reason: ignores[at].reason.clone() });
                 }
                 None => report.findings.push(finding),
             }

@@ -112,16 +112,22 @@ impl std::fmt::Debug for Rule {
     }
 }
 
+/// Findings of one rule in one file that are shown; what has more is not read to its end by anybody.
+const MOST_FINDINGS: usize = 200;
+
 /// Where a rule puts what it finds.
 pub struct Found<'a> {
     rule: &'static Rule,
     severity: Severity,
     list: &'a mut Vec<Diagnostic>,
+    kept: usize,
+    more: usize,
+    first_more: Option<Span>,
 }
 
 impl<'a> Found<'a> {
     pub(crate) fn new(rule: &'static Rule, severity: Severity, list: &'a mut Vec<Diagnostic>) -> Self {
-        Self { rule, severity, list }
+        Self { rule, severity, list, kept: 0, more: 0, first_more: None }
     }
 
     /// A finding of this rule at its place. `message` is one lowercase sentence without a period, `label` what is said
@@ -141,6 +147,22 @@ impl<'a> Found<'a> {
             "`{}` gives no way out",
             self.rule.id
         );
-        self.list.push(finding);
+        if self.kept < MOST_FINDINGS {
+            self.kept += 1;
+            self.list.push(finding);
+        } else {
+            self.more += 1;
+            self.first_more = self.first_more.or(finding.primary());
+        }
+    }
+}
+
+impl Drop for Found<'_> {
+    fn drop(&mut self) {
+        if let Some(span) = self.first_more {
+            let message = format!("{} more of these are not shown", self.more);
+            let last = self.at(span, message, "the first of them").help("mend those that are shown first");
+            self.list.push(last);
+        }
     }
 }

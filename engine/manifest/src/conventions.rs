@@ -7,8 +7,9 @@ use crate::expr::Template;
 use crate::fixes;
 use crate::lower::{Lower, is_meant};
 use assay_diagnostics::{Diagnostic, Span};
-use assay_protocol::Value;
+use assay_protocol::{Value, ValueMap};
 use assay_yaml::{Key, Node};
+use serde_json::json;
 
 /// Ways to say what is run or measured; where a type takes several of them, it needs exactly one.
 const SOURCES: [&str; 3] = ["argv", "shell", "samples"];
@@ -17,6 +18,41 @@ const SOURCES: [&str; 3] = ["argv", "shell", "samples"];
 pub(crate) fn takes_command(schema: &Value) -> bool {
     let property = |name: &str| schema.get("properties").and_then(|all| all.get(name)).is_some();
     property("argv") && property("shell")
+}
+
+/// The same rules as keywords of JSON Schema, for editors.
+pub(crate) fn as_keywords(schema: &Value) -> Value {
+    let has = |name: &str| schema.get("properties").is_some_and(|all| all.get(name).is_some());
+    let mut rules = Vec::new();
+    if has("as") && has("fields") {
+        let format = |words: &[&str]| json!({"properties": {"as": {"enum": words}}, "required": ["as"]});
+        rules.push(json!({"if": format(&["regex"]), "then": {"required": ["fields"]}}));
+        rules.push(
+            json!({"if": format(&["json", "jsonl", "csv"]), "then": {"properties": {"fields": false}}}),
+        );
+    }
+    let mut keywords = match takes_command(schema) {
+        true => exactly_one(&SOURCES.into_iter().filter(|source| has(source)).collect::<Vec<_>>()),
+        false => ValueMap::new(),
+    };
+    if !rules.is_empty() {
+        keywords.insert("allOf".to_owned(), Value::Array(rules));
+    }
+    Value::Object(keywords)
+}
+
+/// One of these fields and no second one. `oneOf` would say it shorter, but editors cannot say what is wrong then.
+pub(crate) fn exactly_one(fields: &[&str]) -> ValueMap {
+    let mut excluded = ValueMap::new();
+    for (at, field) in fields.iter().enumerate().skip(1) {
+        let others: ValueMap = fields[..at].iter().map(|other| ((*other).to_owned(), json!(false))).collect();
+        excluded.insert((*field).to_owned(), json!({"properties": others}));
+    }
+    let needed: Vec<Value> = fields.iter().map(|field| json!({"required": [field]})).collect();
+    let mut keywords = ValueMap::new();
+    keywords.insert("anyOf".to_owned(), Value::Array(needed));
+    keywords.insert("dependencies".to_owned(), Value::Object(excluded));
+    keywords
 }
 
 /// Checks a mapping whose fields `schema` describes. `name` is where the mapping is reported.
@@ -142,7 +178,9 @@ pub(crate) fn check_regex(cx: &mut Lower<'_>, node: &Node, text: &str, field: &s
     );
 }
 
-const JSON_TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "array", "object", "null"];
+/// Types of JSON Schema.
+pub(crate) const JSON_TYPES: [&str; 7] =
+    ["string", "integer", "number", "boolean", "array", "object", "null"];
 
 /// A JSON Schema that an author wrote, with the place inside it that is wrong.
 pub(crate) fn check_schema(cx: &mut Lower<'_>, node: &Node) {

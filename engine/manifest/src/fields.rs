@@ -68,7 +68,8 @@ impl Unit {
         }
     }
 
-    fn way_out(self) -> &'static str {
+    /// How it is written.
+    pub(crate) fn way_out(self) -> &'static str {
         match self {
             Self::Duration => "write a number with `ms`, `s`, `m`, `h` or `d`, such as `90s` or `1h30m`",
             Self::Size => {
@@ -96,6 +97,13 @@ impl Unit {
             ],
             Self::Percent => &[("%", 0.01)],
         }
+    }
+
+    /// What [`Unit::parse`] takes, as a regular expression that JSON Schema and JavaScript understand.
+    pub(crate) fn pattern(self) -> String {
+        let units: Vec<&str> = self.factors().iter().map(|(name, _)| *name).collect();
+        let several = if self == Self::Duration { "+" } else { "" };
+        format!(r"^\s*(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:{})\s*){several}$", units.join("|"))
     }
 
     /// Reads text with a unit: seconds, bytes or a fraction.

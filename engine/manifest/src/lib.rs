@@ -12,6 +12,7 @@ pub mod input;
 mod lower;
 mod manifest;
 mod paths;
+pub mod schema;
 mod shape;
 
 pub use catalog::{COMMON_OUTPUTS, Effects, Kind, OutputDoc, StepCatalog};

@@ -13,6 +13,11 @@ pub(crate) enum Frame {
     Relay { id: u64, secrets: Vec<Vec<u8>> },
     /// Drain what is in the pipes now, flush, and report on the done pipe.
     Finish { id: u64 },
+    /// From now on spare this process and everything below it, then close the descriptor beside it as the sign that this
+    /// is known. `id` is its start time.
+    Spare { pid: u32, id: u64 },
+    /// Spare nobody any more.
+    SpareNone,
 }
 
 impl Frame {
@@ -27,6 +32,8 @@ impl Frame {
                 put(&mut out, 3, *id, &secrets);
             }
             Self::Finish { id } => put(&mut out, 4, *id, &[]),
+            Self::Spare { pid, id } => put(&mut out, 5, *id, &[&pid.to_le_bytes()]),
+            Self::SpareNone => put(&mut out, 6, 0, &[]),
         }
         out
     }
@@ -49,6 +56,8 @@ impl Frame {
             2 => Self::Release { name: name(&parts)? },
             3 => Self::Relay { id, secrets: parts },
             4 => Self::Finish { id },
+            5 => Self::Spare { pid: u32::from_le_bytes(*parts.first()?.first_chunk()?), id },
+            6 => Self::SpareNone,
             _ => return None,
         })
     }
@@ -77,6 +86,8 @@ mod tests {
                 Frame::Release { name },
                 Frame::Relay { id, secrets },
                 Frame::Finish { id },
+                Frame::Spare { pid: 7, id },
+                Frame::SpareNone,
             ];
             for frame in frames {
                 prop_assert_eq!(Frame::decode(&frame.encode()), Some(frame));

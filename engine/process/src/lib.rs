@@ -10,6 +10,8 @@ mod forms;
 mod frame;
 mod house;
 mod identity;
+mod isolate;
+mod keeper;
 mod link;
 mod mask;
 mod output;
@@ -21,6 +23,7 @@ mod spawn;
 mod sweep;
 mod sys;
 mod tree;
+mod watch;
 
 pub use descriptors::{OpenDescriptor, inheritable_descriptors, shut_out_inherited};
 pub use exit::{Exit, Usage, signal_name, signal_number};
@@ -28,6 +31,8 @@ pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};
 pub use identity::{
     ancestors, boot_id, command_line, environ_value, identity_of, is_alive, own_identity, parent_of,
 };
+pub use isolate::{Isolation, IsolationError, enter_isolation, isolation_support};
+pub use keeper::{Keeper, KeeperError, KeeperLine, KeeperOptions, KeptEnd, keep_if_asked, stop_kept};
 pub use link::{LinkError, LinkServer, SupervisorLink, link_pair};
 pub use mask::{MASK, Masker, Secrets};
 pub use output::{CaptureLimits, Captured};
@@ -39,6 +44,7 @@ pub use tree::{
     Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
     tree_rss,
 };
+pub use watch::Watch;
 
 /// Signals by their Unix names, for [`signal_tree`] and [`signal_process`].
 pub use rustix::process::Signal;

@@ -5,7 +5,9 @@
 //! pipe of their own per question, so nothing has to be sorted. The supervisor decides nothing here.
 
 use crate::frame::Frame;
+use crate::house::Spared;
 use crate::relay::{Relay, RelayChannel, RelayEnd, RelayHandle, Worker};
+use assay_protocol::ProcessIdentity;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -66,7 +68,16 @@ pub fn link_pair() -> io::Result<(SupervisorLink, LinkServer)> {
     let (engine, supervisor) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let link = SupervisorLink { socket: Arc::new(engine), next_relay: Arc::default() };
-    Ok((link, LinkServer { socket: supervisor, held: Vec::new(), relays: HashMap::new() }))
+    Ok((
+        link,
+        LinkServer {
+            socket: supervisor,
+            held: Vec::new(),
+            relays: HashMap::new(),
+            spared: Spared::default(),
+            front: None,
+        },
+    ))
 }
 
 impl SupervisorLink {
@@ -97,6 +108,21 @@ impl SupervisorLink {
         fds.extend(relay.channels.iter().flat_map(|channel| [channel.read.as_fd(), channel.file.as_fd()]));
         self.send(&Frame::Relay { id, secrets: relay.secrets.clone() }, &fds)?;
         Ok(RelayHandle { id, link: self.clone(), done })
+    }
+
+    /// From the return on, whatever of the house is left when this engine has ended or was killed spares this process and
+    /// everything below it.
+    pub async fn spare(&self, process: &ProcessIdentity) -> Result<(), LinkError> {
+        let (done, tell) = crate::pipe()?;
+        self.send(&Frame::Spare { pid: process.pid, id: process.start }, &[tell.as_fd()])?;
+        drop(tell);
+        read_all(done).await?;
+        Ok(())
+    }
+
+    /// Nobody is spared any more: what still runs when this engine ends is killed.
+    pub fn spare_none(&self) -> Result<(), LinkError> {
+        self.send(&Frame::SpareNone, &[])
     }
 
     fn send(&self, frame: &Frame, fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
@@ -149,6 +175,8 @@ pub struct LinkServer {
     socket: OwnedFd,
     held: Vec<(String, OwnedFd)>,
     relays: HashMap<u64, Worker>,
+    spared: Spared,
+    front: Option<OwnedFd>,
 }
 
 impl AsFd for LinkServer {
@@ -158,6 +186,16 @@ impl AsFd for LinkServer {
 }
 
 impl LinkServer {
+    /// Where the front is told whom to spare.
+    pub(crate) fn tells(&mut self, front: OwnedFd) {
+        self.front = Some(front);
+    }
+
+    /// Who outlives the engine.
+    pub(crate) fn spared(&self) -> &[ProcessIdentity] {
+        self.spared.list()
+    }
+
     /// Handles every message that is there; `false` once the engine's end is closed.
     pub fn receive(&mut self) -> io::Result<bool> {
         let mut buffer = vec![0; MAX_FRAME];
@@ -205,6 +243,12 @@ impl LinkServer {
                     worker.finish();
                 }
             }
+            // The pipe beside the message closes after both know.
+            Frame::Spare { pid, id } => {
+                let process = ProcessIdentity { pid, start: id, boot: crate::boot_id().to_owned() };
+                self.spared.add(process, self.front.as_ref());
+            }
+            Frame::SpareNone => self.spared.clear(self.front.as_ref()),
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Reaper {
             waiting.insert(pid, tell);
             // Not reaped yet, so `/proc` still knows it, even if it has already ended.
             let unknown = || ProcessIdentity { pid, start: 0, boot: crate::boot_id().to_owned() };
-            Ok(crate::identity_of(pid).unwrap_or_else(unknown))
+            Ok::<_, SpawnError>(crate::identity_of(pid).unwrap_or_else(unknown))
         })?;
         Ok(Child { identity, ended: Some(ended), result: None })
     }

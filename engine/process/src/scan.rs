@@ -75,6 +75,12 @@ impl Scan {
 
     /// Everything below `root`, without `root` itself, the dead ones included.
     pub(crate) fn below(&self, root: u32) -> Vec<Stat> {
+        self.below_without(root, &[])
+    }
+
+    /// The same without some processes and everything below them.
+    pub(crate) fn below_without(&self, root: u32, spared: &[ProcessIdentity]) -> Vec<Stat> {
+        let is_spared = |stat: &Stat| spared.iter().any(|one| one.pid == stat.pid && one.start == stat.start);
         let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
         for stat in &self.0 {
             children.entry(stat.parent).or_default().push(stat);
@@ -84,7 +90,7 @@ impl Scan {
         while let Some(parent) = open.pop() {
             // Taking the list out makes a circle of reused pids harmless.
             for stat in children.remove(&parent).unwrap_or_default() {
-                if stat.pid != root {
+                if stat.pid != root && !is_spared(stat) {
                     open.push(stat.pid);
                     found.push(*stat);
                 }

@@ -5,8 +5,9 @@
 
 #![expect(unsafe_code, reason = "posix_spawn takes descriptors and arrays of pointers")]
 
+use crate::isolate::{self, Gate, Isolation, IsolationError, Refusal};
 use crate::sys::{SignalSet, check};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -48,6 +49,10 @@ pub struct Spawn {
     pub stdout: Io,
     /// Standard error.
     pub stderr: Io,
+    /// What it may not write to. Only for callers whose own `main` begins with [`crate::enter_isolation`].
+    pub isolation: Option<Isolation>,
+    /// In a session of its own, too: out of reach of whoever ends ours.
+    pub session: bool,
 }
 
 /// Why a program could not be started.
@@ -79,6 +84,9 @@ pub enum SpawnError {
         /// Their length.
         bytes: usize,
     },
+    /// It was to be isolated, and could not.
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
     /// Anything else the system reports.
     #[error("`{}` cannot be started: {source}", program.display())]
     System {
@@ -117,16 +125,39 @@ impl Spawn {
         let argv = Strings::new(argv.collect::<Result<_, _>>()?);
         let env = self.env.iter().map(|(key, value)| entry(key, value));
         let env = Strings::new(env.collect::<Result<_, _>>()?);
-        self.call(&program, &cwd, &argv, &env).map_err(|error| self.explain(error))
+        let Some(isolation) = &self.isolation else {
+            return self.call(&program, &cwd, &argv, &env, &[]).map_err(|error| self.explain(error));
+        };
+        let gate = Gate::new(self, isolation)?;
+        let shown = Strings::new(vec![c_string(isolate::NAME.as_bytes(), String::new)?]);
+        let pid = self
+            .call(c"/proc/self/exe", &cwd, &shown, &env, &gate.copies())
+            .map_err(|error| self.explain_own(error))?;
+        match gate.wait(pid) {
+            Ok(()) => Ok(pid),
+            Err(Refusal::Exec(error)) => Err(self.explain(error)),
+            Err(Refusal::Isolation(error)) => Err(error.into()),
+        }
     }
 
-    fn call(&self, program: &CString, cwd: &CString, argv: &Strings, env: &Strings) -> io::Result<u32> {
+    /// `copies`: descriptors beyond the standard three, each with its number in the child.
+    fn call(
+        &self,
+        program: &CStr,
+        cwd: &CString,
+        argv: &Strings,
+        env: &Strings,
+        copies: &[(RawFd, RawFd)],
+    ) -> io::Result<u32> {
         let mut actions = Actions::new()?;
         actions.directory(cwd)?;
         for (io, target) in [(&self.stdin, 0), (&self.stdout, 1), (&self.stderr, 2)] {
             actions.stream(io, target)?;
         }
-        let attributes = Attributes::new()?;
+        for (fd, target) in copies {
+            actions.copy(*fd, *target)?;
+        }
+        let attributes = Attributes::new(self.session)?;
         let mut pid: libc::pid_t = 0;
         // SAFETY: every pointer refers to a live, initialised object; both arrays end with a null pointer; the strings
         // outlive the call, which does not keep them.
@@ -143,8 +174,19 @@ impl Spawn {
         Ok(pid.unsigned_abs())
     }
 
+    /// The same for the start of our own binary, which is no program that the author named.
+    fn explain_own(&self, source: io::Error) -> SpawnError {
+        match self.explain(source) {
+            SpawnError::System { source, .. } => {
+                IsolationError::Failed { what: format!("`/proc/self/exe` cannot be started: {source}") }
+                    .into()
+            }
+            other => other,
+        }
+    }
+
     /// `posix_spawn` has one error for the directory and the program, so look which it was.
-    fn explain(&self, source: io::Error) -> SpawnError {
+    pub(crate) fn explain(&self, source: io::Error) -> SpawnError {
         let program = self.program.clone();
         match source.raw_os_error() {
             Some(libc::ENOEXEC) => SpawnError::Format { program },
@@ -202,6 +244,11 @@ impl Actions {
             Io::Null => null()?.as_raw_fd(),
             Io::Fd(fd) => fd.as_raw_fd(),
         };
+        self.copy(fd, target)
+    }
+
+    /// `fd` must stay open until the spawn call.
+    fn copy(&mut self, fd: RawFd, target: RawFd) -> io::Result<()> {
         // SAFETY: initialised; `fd` is borrowed from an owner that outlives the spawn call.
         check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, fd, target) })
     }
@@ -230,10 +277,11 @@ const fn all_standard_signals() -> [i32; 31] {
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
-    fn new() -> io::Result<Self> {
+    fn new(session: bool) -> io::Result<Self> {
         const DEFAULTS: [i32; 31] = all_standard_signals();
-        const FLAGS: i32 =
-            libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        const SIGNALS: i32 = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        // A session brings its own group, and its leader may not ask for another.
+        let place = if session { i32::from(libc::POSIX_SPAWN_SETSID) } else { libc::POSIX_SPAWN_SETPGROUP };
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: initialises what it is given; read only on success.
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
@@ -247,7 +295,7 @@ impl Attributes {
             check(libc::posix_spawnattr_setsigmask(raw, mask.as_ptr()))?;
             check(libc::posix_spawnattr_setsigdefault(raw, defaults.as_ptr()))?;
             #[expect(clippy::cast_possible_truncation, reason = "three small bits")]
-            check(libc::posix_spawnattr_setflags(raw, FLAGS as libc::c_short))?;
+            check(libc::posix_spawnattr_setflags(raw, (SIGNALS | place) as libc::c_short))?;
         }
         Ok(attributes)
     }

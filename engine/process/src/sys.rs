@@ -5,10 +5,16 @@
 #![expect(unsafe_code, reason = "calls into libc that rustix does not offer")]
 
 use crate::exit::{Exit, Usage};
+use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Which side of a fork this is.
 pub(crate) enum Fork {
@@ -36,6 +42,42 @@ pub(crate) fn fork() -> io::Result<Fork> {
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// Starts a program in a process group of its own, with this process's standard output and error, that is killed when this
+/// process dies. By fork and not by `posix_spawn`, which cannot bind the two; only for a process with one thread.
+pub(crate) fn start_bound(
+    program: &Path,
+    argv: &[OsString],
+    env: &[(OsString, OsString)],
+    cwd: &Path,
+) -> io::Result<u32> {
+    let parent = rustix::process::getpid();
+    let bind = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have died before the line above; then nobody would tell.
+        if rustix::process::getppid() != Some(parent) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        // The mask is inherited, and this process blocks what it reads from a descriptor.
+        SignalSet::of(&[]).install()
+    };
+    let mut command = Command::new(program);
+    command.args(argv.iter().skip(1)).env_clear().envs(env.iter().cloned()).current_dir(cwd).process_group(0);
+    command.stdin(Stdio::null());
+    if let Some(name) = argv.first() {
+        command.arg0(name);
+    }
+    // SAFETY: three system calls between fork and exec, none of which allocates or takes a lock.
+    unsafe { command.pre_exec(bind) };
+    Ok(command.spawn()?.id())
+}
+
+/// Hears when there is something to read, inside a tokio runtime with I/O enabled.
+pub(crate) fn listen_on(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open for as long as it lives, and gives the same descriptor each time.
+    let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    registered.map_err(|error| error.into_parts().1)
 }
 
 /// What a look at the children found.
@@ -208,4 +250,36 @@ pub(crate) fn close_on_exec(fd: RawFd) {
 pub(crate) fn close_inherited(fd: RawFd) {
     // SAFETY: Rust opens everything close-on-exec, and the caller passes only what was not, so nobody owns it.
     unsafe { libc::close(fd) };
+}
+
+/// Takes over a descriptor that this process was started with at this number, and marks it close-on-exec. `None`: it is not
+/// open. To be called once for a number, at the start, when nothing else can own it.
+pub(crate) fn take_inherited(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: changes a flag of a number; no memory is involved.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return None;
+    }
+    // SAFETY: it is open, and no Rust value owns what this process was started with.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Becomes another program with the environment that this process was started with. No search and no shell for a file
+/// without `#!`, exactly as `posix_spawn`. Returns only if it failed.
+pub(crate) fn execute(program: &CStr, argv: &[CString]) -> io::Error {
+    let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: strings and array outlive the call, and the array ends with a null pointer.
+    unsafe { libc::execv(program.as_ptr(), pointers.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Landlock's ABI version; `ENOSYS` without Landlock, `EOPNOTSUPP` if it is switched off.
+pub(crate) fn landlock_abi() -> io::Result<i32> {
+    // LANDLOCK_CREATE_RULESET_VERSION (landlock_create_ruleset(2)).
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag the kernel reads nothing and makes nothing; it wants a null pointer and size 0.
+    let abi = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
+    };
+    if abi < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(abi).unwrap_or(i32::MAX)) }
 }

@@ -199,6 +199,9 @@ pub struct StepProcess {
     pub attempt: u32,
     /// The process.
     pub process: ProcessIdentity,
+    /// The keeper above it, which lets it outlive the engine (`detach: true`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<ProcessIdentity>,
 }
 
 /// Data of [`Event::StepReady`].
@@ -212,6 +215,9 @@ pub struct StepReady {
     pub outputs: ValueMap,
     /// Seconds from start to ready.
     pub ready_s: f64,
+    /// Why it is ready without having been started: a later engine took it up again (`detach: true`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<String>,
 }
 
 /// Data of [`Event::StepFinished`].

@@ -8,6 +8,7 @@ mod event;
 mod exit;
 mod identity;
 mod plan_doc;
+pub mod schema;
 mod state;
 mod status;
 
@@ -16,7 +17,7 @@ pub use event::*;
 pub use exit::ExitCode;
 pub use identity::ProcessIdentity;
 pub use plan_doc::{PlanDoc, PlanEdge, PlanNode, PlanNodeKind};
-pub use state::{Attempt, CheckState, Delivery, GateState, NodeState, RunState, Session};
+pub use state::{Attempt, CheckState, Delivery, Detached, GateState, NodeState, RunState, Session};
 pub use status::{Outcome, Status};
 
 /// Values that travel between steps: JSON, with maps in the author's order.

@@ -2,7 +2,7 @@
 
 use crate::{
     Answered, Asked, CheckFinished, Delivered, EngineStarted, Event, Expanded, GateDecided, Note, Outcome,
-    RunFinished, RunStarted, Status, StepFinished, StepReady, StepStarted, ValueMap,
+    ProcessIdentity, RunFinished, RunStarted, Status, StepFinished, StepReady, StepStarted, ValueMap,
 };
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -33,8 +33,25 @@ pub struct Attempt {
     pub ended_at: Option<f64>,
     /// What was recorded at its start.
     pub started: StepStarted,
+    /// The keeper of a detached server.
+    pub keeper: Option<ProcessIdentity>,
+    /// Why later engines took the server up again instead of starting it, in order.
+    pub adopted: Vec<String>,
     /// What was recorded at its end.
     pub finished: Option<Arc<StepFinished>>,
+}
+
+/// A server that may outlive its engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Detached<'a> {
+    /// Its attempt.
+    pub attempt: &'a Attempt,
+    /// Its keeper.
+    pub keeper: &'a ProcessIdentity,
+    /// Its leader.
+    pub server: &'a ProcessIdentity,
+    /// What it told when it was ready.
+    pub ready: &'a StepReady,
 }
 
 /// A step, an instance of one, or a call.
@@ -150,16 +167,10 @@ impl RunState {
                 let attempts = &mut self.node(&data.step).attempts;
                 if let Some(attempt) = attempts.iter_mut().rev().find(|a| a.number == data.attempt) {
                     attempt.started.process = Some(data.process);
+                    attempt.keeper = data.keeper;
                 }
             }
-            Event::StepReady(data) => {
-                let node = self.node(&data.step);
-                if let Some(attempt) = node.attempts.last_mut() {
-                    attempt.ready_at = Some(at);
-                    attempt.ready = Some(data.clone());
-                }
-                node.ready = Some(data);
-            }
+            Event::StepReady(data) => self.ready(at, data),
             Event::StepFinished(data) => self.finish_step(at, data),
             Event::GateDecided(data) => {
                 self.gates.insert(data.gate.clone(), GateState { decided: data, at });
@@ -187,6 +198,22 @@ impl RunState {
         }
     }
 
+    fn ready(&mut self, at: f64, data: StepReady) {
+        let node = self.node(&data.step);
+        if let Some(attempt) = node.attempts.last_mut() {
+            match &data.adopted {
+                None => attempt.ready_at = Some(at),
+                Some(why) => {
+                    // It never ended: its time goes on.
+                    attempt.ended_at = None;
+                    attempt.adopted.push(why.clone());
+                }
+            }
+            attempt.ready = Some(data.clone());
+        }
+        node.ready = Some(data);
+    }
+
     fn start_step(&mut self, at: f64, data: StepStarted) {
         let node = self.node(&data.step);
         node.finished = None;
@@ -201,6 +228,8 @@ impl RunState {
             ready: None,
             ended_at: None,
             started: data,
+            keeper: None,
+            adopted: Vec::new(),
             finished: None,
         });
     }
@@ -261,6 +290,17 @@ impl RunState {
                 attempt.ended_at = Some(at);
             }
         }
+    }
+
+    /// Detached servers that were ready and have no recorded end, by path: they may outlive their engine. Whether one is
+    /// still there, only its identity tells.
+    pub fn detached(&self) -> impl Iterator<Item = (&str, Detached<'_>)> {
+        self.nodes.iter().filter_map(|(path, node)| {
+            let attempt = node.attempts.last().filter(|attempt| attempt.finished.is_none())?;
+            let (keeper, server) = (attempt.keeper.as_ref()?, attempt.started.process.as_ref()?);
+            let ready = attempt.ready.as_ref()?;
+            Some((path.as_str(), Detached { attempt, keeper, server, ready }))
+        })
     }
 
     /// Steps that wait for an answer, by path.

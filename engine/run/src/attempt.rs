@@ -7,7 +7,7 @@ use crate::step::{Outcome, Step};
 use crate::world::{End, Unit};
 use assay_manifest::OnFail;
 use assay_plan::fingerprint::Fingerprint;
-use assay_process::Secrets;
+use assay_process::{Secrets, isolation_support};
 use assay_protocol::{Event, FileDigest, Note, Status, StepFinished, Value, ValueMap};
 use assay_store::sha256_file;
 use serde_json::json;
@@ -58,24 +58,34 @@ pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
         stopped: false,
         reused: None,
         outputs_file: None,
+        adopted: false,
+        left: false,
     };
     match digest_all(&plan.reads).await {
         Ok(reads) => {
             ended.reads = reads;
             let print = complete_fingerprint(&plan, &ended.reads);
             cx.fingerprint.replace(print.clone());
+            if cx.survivor().is_some_and(|survivor| survivor.fingerprint != print) {
+                cx.refuse_adoption("its configuration or what it reads changed");
+            }
             match reuse(&cx, &plan, &print) {
                 Some((reused, outcome)) => {
                     ended.reused = Some(reused);
                     ended.outcome = outcome;
                 }
+                None if cx.refused_adoption().is_some() => {}
                 None => work(&cx, &plan, &cancel, &mut ended).await,
             }
         }
         Err((path, error)) => {
             let problem = format!("`reads`: `{}`: {error}", path.display());
+            cx.refuse_adoption(&problem);
             ended.outcome = Outcome::failed(problem);
         }
+    }
+    if cx.refused_adoption().is_some() && cx.survivor().is_some() {
+        cx.end_kept_server().await;
     }
     ended.duration_s = started.elapsed().as_secs_f64();
     if let (Some(Reused::ThisRun), Some(earlier)) = (&ended.reused, &plan.compare_with) {
@@ -89,8 +99,15 @@ pub(crate) async fn run(cx: StepCtx, plan: Plan, cancel: Rc<Cancel>) {
     if escaped > 0 {
         cx.note(format!("{escaped} processes that it left behind were ended"));
     }
-    put_away(&cx, &plan, &mut ended, escaped == 0).await;
-    if let Some(unit) = cx.unit {
+    if !cx.is_left() {
+        // A log that was opened again is not made for writing.
+        put_away(&cx, &plan, &mut ended, escaped == 0 && cx.survivor().is_none()).await;
+    }
+    ended.left = cx.is_left();
+    ended.adopted = cx.survivor().is_some();
+    if let (Some(unit), Some(reason), true) = (cx.unit, cx.refused_adoption(), ended.adopted && !ended.left) {
+        let _ = cx.messages.send(Message::NotAdopted { unit, reason });
+    } else if let Some(unit) = cx.unit {
         // The dispatcher outlives its attempts unless the engine goes down.
         let _ = cx.messages.send(Message::Ended { unit, ended: Box::new(ended) });
     }
@@ -157,6 +174,12 @@ pub(crate) fn changed_file(finished: &StepFinished) -> Option<String> {
 }
 
 async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
+    if cx.isolation.is_some()
+        && let Err(error) = isolation_support()
+    {
+        ended.outcome = Outcome::ended(Status::Unsupported, error.to_string());
+        return;
+    }
     let margin =
         if plan.step_type.kind().runs_processes { TIMEOUT_MARGIN + cx.grace() } else { Duration::ZERO };
     let over_time = async {
@@ -178,7 +201,10 @@ async fn work(cx: &StepCtx, plan: &Plan, cancel: &Cancel, ended: &mut Ended) {
         }
         () = over_time => Outcome::ended(Status::TimedOut, "ran into its `timeout`"),
     };
-    ended.outcome = outcome;
+    ended.outcome = match cx.unsupported.take() {
+        Some(reason) => Outcome::ended(Status::Unsupported, reason),
+        None => outcome,
+    };
     cx.end_processes().await;
     // A cancelled step leaves its relays open.
     cx.finish_relays().await;
@@ -321,6 +347,9 @@ async fn put_away(cx: &StepCtx, plan: &Plan, ended: &mut Ended, alone: bool) {
                 }
             }
         }
+        if let Some(temporary) = cx.temporary.borrow_mut().take() {
+            pool.discard_dir(temporary, reusable);
+        }
         if let Some(work) = cx.work.borrow_mut().take() {
             pool.finish_dir(work, reusable);
         }
@@ -367,8 +396,14 @@ pub(crate) fn finish(engine: &mut Engine, unit: Unit, ended: Ended) {
         engine.world.borrow_mut().instance_mut(unit).attempts = attempts;
         return engine.end_unit(unit, end, seq);
     }
-    engine.world.borrow_mut().instance_mut(unit).ran = ended.reused.is_none();
-    engine.world.borrow_mut().node_mut(unit.scope, unit.node).ran |= ended.reused.is_none();
+    if ended.left {
+        // It has not ended: the next engine adopts it.
+        let end = engine.end_of(unit, &ended);
+        return engine.end_unit(unit, end, 0);
+    }
+    let ran = ended.reused.is_none() && !ended.adopted;
+    engine.world.borrow_mut().instance_mut(unit).ran = ran;
+    engine.world.borrow_mut().node_mut(unit.scope, unit.node).ran |= ran;
     if let Some(pause) = engine.pause_before_retry(unit, &ended) {
         engine.record_attempt(unit, &ended, false);
         engine.retry_after(unit, pause);

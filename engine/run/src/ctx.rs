@@ -7,7 +7,7 @@ use crate::scope::View;
 use crate::world::{Unit, World};
 use assay_manifest::Ends;
 use assay_manifest::expr::Expr;
-use assay_process::stop_tree;
+use assay_process::{Isolation, stop_tree};
 use assay_protocol::{Answered, Asked, Event, Note, ProcessIdentity, StepStarted, Value, ValueMap};
 use assay_store::RunDir;
 use std::cell::{Cell, RefCell};
@@ -50,6 +50,12 @@ pub struct StepCtx {
     pub(crate) secrets: Vec<String>,
     pub(crate) logs: RefCell<Option<LivePair>>,
     pub(crate) work: RefCell<Option<WorkDir>>,
+    /// With `isolate`: what its processes may not write to.
+    pub(crate) isolation: Option<Isolation>,
+    /// With `isolate`: a folder for temporary files, unless the caller's can be used.
+    pub(crate) temporary: RefCell<Option<WorkDir>>,
+    /// Why this host cannot isolate, once that was found.
+    pub(crate) unsupported: RefCell<Option<String>>,
     pub(crate) trees: RefCell<Vec<ProcessIdentity>>,
     pub(crate) relays: RefCell<Vec<assay_process::RelayHandle>>,
     pub(crate) started: Cell<bool>,
@@ -58,6 +64,8 @@ pub struct StepCtx {
     pub(crate) stop: Rc<Notify>,
     pub(crate) prior: Option<(Asked, Option<Answered>)>,
     pub(crate) ports: RefCell<Vec<crate::host::Held>>,
+    /// It is a detached server.
+    pub(crate) detach: Option<Rc<crate::kept::Detach>>,
 }
 
 impl std::fmt::Debug for StepCtx {
@@ -150,6 +158,10 @@ impl StepCtx {
 
     /// The same, and returns when it is on the disk: for steps with effects that outlive them.
     pub async fn started_durably(&self, command: &[String]) {
+        if self.detach.is_some() {
+            // A later engine must find its logs. If they cannot be made, the start says so.
+            let _ = self.live_pair();
+        }
         if let Some(seq) = self.record_start(command, None) {
             self.awaits_process.set(true);
             let (tell, told) = oneshot::channel();
@@ -192,7 +204,8 @@ impl StepCtx {
     pub fn ready(&self, outputs: ValueMap) {
         if let Some(unit) = self.unit {
             // Nobody listens only when the engine goes down.
-            let _ = self.messages.send(Message::Ready { unit, attempt: self.attempt, outputs });
+            let (attempt, adopted) = (self.attempt, self.adopted());
+            let _ = self.messages.send(Message::Ready { unit, attempt, outputs, adopted });
         }
     }
 
@@ -243,6 +256,7 @@ impl StepCtx {
             self.host.live_pids.borrow_mut().remove(&tree.pid);
             ended += stop_tree(&tree, Some(&tag), self.host.grace).await.ended.len();
         }
+        self.end_kept_server().await;
         ended
     }
 

@@ -20,6 +20,10 @@ pub enum ProcessEnd {
         /// Bytes that it was given.
         limit: u64,
     },
+    /// The keeper of a detached server was killed, and the server with it.
+    KeeperLost,
+    /// A server that an earlier engine started is gone, and nobody saw how.
+    Unseen,
 }
 
 /// What an end means under a step's `expect` or `status`.
@@ -59,6 +63,8 @@ impl ProcessEnd {
             Self::OverMemory { used, limit } => {
                 format!("memory limit exceeded ({} of {} MiB)", used >> 20, limit >> 20)
             }
+            Self::KeeperLost => "an end by force, because its keeper was killed".to_owned(),
+            Self::Unseen => "an end that no engine saw, because it was adopted".to_owned(),
         }
     }
 
@@ -101,7 +107,7 @@ fn expected(expect: &Expect, end: ProcessEnd) -> bool {
         },
         ProcessEnd::Signalled(signal) => expect.signal.as_deref() == Some(signal_name(signal).as_str()),
         ProcessEnd::TimedOut => expect.timeout,
-        ProcessEnd::OverMemory { .. } => false,
+        ProcessEnd::OverMemory { .. } | ProcessEnd::KeeperLost | ProcessEnd::Unseen => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::host::{Held, Host};
 use crate::job::{HouseIds, Options, Render, RunEnd};
+use crate::kept::{Detach, Survivor};
 use crate::message::Message;
 use crate::verdict;
 use crate::world::{Halt, NodeRun, ScopeId, Unit, World};
@@ -30,6 +31,7 @@ pub(crate) struct Parts {
     pub prior: Option<RunState>,
     pub dropped_bytes: u64,
     pub ended_leftovers: Vec<u32>,
+    pub survivors: HashMap<String, Survivor>,
 }
 
 /// Asks a running attempt to stop, with the reason it will end for.
@@ -51,6 +53,8 @@ pub(crate) struct Running {
     pub ready: bool,
     /// It asked a question and has no answer.
     pub asking: Option<(Asked, oneshot::Sender<Answered>)>,
+    /// It is a detached server.
+    pub detach: Option<Rc<Detach>>,
 }
 
 /// A node whose dependents go on once record `seq` is on the disk.
@@ -95,6 +99,10 @@ pub(crate) struct Engine {
 
     pub prior: HashMap<String, NodeState>,
     pub prior_gates: HashMap<String, assay_protocol::GateState>,
+    /// Servers that an earlier engine left running and that nobody asked for yet, by path.
+    pub survivors: HashMap<String, Survivor>,
+    /// Stops of such servers that are under way.
+    pub stopping: Vec<tokio::task::JoinHandle<()>>,
     /// Checks that were made, by path.
     pub checked: HashMap<String, CheckFinished>,
     /// The manifest is the one that made the prior results.
@@ -156,6 +164,8 @@ impl Engine {
             durable: 0,
             prior: HashMap::new(),
             prior_gates: HashMap::new(),
+            survivors: parts.survivors,
+            stopping: Vec::new(),
             checked: HashMap::new(),
             same_digest: true,
             resumed: parts.prior.is_some(),
@@ -177,6 +187,7 @@ impl Engine {
         loop {
             self.pump();
             if let Some(end) = self.end.take() {
+                self.end_kept(end.exit).await;
                 return self.close(end);
             }
             if self.only_waits() {
@@ -265,7 +276,11 @@ impl Engine {
                     self.tells.push((seq, tell));
                 }
             }
-            Message::Ready { unit, attempt, outputs } => self.on_ready(unit, attempt, outputs),
+            Message::Ready { unit, attempt, outputs, adopted } => {
+                self.on_ready(unit, attempt, outputs, adopted);
+            }
+            Message::Kept { unit, seq, outputs } => self.let_use(unit, seq, outputs, false),
+            Message::NotAdopted { unit, reason } => self.on_not_adopted(unit, reason),
             Message::Ended { unit, ended } => self.on_ended(unit, *ended),
             Message::Retry(unit) => {
                 self.timers -= 1;
@@ -432,6 +447,7 @@ impl Engine {
                 None => break,
             }
         }
+        self.end_kept(ExitCode::Waiting).await;
         self.close(RunEnd::new(ExitCode::Waiting))
     }
 

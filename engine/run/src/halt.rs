@@ -54,7 +54,13 @@ impl Engine {
         if self.running.get(&unit).is_some_and(|running| running.ready && self.interrupted.is_some()) {
             return;
         }
-        if self.running.contains_key(&unit) {
+        if let Some(running) = self.running.get(&unit) {
+            if let Some(detach) = running.detach.as_ref().filter(|_| running.is_kept())
+                && self.interrupted.is_some()
+            {
+                // An adoption that was not finished: the server goes on as before.
+                detach.left.set(true);
+            }
             self.cancel(unit, halt);
             return;
         }

@@ -10,7 +10,7 @@ use assay_protocol::{Event, ProcessIdentity};
 use assay_store::{HolderInfo, HostLock, HostLocks, JournalWriter, LockKind, RunDir, StoreError};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +48,8 @@ pub(crate) struct Host {
     pub run: RunDir,
     pub runs_root: PathBuf,
     pub state_dir: PathBuf,
+    /// Folders of Assay's own beside the run's.
+    kept: Vec<PathBuf>,
     pub journal: JournalWriter,
     pub reaper: Reaper,
     pub pool: RefCell<Pool>,
@@ -75,10 +77,18 @@ pub(crate) struct Held {
     name: String,
 }
 
+impl Held {
+    /// One more holder of the lock, for a process that outlives this one.
+    pub(crate) fn copy(&self) -> std::io::Result<OwnedFd> {
+        self.lock.as_fd().try_clone_to_owned()
+    }
+}
+
 pub(crate) struct HostParts {
     pub run: RunDir,
     pub runs_root: PathBuf,
     pub state_dir: PathBuf,
+    pub kept: Vec<PathBuf>,
     pub journal: JournalWriter,
     pub reaper: Reaper,
     pub session: String,
@@ -100,6 +110,7 @@ impl Host {
             run: parts.run,
             runs_root: parts.runs_root,
             state_dir: parts.state_dir,
+            kept: parts.kept,
             journal: parts.journal,
             reaper: parts.reaper,
             programs: RefCell::default(),
@@ -127,13 +138,22 @@ impl Host {
         self.journal.append(now, event)
     }
 
+    /// What holds records: this run, the runs beside it, which others build on, and Assay's own folders.
+    pub(crate) fn records(&self) -> Vec<PathBuf> {
+        let mut records = self.kept.clone();
+        records.push(self.run.path().to_owned());
+        let others = assay_store::list(&self.runs_root).unwrap_or_default();
+        records.extend(others.into_iter().map(|run| run.path));
+        records
+    }
+
     /// The environment entry by which the processes of an attempt are found again.
     pub(crate) fn tag_value(&self, path: &str, attempt: u32) -> String {
-        format!("{}/{path}#{attempt}", self.run.id())
+        tag_value(self.run.id(), path, attempt)
     }
 
     pub(crate) fn tag(&self, path: &str, attempt: u32) -> Tag {
-        Tag::exact(STEP_TAG, &self.tag_value(path, attempt))
+        step_tag(self.run.id(), path, attempt)
     }
 
     /// Ends processes that escaped from a step that is over: they came to this process as orphans and carry its tag.
@@ -185,6 +205,15 @@ impl Host {
             let _ = link.release(&held.name).await;
         }
     }
+}
+
+fn tag_value(run: &str, path: &str, attempt: u32) -> String {
+    format!("{run}/{path}#{attempt}")
+}
+
+/// What every process of an attempt carries in the environment it was started with.
+pub fn step_tag(run: &str, path: &str, attempt: u32) -> Tag {
+    Tag::exact(STEP_TAG, &tag_value(run, path, attempt))
 }
 
 /// The variable that names run, step and attempt in the environment of every process of a step.

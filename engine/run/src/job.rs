@@ -86,6 +86,8 @@ pub struct Job {
     pub runs_root: PathBuf,
     /// Where stored heads lie.
     pub state_dir: PathBuf,
+    /// Folders of Assay's own beside the run's: an isolated step cannot write to them either.
+    pub kept: Vec<PathBuf>,
     /// The stored head of this run.
     pub head: Head,
     /// The journal as read, to continue a run.
@@ -168,6 +170,7 @@ async fn work(job: Job) -> RunEnd {
         run: job.run.clone(),
         runs_root: job.runs_root.clone(),
         state_dir: job.state_dir.clone(),
+        kept: job.kept.clone(),
         journal,
         reaper,
         session,
@@ -193,6 +196,7 @@ async fn work(job: Job) -> RunEnd {
         prior: job.journal.map(|journal| journal.state).filter(|state| state.started.is_some()),
         dropped_bytes: resumed.dropped_bytes,
         ended_leftovers: resumed.ended,
+        survivors: resumed.survivors,
     };
     Engine::new(host, parts, messages, inbox).run().await
 }

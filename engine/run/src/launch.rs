@@ -5,6 +5,7 @@ use crate::booking::{Booking, Gpus};
 use crate::ctx::StepCtx;
 use crate::engine::{Cancel, Engine, Release, Running};
 use crate::host::Held;
+use crate::kept::Detach;
 use crate::message::{Ended, Message};
 use crate::scope::View;
 use crate::world::{End, Unit};
@@ -24,12 +25,16 @@ impl Engine {
     /// A unit may start as far as the DAG goes: reuse its result, call a manifest, or queue for slots.
     pub(crate) fn consider(&mut self, unit: Unit) {
         if self.must_serve(unit) {
-            return self.enqueue(unit);
+            if !self.take_up(unit) {
+                self.enqueue(unit);
+            }
+            return;
         }
         if let Some(end) = self.reusable(unit) {
             return self.end_unit(unit, end, 0);
         }
         if let Some((end, seq)) = self.retired(unit) {
+            self.stop_survivor(unit);
             return self.end_unit(unit, end, seq);
         }
         let is_call = {
@@ -147,7 +152,8 @@ impl Engine {
             self.unlock_all(held);
             return self.fail_unit(unit, Status::Blocked, reason);
         }
-        let made = self.context(unit, booking.memory, gpus);
+        let made =
+            self.detachment(unit, &held).and_then(|detach| self.context(unit, booking.memory, gpus, detach));
         let (cx, plan) = match made {
             Ok(made) => made,
             Err(reason) => {
@@ -166,17 +172,31 @@ impl Engine {
                 held,
                 ready: false,
                 asking: None,
+                detach: cx.detach.clone(),
             },
         );
         tokio::task::spawn_local(attempt::run(cx, plan, cancel));
     }
 
+    /// What a detached server needs beyond others, with copies of the locks that were taken for it.
+    fn detachment(&self, unit: Unit, held: &[Held]) -> Result<Option<Rc<Detach>>, String> {
+        if !self.step_of(unit).step(unit.node).is_some_and(|step| step.detach) {
+            return Ok(None);
+        }
+        let detach = Detach::default();
+        for lock in held {
+            detach.locks.borrow_mut().push(lock.copy().map_err(|error| error.to_string())?);
+        }
+        Ok(Some(Rc::new(detach)))
+    }
+
     /// Renders everything and puts the context together.
-    fn context(
+    pub(crate) fn context(
         &mut self,
         unit: Unit,
         memory: Option<u64>,
         gpus: Vec<u32>,
+        detach: Option<Rc<Detach>>,
     ) -> Result<(StepCtx, AttemptPlan), String> {
         let manifest_plan = self.step_of(unit);
         let step = manifest_plan.step(unit.node).ok_or("the step is gone")?;
@@ -189,12 +209,14 @@ impl Engine {
         let effects = step_type.kind().effects;
         let path = self.world.borrow().path(unit);
         let prior = self.open_question(&path);
+        let survivor = detach.as_ref().and_then(|detach| detach.survivor.clone());
         let attempt = {
             let mut world = self.world.borrow_mut();
             let earlier = self.prior.get(&path).map_or(0, |node| node.attempts.len() as u32);
             let instance = world.instance_mut(unit);
-            instance.attempts = instance.attempts.max(earlier) + 1;
-            instance.attempts
+            // An adopted server goes on with its attempt.
+            instance.attempts = instance.attempts.max(earlier) + u32::from(survivor.is_none());
+            survivor.as_ref().map_or(instance.attempts, |survivor| survivor.attempt)
         };
         let wants_dir = step_type.kind().runs_processes;
         let work = match wants_dir {
@@ -202,7 +224,16 @@ impl Engine {
             false => None,
         };
         let world = self.world.borrow();
-        let own = self.own_values(step, effects, &path, unit)?;
+        let own = match &survivor {
+            // Its keeper holds the port.
+            Some(survivor) => Some((port_of(&survivor.outputs)?, Vec::new())),
+            None => self.own_values(step, effects, &path, unit)?,
+        };
+        if let (Some(detach), Some((_, held))) = (&detach, &own) {
+            for lock in held {
+                detach.locks.borrow_mut().push(lock.copy().map_err(|error| error.to_string())?);
+            }
+        }
         let dir = work.as_ref().map(|work| work.path.clone());
         let view = View {
             own: own.as_ref().map(|(value, _)| value),
@@ -232,7 +263,14 @@ impl Engine {
             }
             None => None,
         };
-        let (env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
+        let (mut env, secrets) = self.environment(scope, step, rendered.env, &gpus, effects)?;
+        let (isolation, temporary) = match step.isolate {
+            true => {
+                let isolated = self.isolated(step, scope, dir.as_deref(), &mut env)?;
+                (Some(isolated.isolation), isolated.temporary)
+            }
+            false => (None, None),
+        };
         let cx = StepCtx {
             attempt,
             config,
@@ -252,15 +290,20 @@ impl Engine {
             secrets,
             logs: RefCell::new(None),
             work: RefCell::new(work),
+            isolation,
+            temporary: RefCell::new(temporary),
+            unsupported: RefCell::default(),
             trees: RefCell::default(),
             relays: RefCell::default(),
-            started: Cell::new(false),
+            started: Cell::new(survivor.is_some()),
             awaits_process: Cell::new(false),
             stop: Rc::new(Notify::new()),
             prior,
             ports: RefCell::new(own.map(|(_, held)| held).unwrap_or_default()),
+            detach,
             path,
         };
+        cx.take_over_logs()?;
         let plan = AttemptPlan {
             step_type,
             files: rendered.files,
@@ -274,21 +317,32 @@ impl Engine {
         Ok((cx, plan))
     }
 
-    pub(crate) fn on_ready(&mut self, unit: Unit, attempt: u32, outputs: ValueMap) {
-        let Some(running) = self.running.get_mut(&unit) else { return };
-        running.ready = true;
+    pub(crate) fn on_ready(&mut self, unit: Unit, attempt: u32, outputs: ValueMap, adopted: Option<String>) {
+        let Some(running) = self.running.get(&unit) else { return };
+        let detach = running.detach.clone().filter(|_| adopted.is_none());
+        let is_adopted = adopted.is_some();
         let path = self.world.borrow().path(unit);
         let ready_s = outputs.get("ready_s").and_then(Value::as_f64).unwrap_or(0.0);
-        let record = StepReady { step: path, attempt, outputs: outputs.clone(), ready_s };
+        let record = StepReady { step: path, attempt, outputs: outputs.clone(), ready_s, adopted };
         let seq = self.host.record(Event::StepReady(record));
+        match detach {
+            Some(detach) => self.keep_when_durable(unit, seq, detach, outputs),
+            None => self.let_use(unit, seq, outputs, is_adopted),
+        }
+    }
+
+    /// A server may be used once record `seq` is on the disk. An adopted one did not run again.
+    pub(crate) fn let_use(&mut self, unit: Unit, seq: u64, outputs: ValueMap, adopted: bool) {
+        let Some(running) = self.running.get_mut(&unit) else { return };
+        running.ready = true;
         let all_ready = {
             let mut world = self.world.borrow_mut();
             let plan = Rc::clone(&world.scopes[unit.scope].plan);
             let instance = world.instance_mut(unit);
             instance.ready = Some(Rc::new(outputs));
             // A step that says `bind: epoch` looks at this before the server has ended.
-            instance.ran = true;
-            world.node_mut(unit.scope, unit.node).ran = true;
+            instance.ran = !adopted;
+            world.node_mut(unit.scope, unit.node).ran |= !adopted;
             let dependents = plan.nodes[unit.node as usize].dependents.iter().filter(|dependent| {
                 let run = world.node(unit.scope, **dependent);
                 !run.has_ended()
@@ -320,6 +374,14 @@ impl Engine {
         }
         attempt::finish(self, unit, ended);
     }
+}
+
+/// `self` of a server that has its port already.
+fn port_of(outputs: &ValueMap) -> Result<Value, String> {
+    let port = outputs.get("port").cloned().ok_or("its port is not recorded")?;
+    let mut own = ValueMap::new();
+    own.insert("port".to_owned(), port);
+    Ok(Value::Object(own))
 }
 
 /// Everything of a step that holds templates, rendered.

@@ -15,7 +15,11 @@ pub(crate) enum Message {
     /// A step wants to know when a record is on the disk.
     TellWhenDurable { seq: u64, tell: oneshot::Sender<()> },
     /// A server can be used.
-    Ready { unit: Unit, attempt: u32, outputs: ValueMap },
+    Ready { unit: Unit, attempt: u32, outputs: ValueMap, adopted: Option<String> },
+    /// A server that was recorded as ready outlives this engine from now on, so others may use it.
+    Kept { unit: Unit, seq: u64, outputs: ValueMap },
+    /// The server of an earlier engine was stopped and must be started anew.
+    NotAdopted { unit: Unit, reason: String },
     /// An attempt is over.
     Ended { unit: Unit, ended: Box<Ended> },
     /// The pause before a new attempt is over.
@@ -50,6 +54,10 @@ pub(crate) struct Ended {
     /// The result of an earlier engine or run still counts, so nothing ran.
     pub reused: Option<Reused>,
     pub outputs_file: Option<assay_protocol::FileDigest>,
+    /// It is of a server that an earlier engine started.
+    pub adopted: bool,
+    /// The server goes on although the attempt was given up.
+    pub left: bool,
 }
 
 /// Where a reused result comes from.

@@ -1,6 +1,6 @@
 //! The life of a scope: its own steps, then `finally`, then its servers stop.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Running};
 use crate::world::{Halt, Life, Phase, ScopeId, Unit};
 use assay_plan::{NodeId, What};
 use assay_protocol::Status;
@@ -29,7 +29,9 @@ impl Engine {
     pub(crate) fn stop_server(&mut self, scope: ScopeId, node: NodeId) {
         let instances = self.world.borrow().node(scope, node).instances.len() as u32;
         for instance in 0..instances {
-            if let Some(running) = self.running.get(&Unit { scope, node, instance }) {
+            if let Some(running) = self.running.get(&Unit { scope, node, instance })
+                && !self.is_spared(running)
+            {
                 running.stop.notify_one();
             }
         }
@@ -110,7 +112,17 @@ impl Engine {
     }
 
     fn has_servers(&self, scope: ScopeId) -> bool {
-        !self.servers(scope).is_empty()
+        self.servers(scope).into_iter().any(|node| {
+            let instances = self.world.borrow().node(scope, node).instances.len() as u32;
+            let units = (0..instances).map(|instance| Unit { scope, node, instance });
+            let mut running = units.filter_map(|unit| self.running.get(&unit));
+            running.any(|running| !self.is_spared(running))
+        })
+    }
+
+    /// An interruption leaves it running.
+    fn is_spared(&self, running: &Running) -> bool {
+        self.interrupted.is_some() && running.is_kept()
     }
 
     fn stop_servers(&mut self, scope: ScopeId) {

@@ -21,6 +21,12 @@ pub struct LiveLog {
 }
 
 impl LiveLog {
+    /// A log that an earlier engine made and that is still written to.
+    pub(crate) fn reopen(run: &RunDir, path: &str) -> Result<Self, StoreError> {
+        let file = run.open_file(path)?;
+        Ok(Self { path: path.to_owned(), fd: Arc::new(file.into()) })
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> u64 {
         rustix::fs::fstat(&*self.fd).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0))
@@ -117,6 +123,16 @@ impl Pool {
     pub fn finish_dir(&mut self, dir: WorkDir, reusable: bool) {
         if reusable && is_empty(&dir) {
             self.free_dirs.push(dir);
+        }
+    }
+
+    /// Takes a directory back whose content nobody needs.
+    pub fn discard_dir(&mut self, dir: WorkDir, reusable: bool) {
+        if reusable && is_empty(&dir) {
+            self.free_dirs.push(dir);
+        } else if let Ok(relative) = dir.path.strip_prefix(self.run.path()) {
+            // Leftovers are harmless; the run is not failed for them.
+            let _ = self.run.remove(relative);
         }
     }
 

@@ -160,6 +160,9 @@ impl Engine {
             secrets: Vec::new(),
             logs: RefCell::new(None),
             work: RefCell::new(None),
+            isolation: None,
+            temporary: RefCell::default(),
+            unsupported: RefCell::default(),
             trees: RefCell::default(),
             relays: RefCell::default(),
             started: Cell::new(true),
@@ -167,6 +170,7 @@ impl Engine {
             stop: Rc::new(Notify::new()),
             prior: None,
             ports: RefCell::default(),
+            detach: None,
         };
         Ok((kind, Box::new(cx)))
     }

@@ -101,10 +101,12 @@ impl Engine {
         dir: Option<&Path>,
     ) -> Fingerprint {
         let mut fingerprint = Fingerprint::new(kind);
+        // A server's port differs from attempt to attempt; without any, its configuration could not be rendered at all.
+        let own = serde_json::json!({"port": 0});
         let steady = View {
             steady: Some(&self.host.catalog),
             step_dir: dir,
-            own: Some(&Value::Null),
+            own: Some(&own),
             ..View::of_unit(world, unit)
         };
         match step.with.literal() {

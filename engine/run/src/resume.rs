@@ -3,16 +3,18 @@
 use crate::attempt::{StepFinishedWithPrint, changed_file};
 use crate::engine::Engine;
 use crate::job::{Job, RunEnd};
+use crate::kept::{self, Survivor};
 use crate::world::{End, ScopeId, Unit};
 use assay_diagnostics::did_you_mean;
 use assay_manifest::{Effects, OnFail, Uses};
 use assay_plan::{ManifestPlan, NodeId, What, downstream};
-use assay_process::{Tag, is_alive, kill_tree, tagged};
+use assay_process::{Tag, descendants, is_alive, kill_tree, tagged};
 use assay_protocol::{
     Answered, Asked, Event, ExitCode, GateDecided, Invalidated, NodeState, Outcome, RunState, Status,
     StepFinished, ValueMap,
 };
 use assay_store::Journal;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use std::sync::Arc;
 pub(crate) struct Resumed {
     pub dropped_bytes: u64,
     pub ended: Vec<u32>,
+    /// Detached servers that still run: each is adopted, replaced or stopped when its turn comes.
+    pub survivors: HashMap<String, Survivor>,
 }
 
 /// A run that is over and in which nothing can be tried again: the same answer as before.
@@ -50,20 +54,28 @@ pub(crate) fn settles(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Skipped | Status::Excluded)
 }
 
-/// Makes sure that nothing of an earlier engine is alive: by recorded identity, and by the tag in the environment.
+/// Makes sure that nothing of an earlier engine is alive, by recorded identity and by the tag in the environment, but
+/// detached servers that were ready.
 pub(crate) async fn clean_up(journal: &Journal, run_id: &str) -> Resumed {
+    let survivors = kept::survivors(&journal.state);
+    let spared: HashSet<u32> = survivors
+        .values()
+        .flat_map(|left| descendants(left.keeper.pid).into_iter().chain([left.keeper.clone()]))
+        .map(|identity| identity.pid)
+        .collect();
     let mut leftovers = tagged(&Tag::exact(crate::host::RUN_TAG, run_id));
     for node in journal.state.nodes.values() {
         let open = node.attempts.last().filter(|attempt| attempt.finished.is_none());
         leftovers.extend(open.and_then(|attempt| attempt.started.process.clone()).filter(is_alive));
     }
+    leftovers.retain(|leftover| !spared.contains(&leftover.pid));
     let mut ended = Vec::new();
     for leftover in leftovers {
         ended.extend(kill_tree(&leftover, None).await.ended);
     }
     ended.sort_unstable();
     ended.dedup();
-    Resumed { dropped_bytes: journal.dropped_bytes, ended }
+    Resumed { dropped_bytes: journal.dropped_bytes, ended, survivors }
 }
 
 impl Engine {

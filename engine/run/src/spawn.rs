@@ -3,14 +3,18 @@
 use crate::ctx::StepCtx;
 use crate::ends::ProcessEnd;
 use crate::host::{RUN_TAG, STEP_TAG};
+use crate::kept::KeptTree;
 use crate::pool::{LiveLog, LivePair};
-use assay_process::{Child, Exit, Io, Relay, RelayChannel, Spawn, stop_tree, tree_rss};
-use assay_protocol::{Event, StepProcess};
+use assay_process::{
+    Child, Exit, Io, IsolationError, Keeper, KeeperOptions, KeptEnd, Relay, RelayChannel, Signal, Spawn,
+    SpawnError, kill_tree, stop_tree, tree_rss,
+};
+use assay_protocol::{Event, ProcessIdentity, StepProcess};
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the memory of a tree is looked at.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -52,22 +56,64 @@ pub enum Stream {
 /// A process that a step started.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    pub(crate) by: By,
+    began: Instant,
+}
+
+/// Who waits for it.
+#[derive(Debug)]
+pub(crate) enum By {
+    /// This engine.
+    Engine(Child),
+    /// A keeper, so that it can outlive this engine.
+    Keeper {
+        /// The keeper.
+        keeper: Box<Keeper>,
+        /// Time between the server's signal and KILL.
+        grace: Duration,
+    },
 }
 
 impl Process {
     /// Its pid, which is also its group's id.
     pub fn pid(&self) -> u32 {
-        self.child.pid()
+        self.identity().pid
     }
 
-    /// How it ended, if it has.
+    /// When its start began; for an isolated one, when its program began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &ProcessIdentity {
+        match &self.by {
+            By::Engine(child) => &child.identity,
+            By::Keeper { keeper, .. } => &keeper.server,
+        }
+    }
+
+    /// How it ended, if it has; never known in advance of a kept one.
     pub fn try_end(&mut self) -> Option<ProcessEnd> {
-        self.child.try_wait().map(end_of)
+        match &mut self.by {
+            By::Engine(child) => child.try_wait().map(end_of),
+            By::Keeper { .. } => None,
+        }
+    }
+
+    async fn end(&mut self) -> ProcessEnd {
+        match &mut self.by {
+            By::Engine(child) => end_of(child.wait().await),
+            By::Keeper { keeper, .. } => match keeper.wait().await {
+                KeptEnd::Server(exit) => end_of(exit),
+                KeptEnd::KeeperLost(_) => ProcessEnd::KeeperLost,
+                KeptEnd::Unseen => ProcessEnd::Unseen,
+            },
+        }
     }
 }
 
-fn end_of(exit: Exit) -> ProcessEnd {
+pub(crate) fn end_of(exit: Exit) -> ProcessEnd {
     match exit {
         Exit::Code(code) => ProcessEnd::Exited(code),
         Exit::Signal(signal) => ProcessEnd::Signalled(signal),
@@ -80,6 +126,90 @@ impl StepCtx {
     /// # Errors
     /// Why it cannot be started, in words with a way out.
     pub fn spawn(&self, command: &CommandLine) -> Result<Process, String> {
+        let spawn = self.prepare(command)?;
+        let mut began = Instant::now();
+        let child = self.host.reaper.spawn(&spawn).map_err(|error| {
+            if let SpawnError::Isolation(IsolationError::Unsupported { .. }) = error {
+                self.unsupported.replace(Some(error.to_string()));
+            }
+            error.to_string()
+        })?;
+        if self.isolation.is_some() {
+            // Restricting itself is not the program's time.
+            began = Instant::now();
+        }
+        self.host.live_pids.borrow_mut().insert(child.pid());
+        self.trees.borrow_mut().push(child.identity.clone());
+        self.record_process(&command.argv, &child.identity, None);
+        Ok(Process { by: By::Engine(child), began })
+    }
+
+    /// Starts a server below a keeper of its own. It dies with this engine until it was told to be ready.
+    ///
+    /// # Errors
+    /// Why it cannot be started, in words with a way out.
+    pub async fn spawn_kept(
+        &self,
+        command: &CommandLine,
+        signal: Signal,
+        grace: Duration,
+    ) -> Result<Process, String> {
+        let detach = self.detach.as_ref().ok_or("the step does not say `detach: true`")?;
+        if !self.secrets.is_empty() {
+            return Err("a server that receives a secret cannot be detached: its log is masked by the supervisor, which \
+                        it would outlive; remove `detach`, or the secret from its `pass_env`"
+                .to_owned());
+        }
+        let spawn = self.prepare(command)?;
+        let tag = self.host.tag_value(&self.path, self.attempt);
+        let locks = std::mem::take(&mut *detach.locks.borrow_mut());
+        let options = KeeperOptions {
+            title: tag.clone(),
+            env: vec![(RUN_TAG.into(), self.host.run.id().into()), (STEP_TAG.into(), tag.into())],
+            signal,
+            grace,
+            locks: locks.iter().map(AsFd::as_fd).collect(),
+        };
+        let keeper = Keeper::start(&self.host.reaper, &spawn, options).await;
+        let keeper = keeper.map_err(|error| error.to_string())?;
+        let line = keeper.line().map_err(|error| error.to_string())?;
+        detach.line.replace(line);
+        self.host.live_pids.borrow_mut().insert(keeper.keeper.pid);
+        self.record_process(&command.argv, &keeper.server, Some(&keeper.keeper));
+        Ok(self.kept(keeper, grace))
+    }
+
+    /// Takes up the server that an earlier engine left running.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn adopt(&self, grace: Duration) -> Result<Process, String> {
+        let survivor = self.survivor().ok_or("there is no server to adopt")?;
+        let keeper = Keeper::adopt(&survivor.keeper, &survivor.server).ok_or("it has ended meanwhile")?;
+        Ok(self.kept(keeper, grace))
+    }
+
+    fn kept(&self, keeper: Keeper, grace: Duration) -> Process {
+        if let Some(detach) = &self.detach {
+            let (server, keeper) = (keeper.server.clone(), keeper.keeper.clone());
+            detach.tree.replace(Some(KeptTree { keeper, server, grace }));
+        }
+        Process { by: By::Keeper { keeper: Box::new(keeper), grace }, began: Instant::now() }
+    }
+
+    fn record_process(&self, argv: &[String], process: &ProcessIdentity, keeper: Option<&ProcessIdentity>) {
+        self.record_start(argv, Some(process.clone()));
+        if self.awaits_process.replace(false) {
+            self.host.record(Event::StepProcess(StepProcess {
+                step: self.path.clone(),
+                attempt: self.attempt,
+                process: process.clone(),
+                keeper: keeper.cloned(),
+            }));
+        }
+    }
+
+    fn prepare(&self, command: &CommandLine) -> Result<Spawn, String> {
         let cwd = command.cwd.clone().unwrap_or_else(|| self.cwd.clone());
         let mut env = self.env.clone();
         env.extend(command.env.iter().map(|(name, value)| (name.into(), value.into())));
@@ -110,7 +240,7 @@ impl StepCtx {
         } else {
             self.relayed(&pair)?
         };
-        let spawn = Spawn {
+        Ok(Spawn {
             program,
             argv: command.argv.iter().map(OsString::from).collect(),
             env,
@@ -118,24 +248,19 @@ impl StepCtx {
             stdin,
             stdout,
             stderr,
-        };
-        let child = self.host.reaper.spawn(&spawn).map_err(|error| error.to_string())?;
-        self.host.live_pids.borrow_mut().insert(child.pid());
-        self.trees.borrow_mut().push(child.identity.clone());
-        self.record_start(&command.argv, Some(child.identity.clone()));
-        if self.awaits_process.replace(false) {
-            self.host.record(Event::StepProcess(StepProcess {
-                step: self.path.clone(),
-                attempt: self.attempt,
-                process: child.identity.clone(),
-            }));
-        }
-        Ok(Process { child })
+            isolation: self.isolation.clone(),
+            session: false,
+        })
     }
 
     /// Waits for the end of a process, at the latest until the step's `timeout`; what is left of its group is gone then.
     pub async fn wait(&self, process: &mut Process) -> ProcessEnd {
         let end = self.wait_within_limits(process).await;
+        if matches!(end, ProcessEnd::KeeperLost | ProcessEnd::Unseen) {
+            // What the keeper would have ended.
+            let tag = self.host.tag(&self.path, self.attempt);
+            kill_tree(process.identity(), Some(&tag)).await;
+        }
         if let Some(problem) = self.finish_relays().await {
             self.note(format!("output was lost: {problem}"));
         }
@@ -144,7 +269,7 @@ impl StepCtx {
     }
 
     async fn wait_within_limits(&self, process: &mut Process) -> ProcessEnd {
-        let identity = process.child.identity.clone();
+        let identity = process.identity().clone();
         let deadline = self.deadline;
         let over_time = async move {
             match deadline {
@@ -164,7 +289,7 @@ impl StepCtx {
         };
         let broken = tokio::select! {
             biased;
-            exit = process.child.wait() => return end_of(exit),
+            end = process.end() => return end,
             () = over_time => ProcessEnd::TimedOut,
             end = over_memory => end,
         };
@@ -184,8 +309,13 @@ impl StepCtx {
     /// TERM, grace, KILL to the process's whole tree, escapees included.
     pub async fn stop(&self, process: &mut Process) {
         let tag = self.host.tag(&self.path, self.attempt);
-        stop_tree(&process.child.identity, Some(&tag), self.host.grace).await;
-        process.child.wait().await;
+        match &mut process.by {
+            By::Engine(child) => {
+                stop_tree(&child.identity, Some(&tag), self.host.grace).await;
+                child.wait().await;
+            }
+            By::Keeper { keeper, grace } => keeper.stop(*grace, Some(&tag)).await,
+        }
         if let Some(problem) = self.finish_relays().await {
             self.note(format!("output was lost: {problem}"));
         }
@@ -193,8 +323,15 @@ impl StepCtx {
     }
 
     fn forget(&self, process: &Process) {
-        self.host.live_pids.borrow_mut().remove(&process.pid());
-        self.trees.borrow_mut().retain(|tree| tree.pid != process.pid());
+        let pid = match &process.by {
+            By::Engine(child) => child.pid(),
+            By::Keeper { keeper, .. } => keeper.keeper.pid,
+        };
+        self.host.live_pids.borrow_mut().remove(&pid);
+        self.trees.borrow_mut().retain(|tree| tree.pid != pid);
+        if let (By::Keeper { .. }, Some(detach)) = (&process.by, &self.detach) {
+            detach.tree.replace(None);
+        }
     }
 
     /// The logs of the step; made when first asked for.

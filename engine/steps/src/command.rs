@@ -10,6 +10,7 @@ use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{CommandLine, LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Runs a program.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -136,14 +137,21 @@ async fn complete(
     Ok(())
 }
 
-/// Runs one program of a larger step; anything but exit 0 is a fault.
+/// Runs one program of a larger step and gives the time it took; anything but exit 0 is a fault.
 ///
 /// # Errors
 /// Why it could not start, or how it ended, with the status that this means.
-pub(crate) async fn run_to_zero(cx: &StepCtx, command: &CommandLine, what: &str) -> Result<(), Outcome> {
-    let end = cx.process(command).await.map_err(|error| Outcome::failed(format!("{what}: {error}")))?;
+pub(crate) async fn run_to_zero(
+    cx: &StepCtx,
+    command: &CommandLine,
+    what: &str,
+) -> Result<Duration, Outcome> {
+    let started = cx.spawn(command);
+    let mut process = started.map_err(|error| Outcome::failed(format!("{what}: {error}")))?;
+    let end = cx.wait(&mut process).await;
+    let took = process.began().elapsed();
     match end {
-        ProcessEnd::Exited(0) => Ok(()),
+        ProcessEnd::Exited(0) => Ok(took),
         end => {
             let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { Status::Failed };
             let tail = cx.tail(5);

@@ -7,7 +7,6 @@ use crate::parse::{ParseConfig, read_source};
 use assay_protocol::Value;
 use assay_run::{CommandLine, Outcome, StepCtx};
 use assay_stats::{Pair, Side, pair_order};
-use std::time::Instant;
 
 /// Both sides, of the same sort.
 #[derive(Debug, Clone)]
@@ -184,9 +183,8 @@ impl Bench<'_> {
         };
         let parse = self.config.parse.as_ref();
         let offset = parse.map_or(0, |parse| parse.from.offset(self.cx));
-        let begin = Instant::now();
-        run_to_zero(self.cx, command, &format!("the {side}")).await?;
-        let wall_ms = begin.elapsed().as_secs_f64() * 1e3;
+        let took = run_to_zero(self.cx, command, &format!("the {side}")).await?;
+        let wall_ms = took.as_secs_f64() * 1e3;
         let Some(parse) = parse else { return Ok(wall_ms) };
         let named = |fault: String| Outcome::failed(format!("the {side}: {fault}"));
         let bytes = read_source(self.cx, &parse.from, offset).map_err(named)?;

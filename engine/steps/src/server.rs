@@ -5,11 +5,11 @@ use crate::net::{HttpExpect, Request, holder_of, is_held_by, listens, send};
 use crate::server_config::{Alive, Port, Ready, ServerConfig, Stop};
 use crate::watch::LogLine;
 use assay_manifest::{Effects, Kind, OutputDoc};
-use assay_process::{identity_of, is_alive, kill_tree, signal_tree};
-use assay_protocol::{ProcessIdentity, Status, Value, ValueMap};
+use assay_process::{Signal, is_alive, kill_tree, signal_tree};
+use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
 use serde_json::json;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::time::{Duration, Instant};
 
 /// Longest wait for one answer to a probe.
@@ -36,7 +36,12 @@ impl Step for Server {
                   else holds already is an error and names the holder, it is never reused.\n\n\
                   A server that ends while it is needed, or does not answer what `alive` asks, fails with the last \
                   lines of its log. It is stopped with a signal, a grace period, and then killed, with all its \
-                  processes.",
+                  processes.\n\n\
+                  With `detach: true` on the step it outlives the engine: from the moment it is ready, a keeper (a \
+                  process of its own that holds its locks, its GPUs and its port) keeps it alive when the engine is \
+                  killed or interrupted. `assay resume` adopts it if its configuration is the same and it passes its \
+                  readiness probe again, and starts it anew otherwise; `assay cancel` stops it. A run that ends, \
+                  fails or waits for an answer stops it like any other server. It cannot receive secrets.",
             example: "uses: server\nwith:\n  argv: [python3, -m, http.server, \"{{ self.port }}\", --bind, 127.0.0.1]\n  \
                       ready: {http: {path: /}, timeout: 30s}\n",
             schema: schema_of::<ServerConfig>,
@@ -80,6 +85,9 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let config: ServerConfig = config::read(&cx.config).map_err(Outcome::failed)?;
     config.check().map_err(Outcome::failed)?;
     let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(Outcome::failed)?;
+    if let Some(told) = cx.left_running() {
+        return adopt(cx, &config, told).await;
+    }
     let port = match config.port {
         Port::Fixed(port) => port,
         Port::Auto => cx.allocate_port().map_err(|error| Outcome::ended(Status::Environment, error))?,
@@ -89,21 +97,64 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             format!("port {port} is already taken by {holder}; a server found on its port is never reused");
         return Err(Outcome::failed(reason));
     }
-    let mut log =
+    let log =
         config.ready.log.as_ref().map(|line| LogLine::new(line, cx)).transpose().map_err(Outcome::failed)?;
     cx.started_durably(&command.argv).await;
     let begin = Instant::now();
-    let mut process = cx.spawn(&command).map_err(Outcome::failed)?;
-    let pid = process.pid();
-    // Taken at once, while the process cannot have been waited for.
-    let identity = identity_of(pid);
-    let place = Place { port, pid, begin, told: OnceCell::new() };
+    let process = match cx.is_detached() {
+        false => cx.spawn(&command),
+        true => {
+            let (signal, grace) = stop_by(cx, &config);
+            cx.spawn_kept(&command, signal, grace).await
+        }
+    };
+    let process = process.map_err(Outcome::failed)?;
+    let place = Place { port, pid: process.pid(), begin, told: OnceCell::new(), ready: Cell::new(false) };
+    serve(cx, &config, log, process, place).await
+}
+
+/// Goes on with the server that an earlier engine left running, if it passes its readiness probe again.
+async fn adopt(cx: &StepCtx, config: &ServerConfig, told: ValueMap) -> Result<Outcome, Outcome> {
+    let port = told.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+    let taken_up = cx.adopt(stop_by(cx, config).1).and_then(|process| {
+        let port = port.ok_or("its port is not recorded")?;
+        let log = config.ready.log.as_ref().map(LogLine::from_start).transpose()?;
+        Ok((process, port, log))
+    });
+    let (process, port, log) = match taken_up {
+        Ok(taken_up) => taken_up,
+        Err(reason) => {
+            cx.refuse_adoption(&reason);
+            return Err(Outcome::failed(reason));
+        }
+    };
+    let (pid, begin) = (process.pid(), Instant::now());
+    let place = Place { port, pid, begin, told: OnceCell::from(told), ready: Cell::new(false) };
+    serve(cx, config, log, process, place).await
+}
+
+/// From the start of its process, or its adoption, to its end.
+async fn serve(
+    cx: &StepCtx,
+    config: &ServerConfig,
+    mut log: Option<LogLine>,
+    mut process: Process,
+    place: Place,
+) -> Result<Outcome, Outcome> {
     let over = tokio::select! {
         biased;
         end = cx.wait(&mut process) => Over::Ended(end),
         () = cx.stop_requested() => Over::Unneeded,
-        over = used(cx, &config, log.as_mut(), &place) => Over::Unwell(over),
+        over = used(cx, config, log.as_mut(), &place) => Over::Unwell(over),
     };
+    if let (false, Over::Ended(_) | Over::Unwell(_)) = (place.ready.get(), &over) {
+        let reason = match &over {
+            Over::Unwell(reason) => reason.clone(),
+            _ => "it ended before it was adopted".to_owned(),
+        };
+        // Counts only where one was to be adopted.
+        cx.refuse_adoption(reason);
+    }
     match over {
         Over::Ended(end) => Err(failed(cx, end, format!("the server ended by itself with {}", end.words()))),
         Over::Unwell(reason) => {
@@ -112,7 +163,7 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             Err(Outcome::failed(reason))
         }
         Over::Unneeded => {
-            stop(cx, &mut process, identity, config.stop.as_ref()).await;
+            stop(cx, &mut process, config.stop.as_ref()).await;
             let told = place.told.into_inner();
             Ok(told.map_or_else(
                 || {
@@ -133,6 +184,8 @@ struct Place {
     begin: Instant,
     /// The outputs that others were told, once it was ready.
     told: OnceCell<ValueMap>,
+    /// It was found ready by this engine.
+    ready: Cell<bool>,
 }
 
 /// Waits until the server is ready, says so, and watches it. Returns what is wrong; otherwise never.
@@ -141,6 +194,7 @@ async fn used(cx: &StepCtx, config: &ServerConfig, log: Option<&mut LogLine>, pl
         return reason;
     }
     let told = place.told.get_or_init(|| outputs(place.port, place.pid, place.begin.elapsed().as_secs_f64()));
+    place.ready.set(true);
     cx.ready(told.clone());
     match &config.alive {
         Some(alive) => unwell(alive, &format!("http://{HOST}:{}", place.port)).await,
@@ -234,6 +288,13 @@ async fn unwell(alive: &Alive, base: &str) -> String {
     }
 }
 
+/// The signal that asks the server to end, and the time it has then.
+fn stop_by(cx: &StepCtx, config: &ServerConfig) -> (Signal, Duration) {
+    let stop = config.stop.as_ref();
+    let signal = stop.and_then(|stop| stop.signal().ok().flatten()).unwrap_or(Signal::TERM);
+    (signal, stop.and_then(|stop| stop.grace).map_or(cx.grace(), |grace| grace.get()))
+}
+
 fn failed(cx: &StepCtx, end: ProcessEnd, reason: String) -> Outcome {
     let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { Status::Failed };
     Outcome { exit: end.exit(), signal: end.signal(), ..Outcome::ended(status, with_tail(cx, &reason)) }
@@ -249,10 +310,12 @@ fn with_tail(cx: &StepCtx, reason: &str) -> String {
 }
 
 /// The author's signal and grace if given, then whatever is left the usual way.
-async fn stop(cx: &StepCtx, process: &mut Process, identity: Option<ProcessIdentity>, stop: Option<&Stop>) {
-    let own = stop.filter(|stop| stop.signal.is_some() || stop.grace.is_some());
-    if let (Some(stop), Some(identity)) = (own, identity) {
-        let signal = stop.signal().ok().flatten().unwrap_or(assay_process::Signal::TERM);
+async fn stop(cx: &StepCtx, process: &mut Process, stop: Option<&Stop>) {
+    // A keeper knows both.
+    let own = stop.filter(|stop| !cx.is_detached() && (stop.signal.is_some() || stop.grace.is_some()));
+    if let Some(stop) = own {
+        let identity = process.identity().clone();
+        let signal = stop.signal().ok().flatten().unwrap_or(Signal::TERM);
         let grace = stop.grace.map_or(cx.grace(), |grace| grace.get());
         signal_tree(&identity, None, signal);
         let gone = async {

@@ -212,8 +212,20 @@ impl LogLine {
     /// # Errors
     /// The pattern is no regular expression.
     pub(crate) fn new(pattern: &Pattern, cx: &StepCtx) -> Result<Self, String> {
+        Watcher::new(&Self::config(pattern), cx).map(Self)
+    }
+
+    /// Watches the logs from their beginning: what was written to them before counts.
+    ///
+    /// # Errors
+    /// The pattern is no regular expression.
+    pub(crate) fn from_start(pattern: &Pattern) -> Result<Self, String> {
+        Watcher::at(&Self::config(pattern), 0, 0).map(Self)
+    }
+
+    fn config(pattern: &Pattern) -> WatchConfig {
         let must = vec![WatchPattern { regex: pattern.clone(), name: None }];
-        Watcher::new(&WatchConfig { must, must_not: Vec::new() }, cx).map(Self)
+        WatchConfig { must, must_not: Vec::new() }
     }
 
     /// Whether a complete line has matched by now.

@@ -5,10 +5,12 @@ use crate::duplicates;
 use crate::limits::Limits;
 use crate::node::{Key, Kind, Node, Style};
 use crate::offsets::Offsets;
+use crate::places;
 use crate::scalar::{Resolved, resolve};
 use crate::syntax;
 use assay_diagnostics::{Diagnostic, SourceId, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
+use std::ops::Range;
 
 /// What a parse yields.
 #[derive(Debug, Clone)]
@@ -83,13 +85,15 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(source: SourceId, text: &'a str, limits: &'a Limits) -> Self {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let base = text.len() - body.len();
+        let body = places::without_loose_indentation(body);
         // A text over the limit is refused before anything walks through it.
         let known = if text.len() > limits.bytes { "" } else { body };
         Self {
             source,
             text,
             limits,
-            offsets: Offsets::new(known, text.len() - body.len()),
+            offsets: Offsets::new(known, base),
             body,
             frames: Vec::new(),
             anchors: Anchors::default(),
@@ -172,8 +176,10 @@ impl<'a> Builder<'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(start)?;
-                let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
-                self.scalar(&text, style, anchor, begins, end)
+                let any = anchor != 0 || tag.is_some();
+                let begins = self.after_properties(start, end, any);
+                let span = self.scalar_span(&text, style, begins..end, any);
+                self.scalar(&text, style, anchor, span)
             }
             Event::SequenceStart(anchor, tag) => {
                 let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
@@ -183,7 +189,7 @@ impl<'a> Builder<'a> {
                 let begins = self.after_properties(start, end, anchor != 0 || tag.is_some());
                 self.open(Children::Mapping(Vec::new(), None), anchor, begins, end)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(end),
+            Event::SequenceEnd | Event::MappingEnd => self.close(start, end),
             Event::Alias(id) => {
                 self.count(start)?;
                 let span = self.span(start, end);
@@ -273,7 +279,7 @@ impl<'a> Builder<'a> {
         );
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, start: usize, end: usize) -> Step {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, span: Span) -> Step {
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted => Style::SingleQuoted,
@@ -281,7 +287,6 @@ impl<'a> Builder<'a> {
             ScalarStyle::Literal => Style::Literal,
             ScalarStyle::Folded => Style::Folded,
         };
-        let span = self.scalar_span(text, style, start, end);
         if self.wants_key() {
             self.last_end = span.end as usize;
             let merge = style == Style::Plain && text == "<<";
@@ -324,23 +329,21 @@ impl<'a> Builder<'a> {
     }
 
     /// The parser's marks, corrected where they do not lie on the text itself.
-    fn scalar_span(&self, text: &str, style: Style, start: usize, end: usize) -> Span {
+    fn scalar_span(&self, text: &str, style: ScalarStyle, marks: Range<usize>, properties: bool) -> Span {
+        let Range { start, end } = marks.clone();
         match style {
-            Style::Plain if text.is_empty() && start == end => self.empty_value(start),
             // In a flow collection the parser marks the bracket behind a missing value.
-            Style::Plain if text.is_empty() => self.empty_value(start),
-            Style::Literal | Style::Folded => {
-                let raw = &self.text[start..end];
-                let header = if raw.starts_with(['|', '>']) {
-                    raw.find('\n').map_or(raw.len(), |at| at + 1)
-                } else {
-                    0
-                };
-                let body = &raw[header..];
-                let begins = end - body.trim_start_matches([' ', '\r', '\n']).len();
-                self.span(begins, begins.max(start + raw.trim_end().len()))
+            ScalarStyle::Plain if text.is_empty() => self.empty_value(start),
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                // The head is inside the marks only behind an anchor and when no text follows.
+                let head = properties || text.trim_matches('\n').is_empty();
+                let Range { start, end } = places::block_text(self.text, marks, head);
+                self.span(start, end)
             }
-            _ => self.span(start, end),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                self.span(start, places::closing_quote(self.text, start, end))
+            }
+            ScalarStyle::Plain => self.span(start, end),
         }
     }
 
@@ -367,13 +370,33 @@ impl<'a> Builder<'a> {
             self.complex_key(start, end, what);
         }
         let flow = self.text[start..end].starts_with(['[', '{']);
+        let start = match children {
+            Children::Sequence(_) if !flow => self.list_start(start),
+            _ => start,
+        };
         self.frames.push(Frame { start, flow, anchor, children });
         Ok(())
     }
 
-    fn close(&mut self, end: usize) -> Step {
+    /// Where a list by indentation begins: of one that is no deeper than its key the parser skips the first dash.
+    fn list_start(&self, start: usize) -> usize {
+        match self.frames.last() {
+            Some(Frame { children: Children::Mapping(_, Some(pending)), .. }) => {
+                places::first_dash(self.text, pending.key.span.end as usize, start)
+            }
+            _ => start,
+        }
+    }
+
+    fn close(&mut self, start: usize, end: usize) -> Step {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
-        let end = if frame.flow { end } else { self.last_end.max(frame.start) };
+        // The parser's mark of a bracket goes on over the spaces and the comment behind it.
+        let bracket = self.text[start..].starts_with([']', '}']);
+        let end = match frame.flow {
+            true if bracket => start + 1,
+            true => end,
+            false => self.last_end.max(frame.start),
+        };
         self.last_end = end;
         let kind = match frame.children {
             Children::Sequence(mut items) => {

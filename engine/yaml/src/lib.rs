@@ -9,14 +9,17 @@ mod bridge;
 mod build;
 mod decode;
 mod duplicates;
+mod format;
 mod inner;
 mod limits;
 mod node;
 mod offsets;
+mod places;
 mod scalar;
 mod syntax;
 
 pub use build::{Parsed, parse};
 pub use decode::{NotUtf8, decode};
+pub use format::{Comment, FormatError, FormatRules, comments, format};
 pub use limits::Limits;
 pub use node::{Key, Kind, Node, Style};

@@ -43,6 +43,63 @@ fn values_and_their_places() {
 }
 
 #[test]
+fn brackets_end_at_the_bracket() {
+    for text in
+        ["a: [x] # c\n", "a: [x]  \nb: 1\n", "a: {x: [y] # c\n  , z: 1}   # d\nb: {}\n", "a: [x: y]\t# c"]
+    {
+        let root = good(text);
+        let shown = at(text, root.get("a").unwrap());
+        assert!(shown.starts_with(['[', '{']) && shown.ends_with([']', '}']), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_list_below_its_key_begins_at_its_dash() {
+    for text in
+        ["a:\n- x\n- y\n", "a:\n  - x\n  - y\n", "a: # c\n\n-  x\n- y\nb: 1\n", "- a:\n  - x\n  - y\n"]
+    {
+        let root = good(text);
+        let list = root.get("a").or_else(|| root.as_sequence()?[0].get("a")).unwrap();
+        let shown = at(text, list);
+        assert!(shown.starts_with("-") && shown.ends_with("- y"), "{shown:?} of {text:?}");
+    }
+}
+
+#[test]
+fn quotes_end_at_the_quote() {
+    for quoted in ["'x'", "\"x\"", "'it''s # \"'", "\"a \\\" # \\\\\"", "''", "\"\"", "'a\n  b'"] {
+        for text in [
+            format!("a: {quoted} # c '\"\n"),
+            format!("a: {quoted}  \nb: 1"),
+            format!("{{a: {quoted} # c\n }}"),
+        ] {
+            let root = good(&text);
+            assert_eq!(at(&text, root.get("a").unwrap()), quoted, "{text:?}");
+        }
+        let text = format!("? {quoted}  # c\n: 1\n");
+        assert_eq!(&text[good(&text).as_mapping().unwrap()[0].0.span.range()], quoted);
+    }
+}
+
+#[test]
+fn blocks_of_text_begin_at_their_text() {
+    for (text, wanted) in [
+        ("a: |\n  > x\n  y\n", "> x\n  y"),
+        ("a: &b >\n  | x\n\nc: 1\n", "| x"),
+        ("a: >-\n\n   >\n   y\n", ">\n   y"),
+        ("a: |+\n\n\n", ""),
+        ("a: |\nb: 1\n", ""),
+    ] {
+        assert_eq!(at(text, good(text).get("a").unwrap()), wanted, "{text:?}");
+    }
+    assert_eq!(
+        good("a: |\n  x\n  ").to_json(),
+        json!({"a": "x\n"}),
+        "spaces in an unfinished line are no line"
+    );
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped_but_counted() {
     let text = "\u{feff}a: 1\nb: é\n";
     let root = good(text);

@@ -1,15 +1,17 @@
 //! All files through the rules, on all cores; the order of the results is that of the files.
 
+use super::cache::Cache;
 use super::files::{Target, is_manifest};
 use super::settings::Settings;
 use crate::context::Cx;
 use crate::library::{LONGEST, Shelves, read_text};
-use assay_diagnostics::{Diagnostic, Sources};
-use assay_lint::{Linter, Report, Subject, Suppressed};
-use assay_manifest::{Origin, StepCatalog};
+use assay_diagnostics::{Diagnostic, Severity, Sources, Span};
+use assay_lint::{Level, Linter, Report, Subject, Suppressed};
+use assay_manifest::{Origin, StepCatalog, absolute};
 use assay_plan::Found;
 use jiff::civil::Date;
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Threads at most; more only wait for the disk.
@@ -24,101 +26,153 @@ pub struct Checked {
     pub findings: Vec<Diagnostic>,
     /// Findings that comments silence.
     pub suppressed: Vec<Suppressed>,
+    /// Findings that the baseline accepts.
+    pub accepted: Vec<Diagnostic>,
+    /// Findings that the baseline accepts and that are gone.
+    pub gone: usize,
+    /// Fixes that were applied.
+    pub fixed: usize,
     /// Files that were looked at, as users know them.
     pub files: Vec<String>,
 }
 
 impl Checked {
-    /// Adds what was found in one file.
-    pub fn add(&mut self, shown: String, report: Report) {
+    fn add(&mut self, shown: String, report: Report) {
         self.files.push(shown);
         let by = self.sources.append(report.sources);
         self.findings.extend(report.findings.into_iter().map(|finding| finding.moved(by)));
         let moved = |one: Suppressed| Suppressed { finding: one.finding.moved(by), ..one };
         self.suppressed.extend(report.suppressed.into_iter().map(moved));
     }
-}
 
-/// Looks at every file. `stdin` is a text with the name it is to be known by.
-pub fn check(
-    cx: &Cx,
-    settings: &Settings,
-    catalog: &StepCatalog,
-    today: Date,
-    targets: &[Target],
-    stdin: Option<(String, String)>,
-) -> Checked {
-    let mut checked = Checked::default();
-    if let Some((name, text)) = stdin {
-        let file = assay_manifest::absolute(&cx.paths.cwd, &name);
-        if let Some((shown, report)) =
-            one(cx, settings, catalog, today, &Target { file, named: true }, Some(text))
-        {
-            checked.add(shown, report);
+    /// Findings of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Whether a finding is at least this severe.
+    pub fn reaches(&self, level: Level) -> bool {
+        match level {
+            // `Severity` puts errors first.
+            Level::On(least) => self.findings.iter().any(|finding| finding.severity <= least),
+            Level::Off => false,
         }
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(MOST_THREADS).min(targets.len());
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(target) = targets.get(at) else { return done };
-            done.extend(one(cx, settings, catalog, today, target, None).map(|found| (at, found)));
-        }
-    };
-    let mut done = Vec::with_capacity(targets.len());
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        done.extend(work());
-        // A thread that panicked has said so, and its files are missing from the list: that must not look clean.
-        let joined = others.into_iter().map(std::thread::ScopedJoinHandle::join);
-        joined
-            .for_each(|result| done.extend(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().for_each(|(_, (shown, report))| checked.add(shown, report));
-    checked
 }
 
-/// One file; `None` for a YAML file below a folder that is no manifest.
-fn one(
-    cx: &Cx,
-    settings: &Settings,
-    catalog: &StepCatalog,
-    today: Date,
-    target: &Target,
-    text: Option<String>,
-) -> Option<(String, Report)> {
-    let shown = cx.paths.shown(&target.file);
-    let text = match text.map_or_else(|| read_text(&target.file), Ok) {
-        Ok(text) => text,
-        Err(why) => return Some((shown.clone(), unreadable(&target.file, &shown, why))),
-    };
-    let dir = target.file.parent().unwrap_or(Path::new("/")).to_owned();
-    let subject = if target.is_skill_md() {
-        let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Subject::SkillMd { shown: shown.clone(), folder, text }
-    } else if target.named || is_manifest(&target.file, &text) {
+/// Everything that one look at all files needs.
+pub struct Look<'a> {
+    /// Folders and environment.
+    pub cx: &'a Cx,
+    /// The configuration.
+    pub settings: &'a Settings,
+    /// Known step and check types.
+    pub catalog: &'a StepCatalog,
+    /// The day of the check.
+    pub today: Date,
+    /// Texts that stand for those of files: standard input, and files with fixes that are not written yet.
+    pub texts: HashMap<PathBuf, String>,
+}
+
+impl Look<'_> {
+    /// Looks at every file. What `cache` knows is taken from there, and what was found out is put into it.
+    pub fn at(&self, targets: &[Target], cache: &mut Cache) -> Checked {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(MOST_THREADS).min(targets.len());
+        let next = AtomicUsize::new(0);
+        let known = &*cache;
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(target) = targets.get(at) else { return done };
+                done.extend(self.one(target, known).map(|found| (at, found)));
+            }
+        };
+        let mut done = Vec::with_capacity(targets.len());
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            done.extend(work());
+            // The files of a thread that panicked are missing from the list, which must not look clean.
+            let joined = others.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.for_each(|result| {
+                done.extend(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            });
+        });
+        done.sort_by_key(|(at, _)| *at);
+        let mut checked = Checked::default();
+        for (_, One { shown, report, digest }) in done {
+            if let Some(digest) = digest {
+                cache.put(&shown, digest, &report);
+            }
+            checked.add(shown, report);
+        }
+        checked
+    }
+
+    /// One file; `None` for a YAML file below a folder that is no manifest.
+    fn one(&self, target: &Target, cache: &Cache) -> Option<One> {
+        let shown = self.cx.paths.shown(&target.file);
+        let text = match self.texts.get(&target.file) {
+            Some(text) => Ok(text.clone()),
+            None => read_text(&target.file),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => {
+                return Some(One { report: unreadable(&target.file, &shown, why), shown, digest: None });
+            }
+        };
+        let subject = self.subject(target, &shown, text)?;
+        let digest = cache.digest(&subject);
+        let known = digest.as_ref().and_then(|digest| cache.get(&shown, digest, &subject));
+        if let Some(report) = known {
+            return Some(One { shown, report, digest });
+        }
+        let shelves = Shelves::new(&self.cx.paths, &self.cx.paths.cwd);
+        let Self { catalog, today, .. } = *self;
+        let linter = Linter { catalog, library: &shelves, config: &self.settings.config, today };
+        let report = linter.lint(subject, &self.settings.name_of(&target.file));
+        Some(One { shown, report, digest })
+    }
+
+    fn subject(&self, target: &Target, shown: &str, text: String) -> Option<Subject> {
+        let dir = target.file.parent().unwrap_or(Path::new("/")).to_owned();
+        if target.is_skill_md() {
+            let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            return Some(Subject::SkillMd { shown: shown.to_owned(), folder, text });
+        }
+        if !target.named && !is_manifest(&target.file, &text) {
+            return None;
+        }
         let beside = target.file.with_file_name("SKILL.md");
         let is_skill = target.file.file_name().is_some_and(|name| name == "skill.yaml");
-        let skill_md = Some(beside).filter(|file| is_skill && file.is_file());
-        let skill_md = skill_md.and_then(|file| Some((cx.paths.shown(&file), read_text(&file).ok()?)));
+        let beside = Some(beside).filter(|file| is_skill && file.is_file());
+        let skill_md = beside.and_then(|file| {
+            let text = self.texts.get(&file).cloned().or_else(|| read_text(&file).ok())?;
+            Some((self.cx.paths.shown(&file), text))
+        });
         let origin = Origin { file: target.file.to_string_lossy().into_owned(), dir };
-        Subject::Manifest { found: Found { shown: shown.clone(), text, origin }, skill_md }
-    } else {
-        return None;
-    };
-    let shelves = Shelves::new(&cx.paths, &cx.paths.cwd);
-    let linter = Linter { catalog, library: &shelves, config: &settings.config, today };
-    Some((shown, linter.lint(subject, &settings.name_of(&target.file))))
+        Some(Subject::Manifest { found: Found { shown: shown.to_owned(), text, origin }, skill_md })
+    }
+
+    /// The file that a name for users stands for.
+    pub fn file_of(&self, shown: &str) -> PathBuf {
+        absolute(&self.cx.paths.cwd, shown)
+    }
+}
+
+/// What was found in one file; `digest` if it may be remembered.
+struct One {
+    shown: String,
+    report: Report,
+    digest: Option<[u8; 32]>,
 }
 
 fn unreadable(file: &Path, shown: &str, why: String) -> Report {
     let mut report = Report::default();
     let source = report.sources.add(shown, "");
-    let start = assay_diagnostics::Span { source, start: 0, end: 0 };
+    let start = Span { source, start: 0, end: 0 };
     let larger = |limit: u64| std::fs::metadata(file).is_ok_and(|data| data.len() > limit);
     let finding = if larger(LONGEST) {
         Diagnostic::error("yaml-too-large", why).help("keep data in files of its own and name them by path")

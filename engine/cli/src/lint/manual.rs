@@ -23,6 +23,18 @@ pub fn text(rule: &Rule) -> String {
     out
 }
 
+/// The page as markdown, for services that show it beside a finding.
+pub fn markdown(rule: &Rule) -> String {
+    let fenced = |text: &str| format!("```yaml\n{}\n```\n", text.trim_end());
+    format!(
+        "**{}**\n\n{}\n\nBad:\n\n{}\nGood:\n\n{}",
+        rule.finds,
+        rule.why.trim(),
+        fenced(rule.bad),
+        fenced(rule.good)
+    )
+}
+
 /// The page for machines.
 pub fn data(rule: &Rule) -> Value {
     json!({"kind": "rule", "id": rule.id, "family": rule.family.word(), "severity": rule.severity.word(),

@@ -19,6 +19,8 @@ pub struct Settings {
     pub config: Config,
     /// Where patterns and the baseline start.
     pub folder: PathBuf,
+    /// The text that says so, for the cache.
+    pub text: String,
 }
 
 impl Settings {
@@ -35,7 +37,8 @@ pub fn settings(cx: &Cx, named: Option<&str>) -> Result<Settings, Failure> {
         None => nearest(&cx.paths.cwd),
     };
     let Some(file) = file else {
-        return Ok(Settings { config: Config::default(), folder: cx.paths.cwd.clone() });
+        let folder = cx.paths.cwd.clone();
+        return Ok(Settings { config: Config::default(), folder, text: String::new() });
     };
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let text = read_text(&file).map_err(|why| Failure::new(ExitCode::Usage, "lint-config", why))?;
@@ -43,7 +46,7 @@ pub fn settings(cx: &Cx, named: Option<&str>) -> Result<Settings, Failure> {
     let mut sources = Sources::new();
     let source = sources.add(shown.as_str(), text.as_str());
     match Config::parse(source, &text) {
-        Ok(config) => Ok(Settings { config, folder }),
+        Ok(config) => Ok(Settings { config, folder, text }),
         Err(found) => Err(Failure {
             drawn: render::text(&found, &sources, cx.console.color_err),
             findings: render::json(&found, &sources),

@@ -99,6 +99,14 @@ impl Subscriber for Live {
                 let of_step = |running: &&mut Running| running.step == data.step;
                 if let Some(running) = state.running.iter_mut().find(of_step) {
                     running.ready = true;
+                } else {
+                    // Adopted: an earlier engine started it.
+                    state.running.push_back(Running {
+                        step: data.step.clone(),
+                        since: at,
+                        ready: true,
+                        logs: Vec::new(),
+                    });
                 }
             }
             Event::StepFinished(data) => {

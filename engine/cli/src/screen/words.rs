@@ -2,7 +2,7 @@
 
 use crate::console::{Tone, clean, paint};
 use crate::format::{duration, one_line, shell_word};
-use assay_protocol::{Asked, Event, GateDecided, Outcome, Status, StepFinished};
+use assay_protocol::{Asked, Event, GateDecided, Outcome, Status, StepFinished, StepReady};
 
 /// Characters of a reason in a line.
 const REASON: usize = 200;
@@ -33,6 +33,9 @@ pub fn line(event: &Event, run_id: &str, color: bool) -> Option<Line> {
             let word = paint(color, tone, data.status.word());
             let text = format!("check {} {word}{}", data.check, colon(&data.reason));
             if data.status.satisfies_needs() { quiet(text) } else { loud(text) }
+        }
+        Event::StepReady(StepReady { step, adopted: Some(why), .. }) => {
+            loud(format!("{step} {}{}", paint(color, Tone::Good, "ready"), colon(why)))
         }
         Event::StepReady(data) => loud(format!(
             "{} {} after {}",

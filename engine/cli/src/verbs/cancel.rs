@@ -1,6 +1,7 @@
 //! `assay cancel`: stop a run in an orderly way.
 
 use crate::context::Cx;
+use crate::detached::{self, Server};
 use crate::fail::Failure;
 use crate::find;
 use crate::reply::Reply;
@@ -18,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Options of `cancel`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay cancel latest\n  assay cancel k3f --now\n\nA stopped run can be continued with `assay resume`."
+    after_help = "Examples:\n  assay cancel latest\n  assay cancel k3f --now\n\nA stopped run can be continued with `assay resume`. Detached servers that outlived the engine are stopped, too."
 )]
 pub struct Options {
     /// Run: unique prefix of its id, `latest`, or its folder
@@ -36,7 +37,11 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         Failure::new(ExitCode::Nothing, "not-running", format!("nobody works on run `{id}`"))
             .next(format!("assay status {id}"), "shows where it stands")
     };
-    let Some(holder) = find::worker(&run)? else { return Err(idle()) };
+    let Some(holder) = find::worker(&run)? else {
+        // Its detached servers may still be there.
+        let servers = detached::running(&find::journal(cx, &run)?.state);
+        return if servers.is_empty() { Err(idle()) } else { Ok(stop_servers(&id, servers, options.now)) };
+    };
     let journal = find::journal(cx, &run)?;
     let engine = journal.state.sessions.last().map(|session| session.engine.clone());
     // The front passes signals on; an engine that lost its front is on its way down already.
@@ -61,6 +66,26 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         }
         std::thread::sleep(PAUSE);
     }
+    let servers = detached::running(&find::journal(cx, &run)?.state);
+    if !servers.is_empty() {
+        return Ok(stop_servers(&id, servers, options.now));
+    }
     Ok(Reply::ok(json!({"run": id, "state": "interrupted"}), format!("run {id} stopped\n"))
         .next(format!("assay resume {id}"), "continues; finished steps are not repeated"))
+}
+
+/// Stops detached servers that outlived the engine, by their recorded identity.
+fn stop_servers(id: &str, servers: Vec<Server>, now: bool) -> Reply {
+    let asked = detached::data(&servers);
+    let names: Vec<String> = servers.iter().map(|server| format!("`{}`", server.step)).collect();
+    let left = detached::stop(id, servers, now, Instant::now() + LIMIT);
+    if !left.is_empty() {
+        let data = json!({"run": id, "state": "interrupted", "still_running": detached::data(&left)});
+        let text = format!("run {id}: servers are still being stopped\n{}", detached::lines(id, &left));
+        return Reply::new(ExitCode::Running, data, text)
+            .next(format!("assay cancel {id} --now"), "kills them at once");
+    }
+    let data = json!({"run": id, "state": "interrupted", "stopped": asked});
+    Reply::ok(data, format!("run {id} stopped, with {}\n", names.join(", ")))
+        .next(format!("assay resume {id}"), "continues; finished steps are not repeated")
 }

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cancel;
 pub mod completions;
 pub mod explain;
+pub mod fmt;
 pub mod lint;
 pub mod list;
 pub mod logs;
@@ -13,6 +14,7 @@ pub mod preflight;
 pub mod report;
 pub mod resume;
 pub mod run;
+pub mod schema;
 pub mod status;
 pub mod wait;
 

@@ -7,9 +7,12 @@ use assay_protocol::ExitCode;
 use clap::Args;
 use serde_json::json;
 use std::io::Write as _;
+use std::path::Path;
 
 const SKILL: &str = include_str!("../templates/skill.yaml");
 const WORKFLOW: &str = include_str!("../templates/workflow.yaml");
+/// Where a project keeps the schema of its manifests, if it does.
+const SCHEMA: &str = "schemas/manifest.schema.json";
 
 /// Options of `new`.
 #[derive(Debug, Args)]
@@ -49,7 +52,8 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
     let mut written = std::fs::File::create_new(&file).map_err(fail)?;
-    written.write_all(template.replace("@NAME@", &name).as_bytes()).map_err(fail)?;
+    let text = header(&cx.paths.cwd, &relative) + &template.replace("@NAME@", &name);
+    written.write_all(text.as_bytes()).map_err(fail)?;
     Ok(Reply::ok(json!({"name": name, "file": relative}), format!("{relative}\n"))
         .next(format!("assay plan {name}"), "checks it and shows what would run")
         .next(format!("assay run {name}"), "runs it")
@@ -57,6 +61,16 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
             "assay explain command",
             "shows what a `command` step can do; `assay list steps` lists the others",
         ))
+}
+
+/// The line by which an editor finds the schema, where the project has one. A line that leads nowhere would only
+/// make the editor complain.
+fn header(project: &Path, manifest: &str) -> String {
+    if !project.join(SCHEMA).is_file() {
+        return String::new();
+    }
+    let up = "../".repeat(manifest.matches('/').count());
+    format!("# yaml-language-server: $schema={up}{SCHEMA}\n")
 }
 
 fn is_name(name: &str) -> bool {

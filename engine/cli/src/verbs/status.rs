@@ -2,6 +2,7 @@
 
 use crate::console::{Console, Tone, paint};
 use crate::context::Cx;
+use crate::detached;
 use crate::fail::Failure;
 use crate::format::{Clock, duration, one_line};
 use crate::phase::Phase;
@@ -39,7 +40,10 @@ pub fn look(cx: &Cx, run: &RunDir) -> Result<Reply, Failure> {
     if let Phase::Finished(exit) = phase {
         return Ok(engine::verdict(cx, run, &recorded, exit));
     }
-    let text = under_way(&cx.console, run, &recorded, phase);
+    let mut text = under_way(&cx.console, run, &recorded, phase);
+    if phase != Phase::Running {
+        text.push_str(&detached::lines(run.id(), &detached::running(state)));
+    }
     let mut reply = Reply::new(phase.exit(state), summary::of(cx, run, state, phase), text);
     reply.next = summary::next(run.id(), state, phase);
     Ok(reply)

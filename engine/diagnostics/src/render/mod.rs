@@ -1,10 +1,19 @@
 //! Renderers, one file each. They return text or data and never print.
 
+mod details;
 mod excerpt;
+mod github;
 mod json;
+mod junit;
+mod sarif;
+mod sarif_log;
 mod text;
 
+pub use github::github;
 pub use json::json;
+pub use junit::junit;
+pub use sarif::{RuleDoc, Suppressed, Tool, sarif};
+pub use sarif_log::{SarifLog, SuppressionKind};
 pub use text::text;
 
 use crate::Diagnostic;

@@ -1,14 +1,18 @@
 //! Diagnostics as text for people, in the look of rustc.
 
+use super::details::offer;
 use super::excerpt::{Excerpt, clean, excerpts};
 use super::sorted;
+use crate::edits::is_sound;
 use crate::{Diagnostic, Edit, Fix, Severity, Sources};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Padding, Patch, Renderer, Snippet};
 
 /// More than this help nobody; the rest is counted. All of them are in the JSON answer.
 const SHOWN: usize = 200;
-/// A fix is drawn only on a line up to this length.
+/// A fix is drawn only where its lines are up to this length, before and after,
 const LONGEST_FIX: usize = 160;
+/// and where it changes up to so many.
+const TALLEST_FIX: usize = 12;
 
 /// All diagnostics, sorted by source and position, with an empty line after each.
 pub fn text(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
@@ -89,37 +93,43 @@ fn snippet<'a>(diagnostic: &Diagnostic, excerpt: Excerpt) -> Snippet<'a, annotat
     Snippet::source(excerpt.text).line_start(excerpt.first_line).annotations(annotations)
 }
 
-/// The fix as a picture of the changed line where that is short, else its title alone.
+/// The fix as a picture of the changed lines where they are few and short, else its title alone.
 fn suggestion<'a>(fix: &'a Fix, sources: &'a Sources) -> Group<'a> {
-    let title = clean(&fix.title);
-    let title = if fix.safe { title } else { format!("{title} (check that this is what you mean)") };
-    let group = Group::with_title(Level::HELP.secondary_title(title));
+    let title = Level::HELP.with_name("fix available").secondary_title(offer(fix));
+    let group = Group::with_title(title);
     match patch(&fix.edits, sources) {
         Some(snippet) => group.element(snippet),
         None => group,
     }
 }
 
+/// Lines with line endings of one byte and the changes in them; nothing if a terminal could not show them as they are.
 fn patch<'a>(edits: &'a [Edit], sources: &'a Sources) -> Option<Snippet<'a, Patch<'a>>> {
-    let span = edits.first()?.span;
-    let line = sources.line_of(span.source, span.start);
-    let range = sources.line_range(span.source, line);
-    let text = sources.text(span.source).get(range.clone())?;
-    let drawable = |edit: &Edit| {
-        let inside = edit.span.source == span.source && edit.span.start <= edit.span.end;
-        inside
-            && range.start <= edit.span.start as usize
-            && edit.span.end as usize <= range.end
-            && !edit.replacement.contains(|character: char| character.is_control())
-    };
-    if text.len() > LONGEST_FIX || clean(text) != text || !edits.iter().all(drawable) {
+    let source = edits.first()?.span.source;
+    let text = sources.text(source);
+    if edits.iter().any(|edit| edit.span.source != source) || !is_sound(edits, text) {
         return None;
     }
-    let patches = edits.iter().map(|edit| {
-        let start = edit.span.start as usize - range.start;
-        Patch::new(start..edit.span.end as usize - range.start, clean(&edit.replacement))
-    });
-    Some(Snippet::source(text).line_start(line + 1).patches(patches))
+    let start = edits.iter().map(|edit| edit.span.start).min()?;
+    let end = edits.iter().map(|edit| edit.span.end).max()?;
+    let (first, last) = (sources.line_of(source, start), sources.line_of(source, end));
+    if last - first >= TALLEST_FIX {
+        return None;
+    }
+    let from = sources.line_range(source, first).start;
+    let shown = text.get(from..sources.line_range(source, last).end.max(end as usize))?;
+    let drawable = |text: &str| text.lines().all(|line| line.len() <= LONGEST_FIX && clean(line) == line);
+    let replacements: Vec<String> = edits.iter().map(|edit| edit.replacement.replace("\r\n", "\n")).collect();
+    if !drawable(shown) || !replacements.iter().all(|replacement| drawable(replacement)) {
+        return None;
+    }
+    let at = |offset: u32| {
+        let before = &text[from..offset as usize];
+        before.len() - before.matches("\r\n").count()
+    };
+    let patches = edits.iter().zip(replacements);
+    let patches = patches.map(|(edit, new)| Patch::new(at(edit.span.start)..at(edit.span.end), new));
+    Some(Snippet::source(shown.replace("\r\n", "\n")).line_start(first + 1).patches(patches))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What people see, as snapshots, and that hostile sources neither break a terminal nor cost time.
 
 use super::*;
-use crate::{SourceId, Span};
+use crate::{SourceId, Span, sample};
 use std::time::{Duration, Instant};
 
 fn one(text: &str) -> (Sources, SourceId) {
@@ -38,7 +38,7 @@ fn primary_secondary_help_and_fix() {
       |     ^^^^^^ not known here
       |
       = help: fields of a step: `uses`, `with`, `timeout`
-    help: did you mean `timeout`? (check that this is what you mean)
+    fix available: did you mean `timeout`? (unsafe: check that this is what you mean)
       |
     3 |     timeout: 2m
       |          +
@@ -126,9 +126,64 @@ fn control_characters_never_reach_the_terminal() {
 }
 
 #[test]
+fn the_sample() {
+    let (diagnostics, sources) = sample::sample();
+    insta::assert_snapshot!(text(&diagnostics, &sources, false));
+}
+
+#[test]
+fn a_fix_over_several_lines_is_drawn() {
+    for ending in ["\n", "\r\n"] {
+        let source = ["é: [1,", "  2]", "b: 1", "c: 2", ""].join(ending);
+        let (sources, id) = one(&source);
+        let at = |what: &str| source.find(what).unwrap();
+        let edit = |start, end, new: &str| Edit { span: span(id, start, end), replacement: new.into() };
+        let edits =
+            vec![edit(at("["), at("]") + 1, "[1, 2]"), edit(at("c"), at("c"), &format!("x: 1{ending}"))];
+        let diagnostic =
+            Diagnostic::note("demo", "two lines").fix(Fix { title: "join them".into(), safe: true, edits });
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(text(&[diagnostic], &sources, false), @r"
+            note[demo]: two lines
+              |
+            fix available: join them (safe)
+              |
+            1 ~ é: [1, 2]
+            2 | b: 1
+            3 + x: 1
+              |
+            ");
+        }
+    }
+}
+
+#[test]
+fn a_fix_that_cannot_be_shown_keeps_its_title() {
+    let (sources, id) = one("a: é\u{1b}\nb: 1\n");
+    let other = SourceId(7);
+    for edits in [
+        vec![],
+        vec![Edit { span: span(id, 0, 1), replacement: "b".into() }],
+        vec![Edit { span: span(id, 4, 5), replacement: "b".into() }],
+        vec![Edit { span: span(id, 9, 99), replacement: "b".into() }],
+        vec![Edit { span: span(id, 8, 9), replacement: "\u{1b}[2J".into() }],
+        vec![Edit { span: span(id, 8, 9), replacement: "x".repeat(1000) }],
+        vec![
+            Edit { span: span(other, 0, 0), replacement: "x".into() },
+            Edit { span: span(id, 8, 9), replacement: "x".into() },
+        ],
+    ] {
+        let diagnostic = Diagnostic::note("demo", "x").fix(Fix { title: "do it".into(), safe: true, edits });
+        assert_eq!(
+            text(&[diagnostic], &sources, false),
+            "note[demo]: x\n |\nfix available: do it (safe)\n\n"
+        );
+    }
+}
+
+#[test]
 fn color_is_only_added() {
-    let (sources, id) = one("a: 1\n");
-    let diagnostic = [Diagnostic::error("demo", "wrong").at(span(id, 0, 1), "this")];
+    let (diagnostic, sources) = sample::sample();
     let colored = text(&diagnostic, &sources, true);
     assert!(colored.contains("\u{1b}["));
     let plain = text(&diagnostic, &sources, false);
@@ -175,6 +230,18 @@ fn the_rest_of_very_many_is_counted() {
 }
 
 proptest::proptest! {
+    #[test]
+    fn any_fix_renders(text_ in "[aé\r\n]{0,40}", edits in proptest::collection::vec((0u32..45, 0u32..9, "[bé\r\n]{0,4}"), 0..4)) {
+        let (sources, id) = one(&text_);
+        let edits = edits.into_iter()
+            .map(|(start, length, replacement)| Edit { span: Span { source: id, start, end: start + length }, replacement })
+            .collect();
+        let diagnostic = Diagnostic::error("demo", "x").fix(Fix { title: "do it".into(), safe: true, edits });
+        let shown = text(&[diagnostic], &sources, false);
+        proptest::prop_assert!(shown.contains("fix available: do it (safe)"));
+        proptest::prop_assert!(!shown.contains(13 as char));
+    }
+
     #[test]
     fn any_text_and_any_place_render(text_ in "(.|\n|\r|\t|é|\u{1b}){0,300}", marks in proptest::collection::vec((0u32..400, 0u32..400), 0..5)) {
         let (sources, id) = one(&text_);

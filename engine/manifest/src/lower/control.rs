@@ -5,6 +5,7 @@ use super::steps::templates_of;
 use crate::config::Config;
 use crate::fields::Unit;
 use crate::manifest::{At, Field, Foreach, Resources, Retry};
+use crate::schema::{self, names};
 use crate::shape;
 use assay_diagnostics::Diagnostic;
 use assay_protocol::{Status, Value};
@@ -106,13 +107,13 @@ pub(super) fn retry_of(cx: &mut Lower<'_>, node: &Node) -> Option<Retry> {
         cx.also_help(format!("write `retry: {{max: {max}}}`"));
         return None;
     }
-    let fields = cx.fields(node, "`retry`", &["max", "backoff", "when_status"])?;
+    let fields = cx.fields(node, "`retry`", &names(&schema::RETRY))?;
     let mut retry = Retry::default();
     if let Some(max) = fields.required(cx, "max", "max: 2") {
         retry.max = cx.count_of(max, "retry.max", 0).unwrap_or(0);
     }
     if let Some(node) = fields.get("backoff")
-        && let Some(backoff) = cx.fields(node, "`retry.backoff`", &["first", "factor", "limit"])
+        && let Some(backoff) = cx.fields(node, "`retry.backoff`", &names(&schema::BACKOFF))
     {
         if let Some(node) = backoff.get("first") {
             retry.first_s = cx.fixed_quantity_of(node, "first", Unit::Duration).unwrap_or(1.0);
@@ -145,7 +146,7 @@ pub(super) fn retry_of(cx: &mut Lower<'_>, node: &Node) -> Option<Retry> {
 }
 
 pub(super) fn resources_of(cx: &mut Lower<'_>, node: &Node) -> Option<Resources> {
-    let fields = cx.fields(node, "`resources`", &["cpus", "gpus", "memory", "locks"])?;
+    let fields = cx.fields(node, "`resources`", &names(&schema::RESOURCES))?;
     let mut resources = Resources::default();
     if let Some(node) = fields.get("cpus") {
         resources.cpus = number_or_template(cx, node, "resources.cpus").unwrap_or(resources.cpus);

@@ -5,42 +5,27 @@ use super::{gates, inputs, outputs, steps};
 use crate::fields::Unit;
 use crate::fixes;
 use crate::manifest::{At, Manifest, ManifestKind, Origin, Verified};
+use crate::schema::{self, names};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_yaml::{Kind, Node};
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 
 /// The top-level fields.
-pub(crate) const FIELDS: &[&str] = &[
-    "apiVersion",
-    "kind",
-    "name",
-    "version",
-    "description",
-    "verified",
-    "slug",
-    "inputs",
-    "secrets",
-    "env",
-    "pass_env",
-    "preflight",
-    "steps",
-    "gates",
-    "outputs",
-    "deliver",
-    "finally",
-];
+pub(crate) const FIELDS: &[&str] = &names(&schema::TOP);
 
 const API_VERSION: &str = "assay/v1";
+
+/// What a manifest can be.
+pub(crate) const KINDS: &[(&str, ManifestKind)] =
+    &[("Skill", ManifestKind::Skill), ("Workflow", ManifestKind::Workflow)];
 
 pub(super) fn lower_document(cx: &mut Lower<'_>, root: &Node, origin: Origin) -> Option<Manifest> {
     let mut top = cx.fields(root, "a manifest", FIELDS)?;
     // What is missing at the top is missing from its first character on.
     top.span = Span { end: root.span.start, ..root.span };
     check_api_version(cx, &top);
-    let kind = top.required(cx, "kind", "kind: Skill").and_then(|node| {
-        cx.word_of(node, "kind", &[("Skill", ManifestKind::Skill), ("Workflow", ManifestKind::Workflow)])
-    });
+    let kind = top.required(cx, "kind", "kind: Skill").and_then(|node| cx.word_of(node, "kind", KINDS));
     cx.kind = kind.unwrap_or(ManifestKind::Skill);
     let name = top.required(cx, "name", "name: my-skill").and_then(|node| name_of(cx, node));
     let version = top.required(cx, "version", "version: 0.1.0").and_then(|node| version_of(cx, node));
@@ -146,7 +131,7 @@ fn version_of(cx: &mut Lower<'_>, node: &Node) -> Option<At<String>> {
 }
 
 fn verified_of(cx: &mut Lower<'_>, node: &Node) -> Option<Verified> {
-    let fields = cx.fields(node, "`verified`", &["against", "date", "stale_after"])?;
+    let fields = cx.fields(node, "`verified`", &names(&schema::VERIFIED))?;
     let against = fields
         .required(cx, "against", "against: \"gcc 12.2\"")
         .and_then(|node| cx.text_of(node, "verified.against"));

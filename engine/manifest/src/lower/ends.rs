@@ -4,12 +4,13 @@ use super::context::{Fields, Lower};
 use super::steps::flag;
 use crate::fixes;
 use crate::manifest::{Ends, ExitMeaning, Expect, ExpectExit};
+use crate::schema::{self, names};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::Status;
 use assay_yaml::{Kind, Node};
 
 /// Signals by name, as in `signal(7)` of Linux; real-time signals have no fixed names.
-const SIGNALS: &[&str] = &[
+pub(crate) const SIGNALS: &[&str] = &[
     "SIGHUP",
     "SIGINT",
     "SIGQUIT",
@@ -64,7 +65,7 @@ pub(super) fn ends_of(cx: &mut Lower<'_>, fields: &Fields<'_>) -> Ends {
 }
 
 fn expect_of(cx: &mut Lower<'_>, node: &Node) -> Option<Expect> {
-    let fields = cx.fields(node, "`expect`", &["exit", "signal", "timeout"])?;
+    let fields = cx.fields(node, "`expect`", &names(&schema::EXPECT))?;
     let mut expect = Expect::default();
     if let Some(node) = fields.get("exit") {
         expect.exit = match &node.kind {

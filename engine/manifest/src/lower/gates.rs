@@ -3,14 +3,15 @@
 use super::context::Lower;
 use crate::fields::Unit;
 use crate::manifest::{At, Demand, Gate};
+use crate::schema::{self, names};
 use assay_diagnostics::Diagnostic;
 use assay_protocol::Outcome;
 use assay_yaml::{Key, Node};
 
-const FIELDS: &[&str] =
-    &["assert", "compare", "want", "threshold", "needs", "when", "on_fail", "description"];
+const FIELDS: &[&str] = &names(&schema::GATE);
 
-const ON_FAIL: &[(&str, Outcome)] = &[
+/// What an unmet demand can mean.
+pub(crate) const ON_FAIL: &[(&str, Outcome)] = &[
     ("failed", Outcome::Failed),
     ("incorrect", Outcome::Incorrect),
     ("unfair", Outcome::Unfair),

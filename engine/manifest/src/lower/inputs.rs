@@ -3,40 +3,17 @@
 use super::context::Lower;
 use crate::fields::Unit;
 use crate::manifest::{At, Input};
+use crate::schema::{self, names};
 use assay_diagnostics::Diagnostic;
 use assay_protocol::{Value, ValueMap};
 use assay_yaml::{Key, Node};
 use indexmap::IndexMap;
 
 /// The JSON Schema keywords that an input may use, and ours.
-const KEYWORDS: &[&str] = &[
-    "type",
-    "format",
-    "default",
-    "description",
-    "enum",
-    "const",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "items",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "properties",
-    "required",
-    "additionalProperties",
-    "minProperties",
-    "maxProperties",
-    "examples",
-];
+const KEYWORDS: &[&str] = &names(&schema::INPUT);
 
-const TYPES: &[(&str, &str)] = &[
+/// Types of an input.
+pub(crate) const TYPES: &[(&str, &str)] = &[
     ("string", "string"),
     ("integer", "integer"),
     ("number", "number"),
@@ -45,7 +22,8 @@ const TYPES: &[(&str, &str)] = &[
     ("object", "object"),
 ];
 
-const FORMATS: &[(&str, ())] = &[
+/// Formats of an input.
+pub(crate) const FORMATS: &[(&str, ())] = &[
     ("path", ()),
     ("duration", ()),
     ("size", ()),

@@ -14,6 +14,14 @@ mod words;
 pub use calls::called_names;
 pub use context::Lower;
 pub(crate) use context::{expected, is_meant, quoted_list};
+pub(crate) use document::KINDS;
+pub(crate) use ends::SIGNALS;
+pub(crate) use gates::{ON_FAIL as GATE_ON_FAIL, VERDICTS};
+pub(crate) use inputs::{FORMATS, TYPES as INPUT_TYPES};
+pub(crate) use outputs::TYPES as OUTPUT_TYPES;
+#[cfg(test)]
+pub(crate) use steps::STEP_FIELDS;
+pub(crate) use steps::{CHECK_WORDS, IN_CALLS, NO_PROCESS, NO_PROCESS_IN_CALLS, ON_FAIL};
 pub(crate) use words::meant;
 
 use crate::catalog::StepCatalog;

@@ -3,12 +3,14 @@
 use super::context::{Fields, Lower};
 use crate::config::TextAt;
 use crate::manifest::{At, Deliver, DeliverFrom, Output, OutputKind};
+use crate::schema::{self, names};
 use assay_diagnostics::Diagnostic;
 use assay_protocol::{Value, ValueMap};
 use assay_yaml::{Key, Node};
 
-const FIELDS: &[&str] = &["value", "type", "unit", "rows", "columns", "description"];
-const TYPES: &[(&str, &str)] = &[
+const FIELDS: &[&str] = &names(&schema::OUTPUT);
+/// Types of an output.
+pub(crate) const TYPES: &[(&str, &str)] = &[
     ("string", "string"),
     ("integer", "integer"),
     ("number", "number"),
@@ -123,7 +125,7 @@ fn lower_one(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Deliver> {
         );
     }
     let from = if node.as_mapping().is_some() {
-        let fields = cx.fields(node, "a delivery", &["template"])?;
+        let fields = cx.fields(node, "a delivery", &names(&schema::DELIVERY))?;
         let file = fields.required(cx, "template", "template: final.md.j2")?;
         DeliverFrom::Template(cx.template_of(file, "template")?)
     } else {

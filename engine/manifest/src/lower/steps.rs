@@ -8,37 +8,26 @@ use crate::catalog::Effects;
 use crate::config::{Config, TextAt};
 use crate::fields::Unit;
 use crate::manifest::{At, Check, ManifestKind, OnFail, Step, Uses};
+use crate::schema::{self, names};
 use crate::{conventions, fixes, shape};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::{Status, Value};
 use assay_yaml::{Key, Kind, Node};
 
 /// The fields of a step.
-pub(crate) const STEP_FIELDS: &[&str] = &[
-    "uses",
-    "with",
-    "needs",
-    "when",
-    "foreach",
-    "timeout",
-    "retry",
-    "resources",
-    "expect",
-    "status",
-    "files",
-    "reads",
-    "env",
-    "pass_env",
-    "cwd",
-    "cache",
-    "detach",
-    "bind",
-    "isolate",
-    "on_fail",
-];
-const CHECK_FIELDS: &[&str] = &["check", "with", "when", "on_fail", "as"];
-const ON_FAIL: &[(&str, OnFail)] =
+pub(crate) const STEP_FIELDS: &[&str] = &names(&schema::STEP);
+const CHECK_FIELDS: &[&str] = &names(&schema::CHECK);
+/// What follows when a step or a check does not pass.
+pub(crate) const ON_FAIL: &[(&str, OnFail)] =
     &[("stop", OnFail::Stop), ("exclude", OnFail::Exclude), ("warn", OnFail::Warn)];
+/// What can be recorded of a check that does not hold.
+pub(crate) const CHECK_WORDS: [Status; 3] = [Status::Environment, Status::Unsupported, Status::Excluded];
+/// Fields that need a process of the step's own.
+pub(crate) const NO_PROCESS: &[&str] = &["expect", "status", "cwd", "env", "pass_env"];
+/// The same for a call. A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
+pub(crate) const NO_PROCESS_IN_CALLS: &[&str] = &["expect", "status", "cwd", "env"];
+/// Further fields that a call has none of.
+pub(crate) const IN_CALLS: &[&str] = &["files", "reads", "resources", "cache", "detach"];
 
 pub(super) fn lower_checks(cx: &mut Lower<'_>, node: &Node) -> Vec<Check> {
     let Some(entries) = node.as_mapping() else {
@@ -70,10 +59,7 @@ fn lower_check(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Check> {
         on_fail: fields.get("on_fail").and_then(|n| cx.word_of(n, "on_fail", ON_FAIL)).unwrap_or_default(),
         recorded_as: fields
             .get("as")
-            .and_then(|node| {
-                let words = [Status::Environment, Status::Unsupported, Status::Excluded];
-                cx.word_of(node, "as", &words.map(|status| (status.word(), status)))
-            })
+            .and_then(|node| cx.word_of(node, "as", &CHECK_WORDS.map(|status| (status.word(), status))))
             .unwrap_or(Status::Environment),
     })
 }
@@ -119,13 +105,23 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
     if is_call || kind.is_some_and(|kind| !kind.runs_processes) {
         refuse_process_fields(cx, &fields, uses.as_ref());
     }
-    if fields.get("isolate").and_then(Node::as_bool).unwrap_or(false) {
-        let way_out = "remove `isolate`: a change to the run's records is still found, at every gate";
-        not_available_yet(cx, &fields, "isolate", way_out);
+    if let Some(uses) = &uses
+        && (is_call || kind.is_some_and(|kind| !kind.runs_processes))
+    {
+        check_isolate(cx, &fields, &uses.value);
+    }
+    if flag_is_set(&fields, "isolate") && flag_is_set(&fields, "detach") {
+        // What keeps a detached server starts it by another way, which does not restrict it.
+        cx.push(
+            Diagnostic::error("wrong-field", "`isolate` and `detach` exclude each other")
+                .at(fields.key_span("isolate"), "has no effect on a server that is kept")
+                .also(fields.key_span("detach"), "it is kept because of this")
+                .help("remove one of the two"),
+        );
     }
     if is_call {
         let why = "a call has none of its own; give it to a step inside";
-        refuse_fields(cx, &fields, uses.as_ref(), &["files", "reads", "resources", "cache", "detach"], why);
+        refuse_fields(cx, &fields, uses.as_ref(), IN_CALLS, why);
     } else if kind.is_some_and(|kind| kind.effects != Effects::Contained) {
         refuse_fields(cx, &fields, uses.as_ref(), &["cache"], "it belongs to its run alone");
     }
@@ -173,12 +169,10 @@ fn check_exclude(cx: &mut Lower<'_>, fields: &Fields<'_>, is_branch: bool) {
 }
 
 fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::Kind) {
-    if !fields.get("detach").and_then(Node::as_bool).unwrap_or(false) {
+    if !flag_is_set(fields, "detach") {
         return;
     }
     if kind.effects == Effects::Server {
-        let way_out = "remove `detach`: the server then ends with its run, and starts again on resume";
-        not_available_yet(cx, fields, "detach", way_out);
         return;
     }
     cx.push(
@@ -188,11 +182,25 @@ fn check_detach(cx: &mut Lower<'_>, fields: &Fields<'_>, kind: &crate::catalog::
     );
 }
 
-/// A field of the language that this build does not carry out is refused, never ignored.
-fn not_available_yet(cx: &mut Lower<'_>, fields: &Fields<'_>, field: &'static str, way_out: &str) {
+fn flag_is_set(fields: &Fields<'_>, name: &str) -> bool {
+    fields.get(name).and_then(Node::as_bool).unwrap_or(false)
+}
+
+/// Only processes can be isolated.
+fn check_isolate(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: &Uses) {
+    if !flag_is_set(fields, "isolate") {
+        return;
+    }
+    let (label, way_out) = match uses {
+        Uses::Call(_) => {
+            ("a call runs no process of its own", "remove `isolate` here, and give it to the steps inside")
+        }
+        Uses::Kind(_) => ("this step runs no process of its own", "remove `isolate`"),
+    };
+    let word = uses.word();
     cx.push(
-        Diagnostic::error("not-available-yet", format!("`{field}: true` is not available in this build"))
-            .at(fields.key_span(field), "asked for here")
+        Diagnostic::error("wrong-field", format!("`isolate` has no meaning for `uses: {word}`"))
+            .at(fields.key_span("isolate"), label)
             .help(way_out),
     );
 }
@@ -247,11 +255,10 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
 }
 
 fn refuse_process_fields(cx: &mut Lower<'_>, fields: &Fields<'_>, uses: Option<&At<Uses>>) {
-    // A callee gets a secret only if its call lists it, so `pass_env` stays meaningful there.
     let is_call = matches!(uses.map(|at| &at.value), Some(Uses::Call(_)));
     let names: &[&str] = match is_call {
-        true => &["expect", "status", "cwd", "env"],
-        false => &["expect", "status", "cwd", "env", "pass_env"],
+        true => NO_PROCESS_IN_CALLS,
+        false => NO_PROCESS,
     };
     refuse_fields(cx, fields, uses, names, "this step runs no process of its own");
 }

@@ -1,6 +1,7 @@
 //! The front: forwards signals, stays until the supervisor has ended, clears up after it if it had to.
 
 use super::report::Report;
+use super::spared::Spared;
 use super::supervisor::{self, Birth};
 use super::{Attempt, EngineSide, HouseEnd, HouseError};
 use crate::exit::Exit;
@@ -63,11 +64,17 @@ fn watch(supervisor: u32, report: &OwnedFd, signals: &SignalSet) -> Result<House
         // Out of descriptors: better no house than one without a front.
         Err(_) => None,
     };
+    // All of them, once nobody can write any more; else nobody is spared.
+    let mut reports: Vec<Report> = Vec::new();
+    if exit.is_some() {
+        reports.extend(std::iter::from_fn(|| Report::receive(report)));
+    }
     // After a regular end nothing is left and this is one look; else everything below is ours to kill.
-    let swept = sweep(Some(supervisor));
+    let swept = sweep(Some(supervisor), &Spared::from_reports(&reports));
     // A last impatient Ctrl-C was meant for the engine; unread, it would kill us instead of giving the engine's code.
     forward(&descriptor.attempt("listen to signals")?, None);
-    let reported = std::iter::from_fn(|| Report::receive(report)).last();
+    reports.extend(std::iter::from_fn(|| Report::receive(report)));
+    let reported = reports.into_iter().rfind(|report| matches!(report, Report::Ended(_)));
     Ok(match (reported, exit.or(swept)) {
         (Some(Report::Ended(Exit::Code(code))), Some(Exit::Code(_))) => {
             HouseEnd::Ended { code: u8::try_from(code).unwrap_or(1), killed_by: None, supervisor_lost: false }

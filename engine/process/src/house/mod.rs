@@ -10,16 +10,19 @@
 //! | front | supervisor | the end of a pipe that only the front holds |
 //! | engine and supervisor | front | as above |
 //!
-//! Whoever notices kills everything below itself until the kernel says that no child is left. Nothing here knows what the
-//! engine does.
+//! Whoever notices kills everything below itself until the kernel says that no child is left. What the engine has named to
+//! be spared ([`crate::SupervisorLink::spare`]) is left alone, with everything below it. Nothing here knows what the engine
+//! does.
 
 mod detach;
 mod engine;
 mod front;
 mod report;
+mod spared;
 mod supervisor;
 
 pub use engine::EngineSide;
+pub(crate) use spared::Spared;
 
 use assay_protocol::ProcessIdentity;
 use std::io;

@@ -1,4 +1,4 @@
-//! What the supervisor tells the front: who the engine is, and how it ended.
+//! What the supervisor tells the front: who the engine is, who outlives it, and how it ended.
 
 use crate::exit::Exit;
 use assay_protocol::ProcessIdentity;
@@ -8,16 +8,22 @@ const SIZE: usize = 24;
 
 /// One message, written in one piece (pipe(7): up to 4096 bytes are never split).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Report {
+pub(crate) enum Report {
     Engine(ProcessIdentity),
     Ended(Exit),
+    /// This process outlives the engine.
+    Spared(ProcessIdentity),
+    /// None does any more.
+    NoneSpared,
 }
 
 impl Report {
     /// Fails silently when the front is gone: then nobody is left to tell.
-    pub(super) fn send(&self, pipe: &OwnedFd) {
+    pub(crate) fn send(&self, pipe: &OwnedFd) {
         let (kind, first, second) = match self {
             Self::Engine(identity) => (1, u64::from(identity.pid), identity.start),
+            Self::Spared(identity) => (4, u64::from(identity.pid), identity.start),
+            Self::NoneSpared => (5, 0, 0),
             Self::Ended(Exit::Code(code)) => (2, u64::from(code.cast_unsigned()), 0),
             Self::Ended(Exit::Signal(signal)) => (3, u64::from(signal.cast_unsigned()), 0),
         };
@@ -39,12 +45,12 @@ impl Report {
         }
         let field = |at: usize| bytes[at * 8..].first_chunk().map(|field| u64::from_le_bytes(*field));
         let first = u32::try_from(field(1)?).ok()?;
+        let start = field(2)?;
+        let identity = || ProcessIdentity { pid: first, start, boot: crate::boot_id().to_owned() };
         Some(match field(0)? {
-            1 => Self::Engine(ProcessIdentity {
-                pid: first,
-                start: field(2)?,
-                boot: crate::boot_id().to_owned(),
-            }),
+            1 => Self::Engine(identity()),
+            4 => Self::Spared(identity()),
+            5 => Self::NoneSpared,
             2 => Self::Ended(Exit::Code(first.cast_signed())),
             _ => Self::Ended(Exit::Signal(first.cast_signed())),
         })
@@ -62,6 +68,8 @@ mod tests {
             Report::Engine(crate::own_identity()),
             Report::Ended(Exit::Code(21)),
             Report::Ended(Exit::Signal(9)),
+            Report::Spared(crate::own_identity()),
+            Report::NoneSpared,
         ];
         sent.iter().for_each(|report| report.send(&write));
         drop(write);

@@ -33,25 +33,30 @@ pub(super) struct Birth {
 /// The life of the supervisor's process. It never returns into the program that the front belongs to.
 pub(super) fn run(birth: Birth, engine: impl FnOnce(EngineSide) -> u8) -> ! {
     let own = std::process::id();
-    let code = match catch_unwind(AssertUnwindSafe(|| live(birth, engine))) {
+    let mut spared = Vec::new();
+    let code = match catch_unwind(AssertUnwindSafe(|| live(birth, engine, &mut spared))) {
         Ok(Ok(Exit::Code(code))) => u8::try_from(code).unwrap_or(1),
         Ok(Ok(Exit::Signal(signal))) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         Ok(Err(_)) | Err(_) => 1,
     };
     // A panic may have left children; the engine's own panics end in the engine's process.
     if std::process::id() == own {
-        sweep(None);
+        sweep(None, &spared);
     }
     sys::exit_now(code)
 }
 
-fn live(birth: Birth, engine: impl FnOnce(EngineSide) -> u8) -> Result<Exit, HouseError> {
+fn live(
+    birth: Birth,
+    engine: impl FnOnce(EngineSide) -> u8,
+    spared: &mut Vec<ProcessIdentity>,
+) -> Result<Exit, HouseError> {
     // Out of the terminal's reach: Ctrl-C and a hang-up go to the front alone.
     rustix::process::setsid().attempt("leave the session")?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).attempt("become a subreaper")?;
     let Birth { front, life, tell, announce, signals, old_mask } = birth;
     let descriptor = signals.descriptor().attempt("listen to signals")?;
-    let (link, server) = link_pair().attempt("open a socket")?;
+    let (link, mut server) = link_pair().attempt("open a socket")?;
     let supervisor = crate::own_identity();
     match sys::fork().attempt("start the engine")? {
         Fork::Child => {
@@ -64,7 +69,9 @@ fn live(birth: Birth, engine: impl FnOnce(EngineSide) -> u8) -> Result<Exit, Hou
             if let Some(identity) = &identity {
                 Report::Engine(identity.clone()).send(&tell);
             }
-            let exit = Watch { pid, identity, life, signals: descriptor, server }.until_nothing_is_left();
+            server.tells(rustix::io::fcntl_dupfd_cloexec(&tell, 3).attempt("copy a pipe")?);
+            let watch = Watch { pid, identity, life, signals: descriptor, server };
+            let exit = watch.until_nothing_is_left(spared);
             Report::Ended(exit).send(&tell);
             Ok(exit)
         }
@@ -81,11 +88,12 @@ struct Watch {
 
 impl Watch {
     /// Waits for the end of the engine or of the front, then clears up. Locks are released last.
-    fn until_nothing_is_left(mut self) -> Exit {
+    fn until_nothing_is_left(mut self, spared: &mut Vec<ProcessIdentity>) -> Exit {
         let ended = self.wait();
         // What the engine sent before it died still counts: a relay must drain, a lock must hold.
         let _ = self.server.receive();
-        let swept = sweep(Some(self.pid));
+        *spared = self.server.spared().to_vec();
+        let swept = sweep(Some(self.pid), spared);
         self.server.finish_relays();
         ended.or(swept).unwrap_or(Exit::Signal(libc::SIGKILL))
     }

@@ -60,6 +60,9 @@ fn step(row: &StepRow, page: &mut Page) {
             let _ = write!(page.out, "<br><span class=\"soft\">{}</span>", escape::html(signal));
         }
     }
+    for why in row.attempt.iter().flat_map(|attempt| &attempt.adopted) {
+        let _ = write!(page.out, "<br><span class=\"soft\">{}</span>", escape::html(why));
+    }
     let took =
         row.finished.filter(|_| row.attempt.is_some()).map(|finished| format::duration(finished.duration_s));
     let _ = write!(page.out, "</td><td class=\"num\">{}</td><td class=\"cmd\">", took.unwrap_or_default());

@@ -22,9 +22,14 @@ inputs:
     check: Check::Ignores(check),
 };
 
+/// Names that are looked for among the rules; a text with more is not a slip of the pen.
+const MOST_GUESSES: usize = 20;
+
 fn check(ignores: &[Ignore], _: &dyn Fn(&str) -> bool, found: &mut Found<'_>) {
-    for ignore in ignores.iter().filter(|ignore| rules::find(&ignore.rule).is_none()) {
-        let near = did_you_mean(&ignore.rule, rules::ALL.iter().map(|rule| rule.id));
+    let unknown = ignores.iter().filter(|ignore| rules::find(&ignore.rule).is_none());
+    for (at, ignore) in unknown.enumerate() {
+        let ids = rules::ALL.iter().map(|rule| rule.id);
+        let near = if at < MOST_GUESSES { did_you_mean(&ignore.rule, ids) } else { None };
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`assay list rules` shows every rule".to_owned(),

@@ -1,4 +1,5 @@
 use crate::ignores::Ignore;
+use crate::rules::can_be_ignored;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Edit, Fix, Severity};
 
@@ -13,7 +14,7 @@ It would hide the next finding, which nobody has looked at. A rule that the conf
 removes a comment whose every rule is unused.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[cached-measurement] it was cached once
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[missing-timeout] there is no step here
 steps:
   show:
     uses: command
@@ -34,18 +35,18 @@ steps:
 };
 
 fn check(ignores: &[Ignore], off: &dyn Fn(&str) -> bool, found: &mut Found<'_>) {
-    for ignore in ignores.iter().filter(|ignore| !ignore.used && !off(&ignore.rule)) {
-        if !crate::rules::can_be_ignored(&ignore.rule) {
-            continue;
+    for comment in ignores.chunk_by(|one, other| one.comment == other.comment) {
+        let unused = |ignore: &&Ignore| !ignore.used && can_be_ignored(&ignore.rule) && !off(&ignore.rule);
+        let all = comment.iter().filter(unused).count() == comment.len();
+        for (at, ignore) in comment.iter().filter(unused).enumerate() {
+            let mut finding = found
+                .at(ignore.span, format!("`{}` finds nothing here", ignore.rule), "silences nothing")
+                .help("remove the comment, or the id from it");
+            if all && at == 0 {
+                let edits = vec![Edit { span: ignore.removal, replacement: String::new() }];
+                finding = finding.fix(Fix { title: "remove the comment".to_owned(), safe: true, edits });
+            }
+            found.push(finding);
         }
-        let mut finding = found
-            .at(ignore.span, format!("`{}` finds nothing here", ignore.rule), "silences nothing")
-            .help("remove the comment, or the id from it");
-        let same = ignores.iter().filter(|other| other.comment == ignore.comment);
-        if same.clone().all(|other| !other.used && !off(&other.rule)) && same.count() == 1 {
-            let edits = vec![Edit { span: ignore.comment, replacement: String::new() }];
-            finding = finding.fix(Fix { title: "remove the comment".to_owned(), safe: true, edits });
-        }
-        found.push(finding);
     }
 }

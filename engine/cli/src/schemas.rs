@@ -1,0 +1,43 @@
+//! Every kind of schema: one line each. Must not print.
+
+use assay_manifest::{ManifestKind, StepCatalog, schema as manifest};
+use assay_protocol::{Value, schema as protocol};
+
+/// A kind of document that has a schema.
+#[derive(Debug)]
+pub struct SchemaKind {
+    /// Its name in `assay schema <name>`.
+    pub name: &'static str,
+    /// Whether it is kept as `schemas/<name>.schema.json`.
+    pub kept: bool,
+    /// What it describes, in one line.
+    pub summary: &'static str,
+    /// Makes the schema.
+    pub make: fn(&StepCatalog) -> Value,
+}
+
+/// All kinds that do not depend on a name.
+pub const KINDS: &[SchemaKind] = &[
+    kept("manifest", "A skill or a workflow", |catalog| manifest::manifest(catalog, None)),
+    kind("skill", "A manifest of `kind: Skill`", |catalog| {
+        manifest::manifest(catalog, Some(ManifestKind::Skill))
+    }),
+    kind("workflow", "A manifest of `kind: Workflow`", |catalog| {
+        manifest::manifest(catalog, Some(ManifestKind::Workflow))
+    }),
+    kept("lint-config", "`assay-lint.yaml`, the configuration of `assay lint`", |_| {
+        assay_lint::config_schema()
+    }),
+    kept("event", "One record of a run's `journal.jsonl`", |_| protocol::event()),
+    kept("answer", "The object that every verb prints with `--json`", |_| protocol::answer()),
+    kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
+];
+
+const fn kept(name: &'static str, summary: &'static str, make: fn(&StepCatalog) -> Value) -> SchemaKind {
+    SchemaKind { name, kept: true, summary, make }
+}
+
+/// One that is another with a word fixed, and so needs no file.
+const fn kind(name: &'static str, summary: &'static str, make: fn(&StepCatalog) -> Value) -> SchemaKind {
+    SchemaKind { name, kept: false, summary, make }
+}
