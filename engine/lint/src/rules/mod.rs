@@ -54,7 +54,6 @@ rules! {
         no_steps,
         no_verdict,
         non_finite_number,
-        not_available_yet,
         not_in_scope,
         number_like_text,
         number_too_large,
