@@ -8,7 +8,7 @@ use assay_plan::{Found, Library, NotFound};
 use std::path::{Path, PathBuf};
 
 /// Longest manifest that is read; the reader of YAML has the same limit.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// Finds manifests. `base` is where relative names start: the caller's directory, on resume the one recorded.
 #[derive(Debug)]

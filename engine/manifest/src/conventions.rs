@@ -4,6 +4,7 @@
 //! Must not know single step types.
 
 use crate::expr::Template;
+use crate::fixes;
 use crate::lower::{Lower, is_meant};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::{Value, ValueMap};
@@ -107,11 +108,15 @@ fn quoted(cx: &mut Lower<'_>, node: &Node) {
     for range in template.unquoted_outputs() {
         let value = text.get(range.clone()).unwrap_or("value").to_owned();
         let span = node.inner_span(cx.text, range);
-        cx.push(
+        let finding =
             Diagnostic::error("unquoted-shell-value", "a value is put into `shell` without the `q` filter")
                 .at(span, "the shell would split or run what it holds")
-                .help(format!("write `{{{{ {value} | q }}}}`, or use `argv`")),
-        );
+                .help(format!("write `{{{{ {} }}}}`, or use `argv`", fixes::quoted(&value)));
+        // Escapes in the text would make the place that of the whole value.
+        cx.push(match cx.slice(span) == value {
+            true => finding.fix(fixes::quote_value(&value, span)),
+            false => finding,
+        });
     }
 }
 
@@ -191,7 +196,7 @@ pub(crate) fn check_schema(cx: &mut Lower<'_>, node: &Node) {
             let finding = Diagnostic::error("bad-schema", format!("`{word}` is no type of JSON Schema"))
                 .at(place.span, crate::lower::expected(&JSON_TYPES));
             match crate::lower::meant(word, &JSON_TYPES) {
-                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(place.span, near)),
                 None => finding,
             }
         }

@@ -7,6 +7,7 @@ mod config;
 mod conventions;
 pub mod expr;
 mod fields;
+mod fixes;
 pub mod input;
 mod lower;
 mod manifest;

@@ -9,6 +9,7 @@
 use crate::config::{Config, ConfigKind, ExprUse};
 use crate::conventions;
 use crate::fields::Unit;
+use crate::fixes;
 use crate::lower::{Lower, expected, is_meant, meant};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;
@@ -281,7 +282,7 @@ fn check_word(cx: &mut Lower<'_>, node: &Node, field: &str, words: &[&str]) {
         Diagnostic::error("unknown-word", format!("`{field}` cannot be `{}`", cx.slice(node.span)))
             .at(node.span, expected(words));
     if let Some(near) = meant(text, words) {
-        finding = finding.help(format!("did you mean `{near}`?"));
+        finding = finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near));
     }
     cx.push(finding);
 }
@@ -296,13 +297,15 @@ fn check_range(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str) {
     if let Some(least) = bound("minimum").filter(|least| number < *least) {
         cx.push(
             Diagnostic::error("out-of-range", format!("`{field}` is at least {least}"))
-                .at(node.span, "too small"),
+                .at(node.span, "too small")
+                .help(format!("write {least} or more")),
         );
     }
     if let Some(most) = bound("maximum").filter(|most| number > *most) {
         cx.push(
             Diagnostic::error("out-of-range", format!("`{field}` is at most {most}"))
-                .at(node.span, "too large"),
+                .at(node.span, "too large")
+                .help(format!("write {most} or less")),
         );
     }
 }

@@ -3,7 +3,7 @@
 use crate::calls;
 use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::ManifestPlan;
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
     COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
@@ -30,7 +30,7 @@ const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reaso
 
 pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findings: &mut Vec<Diagnostic>) {
     let manifest = &plan.manifest;
-    let mut checker = Checker { plan, catalog, findings, seen: HashSet::new() };
+    let mut checker = Checker { plan, catalog, findings, seen: HashSet::new(), current: None };
     let before = Place { step: None, outputs: false, results: false };
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
@@ -76,6 +76,8 @@ pub(crate) struct Checker<'a, 'f> {
     findings: &'f mut Vec<Diagnostic>,
     /// Places already reported, so that an output read by three deliveries is reported once.
     seen: HashSet<(Span, String)>,
+    /// The reference that is looked at, for the place of a name in it.
+    current: Option<&'a Reference>,
 }
 
 impl<'a> Checker<'a, '_> {
@@ -100,14 +102,48 @@ impl<'a> Checker<'a, '_> {
     ) {
         let mut finding = Diagnostic::error("unknown-reference", message).at(span, "does not exist");
         finding = match did_you_mean(wrong, known.iter().copied()) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            Some(near) => {
+                let finding = finding.help(format!("did you mean `{near}`?"));
+                match self.place_of(wrong, span) {
+                    Some(place) => finding.fix(instead(place, near)),
+                    None => finding,
+                }
+            }
             None if known.is_empty() => finding.help(otherwise.to_owned()),
             None => finding.help(format!("{otherwise}: {}", list(known))),
         };
         self.push(finding);
     }
 
-    fn reference(&mut self, reference: &Reference, span: Span, place: Place<'a>) {
+    /// Where a name stands in the text: all of `span`, or a part of the reference there if that is written with dots alone.
+    fn place_of(&self, name: &str, span: Span) -> Option<Span> {
+        let length = (span.end - span.start) as usize;
+        if length == name.len() {
+            return Some(span);
+        }
+        let reference = self.current?;
+        let names: Option<Vec<&str>> = std::iter::once(Some(reference.root.as_str()))
+            .chain(reference.path.iter().map(|segment| match segment {
+                Segment::Name(name) => Some(name.as_str()),
+                _ => None,
+            }))
+            .collect();
+        let names = names?;
+        if names.join(".").len() != length {
+            return None;
+        }
+        let at = names.iter().position(|one| *one == name)?;
+        let start = span.start + names[..at].iter().map(|name| name.len() as u32 + 1).sum::<u32>();
+        Some(Span { start, end: start + name.len() as u32, ..span })
+    }
+
+    fn reference(&mut self, reference: &'a Reference, span: Span, place: Place<'a>) {
+        self.current = Some(reference);
+        self.look_at(reference, span, place);
+        self.current = None;
+    }
+
+    fn look_at(&mut self, reference: &Reference, span: Span, place: Place<'a>) {
         let first = match reference.path.first() {
             Some(Segment::Name(name)) => Some(name.as_str()),
             _ => None,
@@ -387,6 +423,12 @@ fn evaluated_by_the_step(config: &Config, span: Span) -> bool {
         ConfigKind::Map(entries) => entries.iter().any(|(_, value)| evaluated_by_the_step(value, span)),
         _ => false,
     }
+}
+
+/// Another name in the place of one that is unknown. A guess, so never safe.
+pub(crate) fn instead(span: Span, near: &str) -> Fix {
+    let edits = vec![Edit { span, replacement: near.to_owned() }];
+    Fix { title: format!("write `{near}`"), safe: false, edits }
 }
 
 fn list(words: &[&str]) -> String {

@@ -1,5 +1,6 @@
 //! Edges: `needs` plus every reference to another step or gate.
 
+use crate::check::instead;
 use crate::node::{Dep, ManifestPlan, Node, NodeId, What};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_manifest::expr::{Reference, Segment};
@@ -174,7 +175,7 @@ fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: boo
     if exists.is_some() || check {
         finding = finding.help("remove it from `needs`");
     } else if let Some(near) = did_you_mean(&need.value, known) {
-        finding = finding.help(format!("did you mean `{near}`?"));
+        finding = finding.help(format!("did you mean `{near}`?")).fix(instead(need.span, near));
     } else {
         finding = finding.help("name a step or a gate of this manifest");
     }

@@ -172,7 +172,9 @@ impl<'a> Loader<'a> {
                 let mut finding = Diagnostic::error("unknown-skill", missing.why).at(span, "called here");
                 let known = missing.known.iter().map(String::as_str);
                 finding = match did_you_mean(name, known) {
-                    Some(near) => finding.help(format!("did you mean `skill:{near}`?")),
+                    Some(near) => finding
+                        .help(format!("did you mean `skill:{near}`?"))
+                        .fix(check::instead(span, &format!("skill:{near}"))),
                     None => finding.help("`assay list` shows what can be called and where it comes from"),
                 };
                 self.diagnostics.push(finding);

@@ -4,7 +4,7 @@ use super::cache::Cache;
 use super::files::{Target, is_manifest};
 use super::settings::Settings;
 use crate::context::Cx;
-use crate::library::{Shelves, read_text};
+use crate::library::{LONGEST, Shelves, read_text};
 use assay_diagnostics::{Diagnostic, Severity, Sources, Span};
 use assay_lint::{Level, Linter, Report, Subject, Suppressed};
 use assay_manifest::{Origin, StepCatalog, absolute};
@@ -119,7 +119,9 @@ impl Look<'_> {
         };
         let text = match text {
             Ok(text) => text,
-            Err(why) => return Some(One { report: unreadable(&shown, why), shown, digest: None }),
+            Err(why) => {
+                return Some(One { report: unreadable(&target.file, &shown, why), shown, digest: None });
+            }
         };
         let subject = self.subject(target, &shown, text)?;
         let digest = cache.digest(&subject);
@@ -167,11 +169,20 @@ struct One {
     digest: Option<[u8; 32]>,
 }
 
-fn unreadable(shown: &str, why: String) -> Report {
+fn unreadable(file: &Path, shown: &str, why: String) -> Report {
     let mut report = Report::default();
     let source = report.sources.add(shown, "");
     let start = Span { source, start: 0, end: 0 };
-    let finding = Diagnostic::error("unreadable-file", why).at(start, "nothing was looked at");
-    report.findings.push(finding.help("manifests are UTF-8 text of at most 16 MiB that you may read"));
+    let larger = |limit: u64| std::fs::metadata(file).is_ok_and(|data| data.len() > limit);
+    let finding = if larger(LONGEST) {
+        Diagnostic::error("yaml-too-large", why).help("keep data in files of its own and name them by path")
+    } else if let Ok(bytes) = std::fs::read(file)
+        && let Err(error) = assay_yaml::decode(&bytes)
+    {
+        error.diagnostic()
+    } else {
+        Diagnostic::error("unreadable-file", why).help("manifests are files that you may read")
+    };
+    report.findings.push(finding.at(start, "nothing was looked at"));
     report
 }

@@ -12,11 +12,13 @@ mod errors;
 mod eval;
 mod filters;
 mod guard;
+mod kinds;
 mod lists;
 mod ops;
 mod refs;
 mod scope;
 mod stmts;
+pub mod study;
 mod template;
 #[cfg(test)]
 mod template_test;
@@ -29,6 +31,7 @@ mod texts;
 
 pub use claims::{Claim, Operand};
 pub use errors::{EvalError, SyntaxError, describe};
+pub use kinds::{Kinds, Known, inside};
 pub use refs::{Reference, Segment};
 pub use scope::{Key, Lookup, MapScope, Scope, descend};
 pub use template::Template;

@@ -5,6 +5,7 @@ use crate::catalog::StepCatalog;
 use crate::config::{ExprAt, TextAt};
 use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
+use crate::fixes;
 use crate::manifest::{At, Field, ManifestKind};
 use assay_diagnostics::{Diagnostic, SourceId, Span};
 use assay_protocol::Value;
@@ -111,7 +112,7 @@ impl<'a> Lower<'a> {
             Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
                 .at(key.span, "not a field here");
         finding = match meant(&key.name, known) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(key.span, near)),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
         };
         self.push(finding);
@@ -167,7 +168,7 @@ impl<'a> Lower<'a> {
         let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{text}`"))
             .at(node.span, expected(&names));
         if let Some(near) = meant(text, &names) {
-            finding = finding.help(format!("did you mean `{near}`?"));
+            finding = finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near));
         }
         self.push(finding);
         None
@@ -244,14 +245,16 @@ impl<'a> Lower<'a> {
         };
         if text.trim_start().starts_with("{{") {
             let bare = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-            self.push(
-                Diagnostic::error(
-                    "expression-in-braces",
-                    format!("`{field}` is an expression already and takes no braces"),
-                )
-                .at(node.span, "remove `{{` and `}}`")
-                .help(format!("write `{field}: {bare}`")),
-            );
+            let finding = Diagnostic::error(
+                "expression-in-braces",
+                format!("`{field}` is an expression already and takes no braces"),
+            )
+            .at(node.span, "remove `{{` and `}}`")
+            .help(format!("write `{field}: {bare}`"));
+            self.push(match fixes::without_braces(self.slice(node.span), node.span) {
+                Some(fix) => finding.fix(fix),
+                None => finding,
+            });
             return None;
         }
         match Expr::parse(text) {
@@ -308,7 +311,8 @@ impl<'a> Lower<'a> {
             Field::Template(template) => {
                 self.push(
                     Diagnostic::error("template-not-allowed", format!("`{field}` must be a literal"))
-                        .at(template.span, "no template here"),
+                        .at(template.span, "no template here")
+                        .help(format!("write the {} itself", unit.word())),
                 );
                 None
             }

@@ -39,7 +39,8 @@ pub(super) fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
     if foreach.lists.is_empty() && entries.iter().all(|(key, _)| &*key.name == "product") {
         cx.push(
             Diagnostic::error("empty-foreach", "`foreach` names nothing to go through".to_owned())
-                .at(node.span, "expected `{name: [values]}`"),
+                .at(node.span, "expected `{name: [values]}`")
+                .help("write `foreach: {name: [a, b]}` and read `each.name`, or remove it"),
         );
     }
     check_lists(cx, &foreach);

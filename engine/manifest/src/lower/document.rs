@@ -3,6 +3,7 @@
 use super::context::{Fields, Lower, quoted_list};
 use super::{gates, inputs, outputs, steps};
 use crate::fields::Unit;
+use crate::fixes;
 use crate::manifest::{At, Manifest, ManifestKind, Origin, Verified};
 use crate::schema::{self, names};
 use assay_diagnostics::{Diagnostic, Span};
@@ -100,11 +101,14 @@ fn version_of(cx: &mut Lower<'_>, node: &Node) -> Option<At<String>> {
     let way_out = "write three numbers, such as `1.0.0`; quotes are not needed then";
     if matches!(node.kind, Kind::Int(_) | Kind::Float(_)) {
         let text = cx.slice(node.span);
-        cx.push(
+        let finding =
             Diagnostic::error("float-version", format!("`version: {text}` is a number, not a version"))
                 .at(node.span, "YAML reads this as a number, so `1.10` would become 1.1")
-                .help(way_out),
-        );
+                .help(way_out);
+        cx.push(match fixes::whole_version(text, node.span) {
+            Some(fix) => finding.fix(fix),
+            None => finding,
+        });
         return None;
     }
     let text = cx.text_of(node, "version")?;

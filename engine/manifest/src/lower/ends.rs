@@ -2,6 +2,7 @@
 
 use super::context::{Fields, Lower};
 use super::steps::flag;
+use crate::fixes;
 use crate::manifest::{Ends, ExitMeaning, Expect, ExpectExit};
 use crate::schema::{self, names};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
@@ -120,7 +121,7 @@ fn signal_of(cx: &mut Lower<'_>, node: &Node) -> Option<String> {
     let finding = Diagnostic::error("bad-signal", format!("`{signal}` is not a signal"))
         .at(node.span, "expected a name such as `SIGABRT`");
     cx.push(match near {
-        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near)),
         None => finding.help("`kill -l` lists the names; write them with `SIG` in front"),
     });
     None

@@ -9,7 +9,7 @@ use crate::config::{Config, TextAt};
 use crate::fields::Unit;
 use crate::manifest::{At, Check, ManifestKind, OnFail, Step, Uses};
 use crate::schema::{self, names};
-use crate::{conventions, shape};
+use crate::{conventions, fixes, shape};
 use assay_diagnostics::{Diagnostic, Span, did_you_mean};
 use assay_protocol::{Status, Value};
 use assay_yaml::{Key, Kind, Node};
@@ -244,7 +244,7 @@ fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'
     let mut finding = Diagnostic::error("unknown-type", format!("there is no {what} type `{}`", name.value))
         .at(name.span, format!("unknown {what} type"));
     finding = match did_you_mean(&name.value, known.iter().copied()) {
-        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(name.span, near)),
         None => finding.help(format!(
             "{what} types of this build: {}{}",
             super::context::quoted_list(&known),

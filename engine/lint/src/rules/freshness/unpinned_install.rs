@@ -1,11 +1,11 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::programs::is_python;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::targets::positional;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "unpinned-install",
@@ -56,13 +56,18 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
 
 /// Images that the manifest builds itself: `docker build -t name`.
 fn built_here<'c>(command: &'c Command<'_>) -> Vec<&'c str> {
-    let builds = matches!(command.worker(), "docker" | "podman") && command.words.iter().any(|word| word.text == "build");
+    let builds = matches!(command.worker(), "docker" | "podman")
+        && command.words.iter().any(|word| word.text == "build");
     let name = command.option("-t").or(command.option("--tag")).filter(|_| builds);
     name.map(|word| word.text.as_str()).into_iter().collect()
 }
 
 /// The first word without a version, and how one is written.
-fn unpinned<'c>(command: &'c Command<'_>, built: &[&str], checks_out: bool) -> Option<(&'c Word, &'static str)> {
+fn unpinned<'c>(
+    command: &'c Command<'_>,
+    built: &[&str],
+    checks_out: bool,
+) -> Option<(&'c Word, &'static str)> {
     let words = command.effective();
     let (program, args) = words.split_first()?;
     let text = |at: usize| args.get(at).map_or("", |word| word.text.as_str());
@@ -71,24 +76,38 @@ fn unpinned<'c>(command: &'c Command<'_>, built: &[&str], checks_out: bool) -> O
         return pip(&args[3..]);
     }
     match (name, text(0)) {
-        (name, "install") if name == "pip" || name.strip_prefix("pip").is_some_and(|rest| rest.starts_with('3')) => pip(&args[1..]),
+        (name, "install")
+            if name == "pip" || name.strip_prefix("pip").is_some_and(|rest| rest.starts_with('3')) =>
+        {
+            pip(&args[1..])
+        }
         ("uv", "pip") if text(1) == "install" => pip(&args[2..]),
         ("uv", "tool") if text(1) == "install" => pip(&args[2..]),
         ("uv", "add") | ("pipx", "install") => pip(&args[1..]),
         ("npm", "install" | "i" | "add") | ("pnpm" | "yarn", "add") => {
             let names = positional(&args[1..], &["--prefix", "-C", "--registry"]);
-            let free = |word: &&Word| !word.open && !word.text.starts_with(['.', '/']) && !versioned(&word.text[1..], "@");
-            names.into_iter().find(|word| !word.text.is_empty() && free(word)).map(|word| (word, "`name@1.2.3`"))
+            let free = |word: &&Word| {
+                !word.open && !word.text.starts_with(['.', '/']) && !versioned(&word.text[1..], "@")
+            };
+            names
+                .into_iter()
+                .find(|word| !word.text.is_empty() && free(word))
+                .map(|word| (word, "`name@1.2.3`"))
         }
         ("apt" | "apt-get", _) if args.iter().any(|word| word.text == "install") => {
-            let names = positional(args, &["-o", "-t", "-c"]).into_iter().filter(|word| word.text != "install");
+            let names =
+                positional(args, &["-o", "-t", "-c"]).into_iter().filter(|word| word.text != "install");
             let free = |word: &&Word| !word.open && !word.text.contains(['=', '/']);
             names.into_iter().find(free).map(|word| (word, "`name=1.2.3-1`"))
         }
         ("cargo", "install") => {
             let pins = ["--version", "--vers", "--path", "--rev", "--tag"];
-            let pinned = args.iter().any(|word| pins.contains(&word.text.split('=').next().unwrap_or_default()));
-            let names = positional(&args[1..], &["--root", "--git", "--branch", "--features", "-F", "-j", "--target", "--profile"]);
+            let pinned =
+                args.iter().any(|word| pins.contains(&word.text.split('=').next().unwrap_or_default()));
+            let names = positional(
+                &args[1..],
+                &["--root", "--git", "--branch", "--features", "-F", "-j", "--target", "--profile"],
+            );
             let free = |word: &&Word| !word.open && !word.text.contains('@');
             let at = args.iter().find(|word| word.text == "--git").or(names.into_iter().find(free));
             at.filter(|_| !pinned).map(|word| (word, "`name@1.2.3`, or `--rev` behind `--git`"))
@@ -96,10 +115,13 @@ fn unpinned<'c>(command: &'c Command<'_>, built: &[&str], checks_out: bool) -> O
         ("docker" | "podman", "run" | "pull") => image(&args[1..], built),
         ("git", "clone") => {
             let pins = ["--branch", "-b", "--revision"];
-            let pinned = args.iter().any(|word| pins.contains(&word.text.split('=').next().unwrap_or_default()));
-            let from = positional(&args[1..], &["--depth", "-c", "--reference", "-o", "-j"]).into_iter().next()?;
+            let pinned =
+                args.iter().any(|word| pins.contains(&word.text.split('=').next().unwrap_or_default()));
+            let from =
+                positional(&args[1..], &["--depth", "-c", "--reference", "-o", "-j"]).into_iter().next()?;
             let remote = from.text.contains("://") || from.text.starts_with("git@");
-            (remote && !from.open && !pinned && !checks_out).then_some((from, "`--branch v1.2.3`, or `git checkout <commit>` after it"))
+            (remote && !from.open && !pinned && !checks_out)
+                .then_some((from, "`--branch v1.2.3`, or `git checkout <commit>` after it"))
         }
         _ => None,
     }
@@ -108,9 +130,31 @@ fn unpinned<'c>(command: &'c Command<'_>, built: &[&str], checks_out: bool) -> O
 /// The first requirement without `==`.
 fn pip(args: &[Word]) -> Option<(&Word, &'static str)> {
     let valued = [
-        "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-i", "--index-url", "--extra-index-url", "-f",
-        "--find-links", "--python", "-p", "-t", "--target", "--prefix", "--root", "--index", "--with", "--index-strategy",
-        "--torch-backend", "--platform", "--python-version", "--only-binary", "--no-binary",
+        "-r",
+        "--requirement",
+        "-c",
+        "--constraint",
+        "-e",
+        "--editable",
+        "-i",
+        "--index-url",
+        "--extra-index-url",
+        "-f",
+        "--find-links",
+        "--python",
+        "-p",
+        "-t",
+        "--target",
+        "--prefix",
+        "--root",
+        "--index",
+        "--with",
+        "--index-strategy",
+        "--torch-backend",
+        "--platform",
+        "--python-version",
+        "--only-binary",
+        "--no-binary",
     ];
     // Constraints may hold every version.
     if args.iter().any(|word| matches!(word.text.as_str(), "-c" | "--constraint")) {
@@ -121,7 +165,9 @@ fn pip(args: &[Word]) -> Option<(&Word, &'static str)> {
         let local = text.starts_with(['.', '/', '~']) || text.contains(".whl") || text.contains(".tar.");
         let git = text.strip_prefix("git+");
         let pinned = match git {
-            Some(url) => url.split_once("://").is_some_and(|(_, path)| path.split_once('/').is_some_and(|(_, path)| path.contains('@'))),
+            Some(url) => url
+                .split_once("://")
+                .is_some_and(|(_, path)| path.split_once('/').is_some_and(|(_, path)| path.contains('@'))),
             None => text.contains("==") || text.contains('@'),
         };
         !word.open && !local && !pinned
@@ -131,8 +177,20 @@ fn pip(args: &[Word]) -> Option<(&Word, &'static str)> {
 
 /// Options of `docker run` and `pull` without a value.
 const BARE: &[&str] = &[
-    "--rm", "--init", "--privileged", "--detach", "--interactive", "--tty", "--read-only", "--no-healthcheck", "--publish-all",
-    "--oom-kill-disable", "--quiet", "--all-tags", "--disable-content-trust", "--sig-proxy",
+    "--rm",
+    "--init",
+    "--privileged",
+    "--detach",
+    "--interactive",
+    "--tty",
+    "--read-only",
+    "--no-healthcheck",
+    "--publish-all",
+    "--oom-kill-disable",
+    "--quiet",
+    "--all-tags",
+    "--disable-content-trust",
+    "--sig-proxy",
 ];
 
 fn image<'c>(args: &'c [Word], built: &[&str]) -> Option<(&'c Word, &'static str)> {
@@ -140,7 +198,9 @@ fn image<'c>(args: &'c [Word], built: &[&str]) -> Option<(&'c Word, &'static str
     let image = loop {
         let word = words.next()?;
         let text = word.text.as_str();
-        let letters = text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|b| matches!(b, b'd' | b'i' | b't' | b'P' | b'q' | b'a')));
+        let letters = text
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.bytes().all(|b| matches!(b, b'd' | b'i' | b't' | b'P' | b'q' | b'a')));
         if !text.starts_with('-') {
             break word;
         }
@@ -151,7 +211,8 @@ fn image<'c>(args: &'c [Word], built: &[&str]) -> Option<(&'c Word, &'static str
     };
     let name = image.text.rsplit('/').next().unwrap_or_default();
     let tagged = name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest");
-    let pinned = image.open || tagged || image.text.contains("@sha256:") || built.contains(&image.text.as_str());
+    let pinned =
+        image.open || tagged || image.text.contains("@sha256:") || built.contains(&image.text.as_str());
     (!pinned).then_some((image, "`image:1.2.3`, or better its digest `image@sha256:...`"))
 }
 

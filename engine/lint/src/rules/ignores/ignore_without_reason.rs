@@ -13,11 +13,11 @@ Whoever reads the manifest later cannot tell whether the rule was wrong or only 
 bracket and is shown in SARIF as the justification.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-input]
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-input]
 ",
     good: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-input] read by callers of version 1
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-input] read by callers of version 1
 ",
     fixes: Fixes::None,
     check: Check::Ignores(check),

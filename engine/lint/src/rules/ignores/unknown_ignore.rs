@@ -12,11 +12,11 @@ pub(in crate::rules) const RULE: Rule = Rule {
     why: "A misspelled id silences nothing, and looks as if it did.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-imput] read by callers of version 1
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-imput] read by callers of version 1
 ",
     good: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[unused-input] read by callers of version 1
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[unused-input] read by callers of version 1
 ",
     fixes: Fixes::None,
     check: Check::Ignores(check),

@@ -1,6 +1,6 @@
 use crate::ignores::Ignore;
-use crate::rules::can_be_ignored;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use crate::rules::can_be_ignored;
 use assay_diagnostics::{Confidence, Edit, Fix, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -14,7 +14,7 @@ It would hide the next finding, which nobody has looked at. A rule that the conf
 removes a comment whose every rule is unused.",
     bad: "\
 inputs:
-  pairs: {type: integer, default: 30}  # assay: ignore[missing-timeout] there is no step here
+  pairs: {type: integer, default: 30, description: Pairs}  # assay: ignore[missing-timeout] there is no step here
 steps:
   show:
     uses: command
@@ -23,7 +23,7 @@ steps:
 ",
     good: "\
 inputs:
-  pairs: {type: integer, default: 30}
+  pairs: {type: integer, default: 30, description: Pairs}
 steps:
   show:
     uses: command

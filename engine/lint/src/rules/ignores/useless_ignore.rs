@@ -35,7 +35,11 @@ fn check(ignores: &[Ignore], _: &dyn Fn(&str) -> bool, found: &mut Found<'_>) {
     for ignore in ignores {
         if rules::find(&ignore.rule).is_some() && !rules::can_be_ignored(&ignore.rule) {
             let message = format!("`{}` cannot be ignored", ignore.rule);
-            found.push(found.at(ignore.span, message, "silences nothing").help("remove the comment and mend what is found"));
+            found.push(
+                found
+                    .at(ignore.span, message, "silences nothing")
+                    .help("remove the comment and mend what is found"),
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -45,11 +45,13 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     let waits = |command: &&Command<'_>| command.in_shell && command.program() == "wait";
     let waiting: HashSet<usize> = commands.iter().filter(waits).map(|command| command.group).collect();
     for command in commands {
-        let Some((span, label, escapes)) = leaves(command, waiting.contains(&command.group)) else { continue };
+        let Some((span, label, escapes)) = leaves(command, waiting.contains(&command.group)) else {
+            continue;
+        };
         let owner = command.owner.shown();
-        let mut finding = found
-            .at(span, format!("{owner} leaves a process running"), label)
-            .help("make it a step with `uses: server`: it is started, asked until ready, watched and stopped");
+        let mut finding = found.at(span, format!("{owner} leaves a process running"), label).help(
+            "make it a step with `uses: server`: it is started, asked until ready, watched and stopped",
+        );
         if escapes {
             finding.confidence = Confidence::High;
         }
@@ -66,13 +68,17 @@ fn leaves(command: &Command<'_>, waited_for: bool) -> Option<(Span, &'static str
         words.iter().any(|word| matches!(word.text.as_str(), "-w" | "--wait" | "--fork-wait"))
     };
     let starters = command.starters();
-    if let Some(setsid) = starters.iter().find(|word| word.base() == "setsid").filter(|_| !waits(&command.words)) {
+    if let Some(setsid) =
+        starters.iter().find(|word| word.base() == "setsid").filter(|_| !waits(&command.words))
+    {
         return Some((setsid.span, "leaves the step's processes", false));
     }
     let (program, args) = command.effective().split_first()?;
     let verb = args.first().map_or("", |word| word.text.as_str());
     let group = |letter: char| {
-        args.iter().find(|word| word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains(letter))
+        args.iter().find(|word| {
+            word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains(letter)
+        })
     };
     let long = |name: &str| args.iter().find(|word| word.text == name);
     let escaped = match program.base() {
@@ -81,7 +87,9 @@ fn leaves(command: &Command<'_>, waited_for: bool) -> Option<(Span, &'static str
             let before_image = args[1..].iter().take_while(|word| word.text.starts_with('-'));
             before_image.into_iter().find(|word| is_detach(&word.text)).or_else(|| long("--detach"))
         }
-        "docker" | "podman" if verb == "compose" && long("up").is_some() => group('d').or_else(|| long("--detach")),
+        "docker" | "podman" if verb == "compose" && long("up").is_some() => {
+            group('d').or_else(|| long("--detach"))
+        }
         "tmux" if matches!(verb, "new" | "new-session") => group('d'),
         "screen" => args.iter().find(|word| matches!(word.text.as_str(), "-dm" | "-dmS" | "-d")),
         "daemonize" | "start-stop-daemon" => Some(program),

@@ -1,9 +1,9 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "broad-kill",
@@ -58,9 +58,12 @@ fn broad(command: &Command<'_>) -> Option<(Span, &'static str)> {
     let (program, args) = command.effective().split_first()?;
     let has = |names: &[&str]| args.iter().any(|word| names.contains(&word.text.as_str()));
     let verb = args.first().map_or("", |word| word.text.as_str());
-    let listed = args.iter().find(|word| word.open && LISTS.iter().any(|list| inside(&word.text).starts_with(list)));
+    let listed =
+        args.iter().find(|word| word.open && LISTS.iter().any(|list| inside(&word.text).starts_with(list)));
     match program.base() {
-        "pkill" | "killall" | "killall5" | "skill" if !has(&["-0", "-P", "--parent", "-l", "--list", "--version", "--help"]) => {
+        "pkill" | "killall" | "killall5" | "skill"
+            if !has(&["-0", "-P", "--parent", "-l", "--list", "--version", "--help"]) =>
+        {
             Some((program.span, "every process that matches"))
         }
         "fuser" if args.iter().any(|word| is_flag(&word.text, 'k')) || has(&["--kill"]) => {
@@ -74,13 +77,13 @@ fn broad(command: &Command<'_>) -> Option<(Span, &'static str)> {
         "xargs" => {
             let at = args.iter().position(|word| matches!(word.base(), "kill" | "pkill" | "killall"));
             let container = args.iter().position(|word| matches!(word.base(), "docker" | "podman"));
-            let ends = container.filter(|at| args.get(at + 1).is_some_and(|word| ENDS.contains(&word.text.as_str())));
+            let ends = container
+                .filter(|at| args.get(at + 1).is_some_and(|word| ENDS.contains(&word.text.as_str())));
             at.or(ends).map(|at| (args[at].span, "whatever the list holds"))
         }
-        "docker" | "podman" if ENDS.contains(&verb) => {
-            listed.filter(|word| !word.text.contains("-f ") && !word.text.contains("--filter"))
-                .map(|word| (word.span, "every container of the host"))
-        }
+        "docker" | "podman" if ENDS.contains(&verb) => listed
+            .filter(|word| !word.text.contains("-f ") && !word.text.contains("--filter"))
+            .map(|word| (word.span, "every container of the host")),
         "tmux" if verb == "kill-server" => Some((program.span, "every session of the user")),
         "ray" if verb == "stop" => Some((program.span, "every Ray process of the host")),
         _ => None,

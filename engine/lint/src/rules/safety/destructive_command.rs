@@ -1,10 +1,10 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::targets::{is_ruinous, positional};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "destructive-command",
@@ -75,12 +75,17 @@ fn destroys<'c>(command: &'c Command<'_>) -> Option<(&'c Word, &'static str)> {
         }
         "find" => {
             let deletes = args.iter().any(|word| word.text == "-delete" || word.text == "rm");
-            let start = args.iter().take_while(|word| !word.text.starts_with('-')).find(|word| is_ruinous(&word.text));
+            let start = args
+                .iter()
+                .take_while(|word| !word.text.starts_with('-'))
+                .find(|word| is_ruinous(&word.text));
             start.filter(|_| deletes).map(|word| (word, "removes files that others use"))
         }
         "git" => git(args),
         "docker" | "podman" => told(
-            ["system", "image", "container", "volume", "builder", "network"].iter().any(|kind| all(&[kind, "prune"])),
+            ["system", "image", "container", "volume", "builder", "network"]
+                .iter()
+                .any(|kind| all(&[kind, "prune"])),
             "removes what other containers need",
         ),
         "huggingface-cli" => told(all(&["delete-cache"]), "empties the model cache that all share"),
@@ -92,7 +97,9 @@ fn destroys<'c>(command: &'c Command<'_>) -> Option<(&'c Word, &'static str)> {
         "dd" => args
             .iter()
             .find(|word| {
-                word.text.strip_prefix("of=/dev/").is_some_and(|device| !matches!(device, "null" | "stdout" | "stderr"))
+                word.text
+                    .strip_prefix("of=/dev/")
+                    .is_some_and(|device| !matches!(device, "null" | "stdout" | "stderr"))
             })
             .map(|word| (word, "overwrites a device")),
         "wipefs" => Some((program, "overwrites a disk")),
@@ -112,11 +119,15 @@ fn git(args: &[Word]) -> Option<(&Word, &'static str)> {
     let first = rest.first().map_or("", |word| word.text.as_str());
     let what = match verb.text.as_str() {
         "reset" if flag(&["--hard"], '\0') => "throws local changes away",
-        "clean" if flag(&["--force"], 'f') && !flag(&["--dry-run"], 'n') => "removes files that git does not know",
+        "clean" if flag(&["--force"], 'f') && !flag(&["--dry-run"], 'n') => {
+            "removes files that git does not know"
+        }
         "checkout" | "switch" if flag(&["--force", "--discard-changes"], 'f') => "throws local changes away",
         "checkout" | "restore" if path && !flag(&["--staged"], '\0') => "throws local changes away",
         "stash" if matches!(first, "drop" | "clear") => "throws stashed changes away",
-        "push" if flag(&["--force", "--force-with-lease", "--mirror"], 'f') => "overwrites what others pushed",
+        "push" if flag(&["--force", "--force-with-lease", "--mirror"], 'f') => {
+            "overwrites what others pushed"
+        }
         _ => return None,
     };
     Some((verb, what))

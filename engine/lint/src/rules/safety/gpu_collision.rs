@@ -1,8 +1,8 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_plan::ManifestPlan;
 use crate::context::Cx;
 use crate::leases::{Lease, Leases};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_plan::ManifestPlan;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "gpu-collision",
@@ -56,9 +56,15 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
                 let (one, two) = (&earlier.step.id.value, &later.step.id.value);
                 found.push(
                     found
-                        .at(later.span, format!("`{two}` waits for GPU {id} for ever: `{one}` holds it meanwhile"), "wants it")
+                        .at(
+                            later.span,
+                            format!("`{two}` waits for GPU {id} for ever: `{one}` holds it meanwhile"),
+                            "wants it",
+                        )
                         .also(earlier.span, format!("server `{one}` holds it until its last user has ended"))
-                        .help("give each a GPU of its own, or write counts (`gpus: 1`) and let the run choose"),
+                        .help(
+                            "give each a GPU of its own, or write counts (`gpus: 1`) and let the run choose",
+                        ),
                 );
             }
         }

@@ -1,8 +1,8 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_plan::ManifestPlan;
 use crate::context::Cx;
 use crate::leases::Leases;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_plan::ManifestPlan;
 use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -46,7 +46,8 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let mut seen = HashSet::new();
         if let Some(id) = lease.ids.iter().find(|id| !seen.insert(**id)) {
             let message = format!("step `{}` asks for GPU {id} twice", lease.step.id.value);
-            let mut finding = found.at(lease.span, message, "a GPU can be leased once").help("list every id once");
+            let mut finding =
+                found.at(lease.span, message, "a GPU can be leased once").help("list every id once");
             finding.confidence = Confidence::High;
             found.push(finding);
         }
@@ -56,7 +57,10 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let others = servers.iter().filter(|server| !std::ptr::eq(**server, main));
         let total = others.clone().fold(main.count, |sum, lease| sum.saturating_add(lease.count));
         // A server that is too large alone is told where it stands.
-        if total <= USUAL || (own.is_none() && servers.len() == 1) || others.clone().any(|lease| lease.count > USUAL) {
+        if total <= USUAL
+            || (own.is_none() && servers.len() == 1)
+            || others.clone().any(|lease| lease.count > USUAL)
+        {
             continue;
         }
         let id = &main.step.id.value;
@@ -65,7 +69,9 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             message = format!("`{id}` and the servers used with it ask for {total} GPUs of one host");
         }
         let label = format!("the usual host has {USUAL}");
-        let mut finding = found.at(main.span, message, label).help("ask for fewer, or split the work into steps after each other");
+        let mut finding = found
+            .at(main.span, message, label)
+            .help("ask for fewer, or split the work into steps after each other");
         for server in others {
             finding = finding.also(server.span, format!("{} of them", server.count));
         }

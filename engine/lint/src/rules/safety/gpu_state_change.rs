@@ -1,9 +1,9 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "gpu-state-change",
@@ -39,9 +39,15 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
             let owner = command.owner.shown();
             found.push(
                 found
-                    .at(word.span, format!("{owner} changes the state of a GPU"), "stays so for everybody after it")
+                    .at(
+                        word.span,
+                        format!("{owner} changes the state of a GPU"),
+                        "stays so for everybody after it",
+                    )
                     .help("read the state and record it, as `nvidia-smi -q -d CLOCK,POWER` does")
-                    .help("if the host must be in this state, let a person set it and check it in `preflight`"),
+                    .help(
+                        "if the host must be in this state, let a person set it and check it in `preflight`",
+                    ),
             );
         }
     }
@@ -49,12 +55,46 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
 
 /// Options of `nvidia-smi` (manual page of driver 570) that set something.
 const NVIDIA_SMI: &[&str] = &[
-    "-lgc", "--lock-gpu-clocks", "-rgc", "--reset-gpu-clocks", "-lmc", "--lock-memory-clocks", "-rmc",
-    "--reset-memory-clocks", "-lmcd", "--lock-memory-clocks-deferred", "-rmcd", "--reset-memory-clocks-deferred", "-pl",
-    "--power-limit", "-pm", "--persistence-mode", "-r", "--gpu-reset", "-ac", "--applications-clocks", "-rac",
-    "--reset-applications-clocks", "-c", "--compute-mode", "-e", "--ecc-config", "-p", "--reset-ecc-errors", "-mig",
-    "--multi-instance-gpu", "-gom", "--gom", "-cc", "--cuda-clocks", "-am", "--accounting-mode", "-caa",
-    "--clear-accounted-apps", "-gtt", "--gpu-target-temp",
+    "-lgc",
+    "--lock-gpu-clocks",
+    "-rgc",
+    "--reset-gpu-clocks",
+    "-lmc",
+    "--lock-memory-clocks",
+    "-rmc",
+    "--reset-memory-clocks",
+    "-lmcd",
+    "--lock-memory-clocks-deferred",
+    "-rmcd",
+    "--reset-memory-clocks-deferred",
+    "-pl",
+    "--power-limit",
+    "-pm",
+    "--persistence-mode",
+    "-r",
+    "--gpu-reset",
+    "-ac",
+    "--applications-clocks",
+    "-rac",
+    "--reset-applications-clocks",
+    "-c",
+    "--compute-mode",
+    "-e",
+    "--ecc-config",
+    "-p",
+    "--reset-ecc-errors",
+    "-mig",
+    "--multi-instance-gpu",
+    "-gom",
+    "--gom",
+    "-cc",
+    "--cuda-clocks",
+    "-am",
+    "--accounting-mode",
+    "-caa",
+    "--clear-accounted-apps",
+    "-gtt",
+    "--gpu-target-temp",
 ];
 
 /// The word that sets something.
@@ -70,12 +110,15 @@ fn sets<'c>(command: &'c Command<'_>) -> Option<&'c Word> {
             // `mig`, `boost-slider` and the like have options of their own.
             let sub = args.first().filter(|word| !word.text.starts_with('-'));
             match sub {
-                Some(_) => verbs("mig", &["-cgi", "-cci", "-dgi", "-dci"]).or(verbs("boost-slider", &["-v", "--vboost"])),
+                Some(_) => verbs("mig", &["-cgi", "-cci", "-dgi", "-dci"])
+                    .or(verbs("boost-slider", &["-v", "--vboost"])),
                 None => args.iter().find(|word| NVIDIA_SMI.contains(&name(word))),
             }
         }
         "nvidia-settings" => args.iter().find(|word| matches!(name(word), "-a" | "--assign")),
-        "rocm-smi" => args.iter().find(|word| word.text.starts_with("--set") || word.text.starts_with("--reset")),
+        "rocm-smi" => {
+            args.iter().find(|word| word.text.starts_with("--set") || word.text.starts_with("--reset"))
+        }
         "amd-smi" => args.first().filter(|word| matches!(word.text.as_str(), "set" | "reset")),
         _ => None,
     }

@@ -1,9 +1,9 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::{Field, Manifest, Step, TextAt};
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::{Field, Manifest, Step, TextAt};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "gpu-without-lease",
@@ -74,7 +74,11 @@ fn leases(step: &Step) -> bool {
 }
 
 const VARIABLES: &[&str] = &[
-    "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",
+    "CUDA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "ZE_AFFINITY_MASK",
 ];
 
 fn picks(name: &str, value: &TextAt) -> bool {

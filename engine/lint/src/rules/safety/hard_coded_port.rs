@@ -1,9 +1,9 @@
-use assay_diagnostics::{Confidence, Severity, Fix};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::ports::{self, Fixed};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Fix, Severity};
+use assay_manifest::Manifest;
 use std::collections::HashMap;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -72,13 +72,16 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         for fixed in own {
             let port = fixed.port;
             let message = match fixed.main {
-                true => format!("server `{id}` is told to listen on {port}, but is awaited on the port given to it"),
+                true => format!(
+                    "server `{id}` is told to listen on {port}, but is awaited on the port given to it"
+                ),
                 false => format!("server `{id}` always takes port {port} for something beside its requests"),
             };
             let label = if fixed.main { "never gets ready" } else { "fails when anybody else has it" };
             let mut finding = found.at(fixed.word.span, message, label);
             finding = match fixed.main {
-                true => finding.help("write `{{ self.port }}` here (`{{ self.port | q }}` in a line for the shell)"),
+                true => finding
+                    .help("write `{{ self.port }}` here (`{{ self.port | q }}` in a line for the shell)"),
                 false => finding.help("let the program choose (port 0, or leave the option out)"),
             };
             found.push(match edit(cx, fixed).filter(|_| fixed.main) {
@@ -100,5 +103,8 @@ fn edit(cx: &Cx<'_>, fixed: &Fixed<'_>) -> Option<assay_diagnostics::Edit> {
         return None;
     }
     let option = fixed.word.text.split_once('=').map_or(String::new(), |(name, _)| format!("{name}="));
-    Some(assay_diagnostics::Edit { span: fixed.word.span, replacement: format!("\"{option}{{{{ self.port }}}}\"") })
+    Some(assay_diagnostics::Edit {
+        span: fixed.word.span,
+        replacement: format!("\"{option}{{{{ self.port }}}}\""),
+    })
 }

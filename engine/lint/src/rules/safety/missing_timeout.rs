@@ -34,7 +34,9 @@ steps:
 
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     let sections = [("steps", &manifest.steps), ("finally", &manifest.finally)];
-    for (section, step) in sections.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step))) {
+    for (section, step) in
+        sections.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step)))
+    {
         let Uses::Kind(kind) = &step.uses.value else { continue };
         let kind = cx.catalog.steps.get(kind.as_str());
         if step.timeout.is_some() || kind.is_none_or(|kind| kind.effects != Effects::Contained) {

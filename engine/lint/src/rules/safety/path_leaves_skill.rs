@@ -1,9 +1,9 @@
+use crate::context::Cx;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::Span;
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{Config, ConfigKind, DeliverFrom, Manifest, ManifestKind};
 use assay_protocol::Value;
-use crate::context::Cx;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "path-leaves-skill",
@@ -51,7 +51,9 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         );
     };
     for (_, input) in manifest.inputs.iter().filter(|(_, input)| input.format() == Some("path")) {
-        if let Some((text, default)) = input.default.as_ref().and_then(|default| Some((default.value.as_str()?, default))) {
+        if let Some((text, default)) =
+            input.default.as_ref().and_then(|default| Some((default.value.as_str()?, default)))
+        {
             look(text, default.span, true);
         }
     }
@@ -80,7 +82,9 @@ fn walk(cx: &Cx<'_>, config: &Config, look: &mut dyn FnMut(&str, Span, bool)) {
         ConfigKind::Path(template) => look(template.source(), config.span, true),
         ConfigKind::Template(template) => look(template.source(), config.span, false),
         ConfigKind::Literal(Value::String(text)) => look(text, config.span, false),
-        ConfigKind::Literal(Value::Array(items)) if items.iter().any(|item| item.as_str().is_some_and(is_home)) => {
+        ConfigKind::Literal(Value::Array(items))
+            if items.iter().any(|item| item.as_str().is_some_and(is_home)) =>
+        {
             let nodes = cx.node_at(config.span).and_then(|node| node.as_sequence()).unwrap_or_default();
             for (at, text) in items.iter().enumerate().filter_map(|(at, item)| Some((at, item.as_str()?))) {
                 look(text, nodes.get(at).map_or(config.span, |node| node.span), false);
@@ -94,9 +98,11 @@ fn walk(cx: &Cx<'_>, config: &Config, look: &mut dyn FnMut(&str, Span, bool)) {
 
 /// `/home/<name>` or `/Users/<name>`, also behind `--option=`.
 fn is_home(text: &str) -> bool {
-    let path = text.split_once('=').map_or(text, |(name, value)| if name.starts_with('-') { value } else { text });
+    let path =
+        text.split_once('=').map_or(text, |(name, value)| if name.starts_with('-') { value } else { text });
     ["/home/", "/Users/"].iter().any(|home| {
-        path.strip_prefix(home).is_some_and(|rest| !rest.is_empty() && !rest.starts_with("{{") && !rest.starts_with('$'))
+        path.strip_prefix(home)
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with("{{") && !rest.starts_with('$'))
     })
 }
 

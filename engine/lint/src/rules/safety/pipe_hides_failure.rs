@@ -1,8 +1,8 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::{Ends, ExpectExit, Manifest};
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::{Ends, ExpectExit, Manifest};
 use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -37,15 +37,73 @@ steps:
 
 /// Programs that read and write text; what they miss shows on the right.
 const TEXT: &[&str] = &[
-    "echo", "printf", "cat", "yes", "seq", "true", ":", "date", "env", "ls", "ps", "find", "grep", "egrep", "fgrep", "zgrep",
-    "rg", "awk", "sed", "sort", "uniq", "head", "tail", "cut", "tr", "wc", "jq", "xargs", "tee", "nl", "paste", "comm", "id",
-    "hostname", "uname", "lscpu", "df", "du", "free", "dmesg", "mount", "lsof", "ss", "netstat", "history", "which", "pgrep",
-    "done", "fi", "}", "esac", "numfmt", "column", "base64", "od", "xxd", "strings", "nvidia-smi", "rocm-smi", "lspci", "shuf",
+    "echo",
+    "printf",
+    "cat",
+    "yes",
+    "seq",
+    "true",
+    ":",
+    "date",
+    "env",
+    "ls",
+    "ps",
+    "find",
+    "grep",
+    "egrep",
+    "fgrep",
+    "zgrep",
+    "rg",
+    "awk",
+    "sed",
+    "sort",
+    "uniq",
+    "head",
+    "tail",
+    "cut",
+    "tr",
+    "wc",
+    "jq",
+    "xargs",
+    "tee",
+    "nl",
+    "paste",
+    "comm",
+    "id",
+    "hostname",
+    "uname",
+    "lscpu",
+    "df",
+    "du",
+    "free",
+    "dmesg",
+    "mount",
+    "lsof",
+    "ss",
+    "netstat",
+    "history",
+    "which",
+    "pgrep",
+    "done",
+    "fi",
+    "}",
+    "esac",
+    "numfmt",
+    "column",
+    "base64",
+    "od",
+    "xxd",
+    "strings",
+    "nvidia-smi",
+    "rocm-smi",
+    "lspci",
+    "shuf",
 ];
 
 fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     let commands = cx.commands();
-    let safe: HashSet<usize> = commands.iter().filter(|one| sets_pipefail(one)).map(|one| one.group).collect();
+    let safe: HashSet<usize> =
+        commands.iter().filter(|one| sets_pipefail(one)).map(|one| one.group).collect();
     let mut script_is_safe = false;
     let mut told = None;
     for command in commands {
@@ -55,12 +113,19 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         let pipe = matches!(command.then.as_str(), "|" | "|&");
-        let any = command.owner.step().is_some_and(|step| {
-            matches!(&step.ends, Ends::Expect(expect) if expect.exit == Some(ExpectExit::Any))
-        });
+        let any = command.owner.step().is_some_and(
+            |step| matches!(&step.ends, Ends::Expect(expect) if expect.exit == Some(ExpectExit::Any)),
+        );
         let own = command.path.last() != Some(&"shell") && script_is_safe;
         let known = command.words.first().is_some_and(|word| !word.open);
-        if !pipe || command.nested || command.condition || any || own || safe.contains(&command.group) || !known {
+        if !pipe
+            || command.nested
+            || command.condition
+            || any
+            || own
+            || safe.contains(&command.group)
+            || !known
+        {
             continue;
         }
         if TEXT.contains(&command.worker()) || told == Some(command.group) {

@@ -1,10 +1,10 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::programs::is_python;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "pipe-to-shell",
@@ -41,7 +41,9 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     let mut source: Option<&Command<'_>> = None;
     for command in cx.commands().iter().filter(|command| command.in_shell) {
         let told = match source.take().filter(|source| source.group == command.group) {
-            Some(source) if runs_input(command.effective()) => Some((&source.effective()[0], &command.effective()[0])),
+            Some(source) if runs_input(command.effective()) => {
+                Some((&source.effective()[0], &command.effective()[0]))
+            }
             earlier => {
                 source = earlier;
                 substituted(command)
@@ -51,7 +53,11 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
             let owner = command.owner.shown();
             found.push(
                 found
-                    .at(shell.span, format!("{owner} runs a download that nobody has seen"), "runs whatever arrives")
+                    .at(
+                        shell.span,
+                        format!("{owner} runs a download that nobody has seen"),
+                        "runs whatever arrives",
+                    )
                     .also(download.span, "from here")
                     .help("download to a file, check it with `sha256sum -c`, then run the file"),
             );

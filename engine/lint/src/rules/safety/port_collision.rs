@@ -1,10 +1,10 @@
+use crate::context::Cx;
+use crate::ports;
+use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::Span;
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::{ConfigKind, Step};
 use assay_plan::{ManifestPlan, NodeId};
-use crate::context::Cx;
-use crate::ports;
-use crate::rule::{Check, Family, Fixes, Found, Rule};
 use std::collections::{HashMap, HashSet};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -55,7 +55,11 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         if let Some(each) = several(step) {
             found.push(
                 found
-                    .at(span, format!("every instance of server `{}` takes port {port}", step.id.value), "one port for all")
+                    .at(
+                        span,
+                        format!("every instance of server `{}` takes port {port}", step.id.value),
+                        "one port for all",
+                    )
                     .also(each, "runs once per value")
                     .help("leave `port` out and write `{{ self.port }}` where the program is told its port"),
             );
@@ -81,7 +85,11 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             let (one, two) = (&first.id.value, &second.id.value);
             found.push(
                 found
-                    .at(*second_span, format!("servers `{one}` and `{two}` both take port {port}, and may run at once"), "taken")
+                    .at(
+                        *second_span,
+                        format!("servers `{one}` and `{two}` both take port {port}, and may run at once"),
+                        "taken",
+                    )
                     .also(*first_span, format!("by `{one}`"))
                     .help("leave `port` out and write `{{ self.port }}` where the program is told its port")
                     .help(format!("or let `{two}` need every step that reads `{one}`")),
@@ -110,7 +118,9 @@ fn locks(step: &Step) -> HashSet<&str> {
 }
 
 fn may_meet(plan: &ManifestPlan, first: &Step, second: &Step) -> bool {
-    let (Some(a), Some(b)) = (plan.by_id.get(&first.id.value), plan.by_id.get(&second.id.value)) else { return false };
+    let (Some(a), Some(b)) = (plan.by_id.get(&first.id.value), plan.by_id.get(&second.id.value)) else {
+        return false;
+    };
     let exclusive = first.when.is_some() && second.when.is_some();
     let unused = |node: NodeId| plan.nodes[node as usize].dependents.is_empty();
     !exclusive

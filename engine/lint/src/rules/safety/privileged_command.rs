@@ -1,9 +1,9 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "privileged-command",
@@ -34,11 +34,9 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     for command in cx.commands() {
         if let Some((span, name, label)) = privileged(command) {
             let owner = command.owner.shown();
-            found.push(
-                found
-                    .at(span, format!("{owner} uses `{name}`"), label)
-                    .help("check in `preflight` that the host is as it has to be, and leave changing it to a person"),
-            );
+            found.push(found.at(span, format!("{owner} uses `{name}`"), label).help(
+                "check in `preflight` that the host is as it has to be, and leave changing it to a person",
+            ));
         }
     }
 }
@@ -53,11 +51,16 @@ fn privileged(command: &Command<'_>) -> Option<(Span, String, &'static str)> {
     match program.base() {
         "chmod" => {
             let mode = args.iter().find(|word| !word.text.starts_with('-'))?;
-            let open = matches!(mode.text.as_str(), "777" | "0777" | "666" | "0666" | "1777" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx");
+            let open = matches!(
+                mode.text.as_str(),
+                "777" | "0777" | "666" | "0666" | "1777" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx"
+            );
             open.then(|| (mode.span, format!("chmod {}", mode.text), "everybody may write"))
         }
         "docker" | "podman" => {
-            let word = args.iter().find(|word| matches!(word.text.as_str(), "--privileged" | "--privileged=true"))?;
+            let word = args
+                .iter()
+                .find(|word| matches!(word.text.as_str(), "--privileged" | "--privileged=true"))?;
             Some((word.span, word.text.clone(), "the container may do everything on the host"))
         }
         _ => None,

@@ -1,10 +1,10 @@
-use assay_diagnostics::{Confidence, Severity, Fix};
-use assay_manifest::{Manifest, Uses};
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::programs::{is_elsewhere, server};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Fix, Severity};
+use assay_manifest::{Manifest, Uses};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "public-bind",
@@ -46,18 +46,24 @@ steps:
 
 fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
     for command in cx.commands() {
-        let serves = |step: &assay_manifest::Step| matches!(&step.uses.value, Uses::Kind(kind) if kind == "server");
+        let serves =
+            |step: &assay_manifest::Step| matches!(&step.uses.value, Uses::Kind(kind) if kind == "server");
         if !command.owner.step().is_some_and(serves) || is_elsewhere(command) {
             continue;
         }
         let owner = command.owner.shown();
         let message = format!("{owner} lets the whole network in");
         if let Some(word) = address(command) {
-            let mut finding = found.at(word.span, message, "every network of the host").help("listen on `127.0.0.1`");
+            let mut finding =
+                found.at(word.span, message, "every network of the host").help("listen on `127.0.0.1`");
             // Only where nothing but the address stands there, so that nothing else can be lost.
             if matches!(cx.slice(word.span).trim_matches(['"', '\'']), "0.0.0.0" | "::") {
                 let edit = assay_diagnostics::Edit { span: word.span, replacement: "127.0.0.1".to_owned() };
-                finding = finding.fix(Fix { title: "listen on `127.0.0.1`".to_owned(), safe: false, edits: vec![edit] });
+                finding = finding.fix(Fix {
+                    title: "listen on `127.0.0.1`".to_owned(),
+                    safe: false,
+                    edits: vec![edit],
+                });
             }
             found.push(finding);
         } else if let Some(server) = server(command).filter(|server| server.word.text == "http.server")
@@ -73,7 +79,8 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
 }
 
 /// Options that say where to listen.
-const OPTIONS: &[&str] = &["--host", "--bind", "-b", "--bind-addr", "--address", "--listen", "--listen-address", "--ip"];
+const OPTIONS: &[&str] =
+    &["--host", "--bind", "-b", "--bind-addr", "--address", "--listen", "--listen-address", "--ip"];
 
 /// The word that says so.
 fn address<'c>(command: &'c Command<'_>) -> Option<&'c Word> {

@@ -1,11 +1,11 @@
-use assay_diagnostics::Edit;
-use assay_diagnostics::{Confidence, Severity, Fix};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::secret_names::looks_secret;
+use assay_diagnostics::Edit;
+use assay_diagnostics::{Confidence, Fix, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "secret-in-command",
@@ -43,8 +43,8 @@ steps:
 
 /// What a shell does itself.
 const BUILTINS: &[&str] = &[
-    "echo", "printf", "test", "[", "[[", "export", "local", "readonly", "declare", "unset", "read", "set", ":", "for", "case",
-    "return", "exit", "eval", "fi", "done",
+    "echo", "printf", "test", "[", "[[", "export", "local", "readonly", "declare", "unset", "read", "set",
+    ":", "for", "case", "return", "exit", "eval", "fi", "done",
 ];
 
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
@@ -55,12 +55,17 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         for word in command.words.iter().filter(|word| word.open) {
-            let Some(name) = variables(&word.text, command.in_shell).into_iter().find(|name| secret(name)) else {
+            let Some(name) = variables(&word.text, command.in_shell).into_iter().find(|name| secret(name))
+            else {
                 continue;
             };
             let owner = command.owner.shown();
             let mut finding = found
-                .at(word.span, format!("{owner} passes `{name}` as an argument"), "in the process list for everybody")
+                .at(
+                    word.span,
+                    format!("{owner} passes `{name}` as an argument"),
+                    "in the process list for everybody",
+                )
                 .help(format!("let the program read `{name}` from its environment"));
             if let Some(edit) = without_value(cx, command, word, name) {
                 let title = format!("pass `{name}` on by its name");
@@ -74,7 +79,9 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
 /// Variables whose values a word takes in: `$NAME`, `${NAME}`, `{{ env.NAME }}`. `${#NAME}` and `${NAME:+x}` take none.
 fn variables(text: &str, in_shell: bool) -> Vec<&str> {
     let mut found = Vec::new();
-    let name_of = |rest: &'_ str| rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
+    let name_of = |rest: &'_ str| {
+        rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len()
+    };
     let mut at = 0;
     while let Some(next) = text[at..].find(['$', '{']).map(|offset| at + offset) {
         let rest = &text[next..];
@@ -105,8 +112,11 @@ fn variables(text: &str, in_shell: bool) -> Vec<&str> {
 fn without_value(cx: &Cx<'_>, command: &Command<'_>, word: &Word, name: &str) -> Option<Edit> {
     let container = matches!(command.worker(), "docker" | "podman");
     let (left, value) = word.text.split_once('=')?;
-    let same = left == name && [format!("${name}"), format!("${{{name}}}")].iter().any(|whole| value == whole);
-    let passed = command.owner.step().is_some_and(|step| step.pass_env.iter().any(|passed| passed.value == name));
+    let same =
+        left == name && [format!("${name}"), format!("${{{name}}}")].iter().any(|whole| value == whole);
+    let passed =
+        command.owner.step().is_some_and(|step| step.pass_env.iter().any(|passed| passed.value == name));
     let written = cx.slice(word.span).trim_matches(['"', '\'']).replace("=\"", "=");
-    (container && same && passed && written == word.text).then(|| Edit { span: word.span, replacement: name.to_owned() })
+    (container && same && passed && written == word.text)
+        .then(|| Edit { span: word.span, replacement: name.to_owned() })
 }

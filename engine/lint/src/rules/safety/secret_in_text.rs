@@ -1,8 +1,8 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::tokens;
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "secret-in-text",
@@ -44,7 +44,9 @@ fn check(cx: &Cx<'_>, found: &mut Found<'_>) {
             found
                 .at(span, format!("the text holds {kind}"), "known to everybody who reads this")
                 .help("take it back where it was issued, and remove it here")
-                .help("name the variable under `secrets`, and let the steps that need it list it in `pass_env`"),
+                .help(
+                    "name the variable under `secrets`, and let the steps that need it list it in `pass_env`",
+                ),
         );
     }
 }

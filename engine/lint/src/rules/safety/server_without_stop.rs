@@ -1,8 +1,8 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::{Ends, Manifest, Uses};
 use crate::context::Cx;
 use crate::programs::server;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::{Ends, Manifest, Uses};
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "server-without-stop",

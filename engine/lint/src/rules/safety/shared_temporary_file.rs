@@ -1,12 +1,12 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::commands::Word;
 use crate::context::Cx;
 use crate::programs::is_elsewhere;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::targets::{Place, place};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "shared-temporary-file",
@@ -63,7 +63,12 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
 
 /// The first word with such a name: one finding for a command is enough.
 fn shared<'c>(command: &'c Command<'_>) -> Option<&'c Word> {
-    let words = command.redirects.iter().map(|redirect| &redirect.target).chain(&command.assigns).chain(&command.words);
+    let words = command
+        .redirects
+        .iter()
+        .map(|redirect| &redirect.target)
+        .chain(&command.assigns)
+        .chain(&command.words);
     let is = |word: &&Word| {
         let path = match word.text.split_once('=') {
             Some((name, value)) if !name.contains('/') => value,

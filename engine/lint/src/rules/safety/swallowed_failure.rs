@@ -1,9 +1,9 @@
-use assay_diagnostics::Span;
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::commands::Command;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::Span;
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 use std::collections::{HashMap, HashSet};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -38,39 +38,71 @@ steps:
 
 /// Programs whose exit code is an answer, or whose failure means that there was nothing to do.
 const HARMLESS: &[&str] = &[
-    "grep", "egrep", "fgrep", "rg", "diff", "cmp", "test", "[", "[[", "command", "which", "type", "kill", "wait", "rm", "rmdir",
-    "mkdir", "unset", "pgrep", "expr", "read", "let", "true", ":", "docker-compose", "umount", "sleep",
+    "grep",
+    "egrep",
+    "fgrep",
+    "rg",
+    "diff",
+    "cmp",
+    "test",
+    "[",
+    "[[",
+    "command",
+    "which",
+    "type",
+    "kill",
+    "wait",
+    "rm",
+    "rmdir",
+    "mkdir",
+    "unset",
+    "pgrep",
+    "expr",
+    "read",
+    "let",
+    "true",
+    ":",
+    "docker-compose",
+    "umount",
+    "sleep",
 ];
 
 fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
-    let lines: Vec<&Command<'_>> = cx.commands().iter().filter(|command| command.in_shell && !command.nested).collect();
+    let lines: Vec<&Command<'_>> =
+        cx.commands().iter().filter(|command| command.in_shell && !command.nested).collect();
     let asks = |command: &&&Command<'_>| {
         let words = command.words.iter().chain(&command.assigns);
-        words.into_iter().any(|word| word.open && (word.text.contains("$?") || word.text.contains("PIPESTATUS")))
+        words
+            .into_iter()
+            .any(|word| word.open && (word.text.contains("$?") || word.text.contains("PIPESTATUS")))
     };
     let asking: HashSet<usize> = lines.iter().filter(asks).map(|command| command.group).collect();
-    let last: HashMap<usize, usize> = lines.iter().enumerate().map(|(at, command)| (command.group, at)).collect();
+    let last: HashMap<usize, usize> =
+        lines.iter().enumerate().map(|(at, command)| (command.group, at)).collect();
     for (at, command) in lines.iter().enumerate() {
         if asking.contains(&command.group) {
             continue;
         }
         let before = at.checked_sub(1).map(|at| lines[at]).filter(|before| before.group == command.group);
-        let Some((span, label)) = swallows(command, before, last.get(&command.group) == Some(&at)) else { continue };
+        let Some((span, label)) = swallows(command, before, last.get(&command.group) == Some(&at)) else {
+            continue;
+        };
         let owner = command.owner.shown();
         let way_out = match command.owner.step() {
             Some(_) => "leave it out, and declare an end that is expected: `expect: {exit: any}`",
             None => "leave it out; a check that only informs says so: `on_fail: warn`",
         };
-        found.push(
-            found
-                .at(span, format!("{owner} passes even when its command fails"), label)
-                .help(way_out),
-        );
+        found
+            .push(found.at(span, format!("{owner} passes even when its command fails"), label).help(way_out));
     }
 }
 
 /// Where a line forgets how a command ended.
-fn swallows(command: &Command<'_>, before: Option<&Command<'_>>, is_last: bool) -> Option<(Span, &'static str)> {
+fn swallows(
+    command: &Command<'_>,
+    before: Option<&Command<'_>>,
+    is_last: bool,
+) -> Option<(Span, &'static str)> {
     let first = command.words.first()?;
     let whole = Span { end: command.words.last().map_or(first.span.end, |word| word.span.end), ..first.span };
     let ends_well = match command.program() {

@@ -1,10 +1,10 @@
-use assay_diagnostics::Edit;
-use assay_diagnostics::{Confidence, Severity, Fix};
-use assay_manifest::{Manifest, TextAt};
-use assay_yaml::Style;
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::secret_names::{could_be_secret, looks_secret};
+use assay_diagnostics::Edit;
+use assay_diagnostics::{Confidence, Fix, Severity};
+use assay_manifest::{Manifest, TextAt};
+use assay_yaml::Style;
 use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -48,7 +48,11 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         let mut finding = found
-            .at(name.span, format!("`{}` is passed on without being a secret", name.value), "not masked in logs")
+            .at(
+                name.span,
+                format!("`{}` is passed on without being a secret", name.value),
+                "not masked in logs",
+            )
             .help(format!("add `{}` to `secrets` at the top", name.value));
         if let Some(edit) = list(cx, &name.value) {
             let title = format!("add `{}` to `secrets`", name.value);
@@ -62,8 +66,14 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     for (name, value) in all.filter(|(name, value)| looks_secret(name) && is_value(value)) {
         found.push(
             found
-                .at(value.span, format!("the value of `{name}` stands in the manifest"), "known to everybody who reads this")
-                .help(format!("list `{name}` under `secrets` and in `pass_env`, and set it where the run is started"))
+                .at(
+                    value.span,
+                    format!("the value of `{name}` stands in the manifest"),
+                    "known to everybody who reads this",
+                )
+                .help(format!(
+                    "list `{name}` under `secrets` and in `pass_env`, and set it where the run is started"
+                ))
                 .help("take the value back where it was issued"),
         );
     }
@@ -77,7 +87,8 @@ fn is_value(value: &TextAt) -> bool {
 fn list(cx: &Cx<'_>, name: &str) -> Option<Edit> {
     let tree = cx.tree?;
     let Some(secrets) = tree.get("secrets") else {
-        let after = ["verified", "description", "version", "name"].into_iter().find(|key| tree.get(key).is_some());
+        let after =
+            ["verified", "description", "version", "name"].into_iter().find(|key| tree.get(key).is_some());
         return cx.insert_field(tree, after, &format!("secrets: [{name}]"));
     };
     let last = secrets.as_sequence()?.last()?;

@@ -1,8 +1,8 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::context::Cx;
 use crate::programs::server;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "weak-readiness",
@@ -48,12 +48,18 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
         let Some(ready) = step.with.get("ready") else { continue };
         let Some(server) = server(command).filter(|server| server.inference) else { continue };
         let asked = ready.get("http").is_some()
-            || ready.literal().is_some_and(|ready| ready.as_object().is_none_or(|ready| ready.contains_key("http")));
+            || ready
+                .literal()
+                .is_some_and(|ready| ready.as_object().is_none_or(|ready| ready.contains_key("http")));
         if !asked {
             let owner = command.owner.shown();
             found.push(
                 found
-                    .at(ready.span, format!("{owner} is not asked anything before it counts as ready"), "no `http` here")
+                    .at(
+                        ready.span,
+                        format!("{owner} is not asked anything before it counts as ready"),
+                        "no `http` here",
+                    )
                     .also(server.word.span, "listens before its model is loaded")
                     .help("add `http: {path: /health}` to `ready`"),
             );

@@ -1,9 +1,9 @@
-use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Manifest;
 use crate::context::Cx;
 use crate::programs::is_elsewhere;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use crate::targets::{Place, is_ruinous, place, written};
+use assay_diagnostics::{Confidence, Severity};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "writes-outside-run",
@@ -43,10 +43,10 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
         }
         for (word, path) in written(command) {
             let removed = match command.worker() {
-"rm" => is_ruinous(path),
-"dd" => path.starts_with("/dev/"),
-_ => false,
-};
+                "rm" => is_ruinous(path),
+                "dd" => path.starts_with("/dev/"),
+                _ => false,
+            };
             if removed {
                 continue; // `destructive-command`
             }
@@ -69,7 +69,11 @@ _ => false,
             {
                 found.push(
                     found
-                        .at(path.span, format!("step `{}` produces a file outside its run", step.id.value), whose)
+                        .at(
+                            path.span,
+                            format!("step `{}` produces a file outside its run", step.id.value),
+                            whose,
+                        )
                         .help("let it write below `{{ run.scratch }}`"),
                 );
             }

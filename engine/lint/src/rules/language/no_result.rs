@@ -1,0 +1,30 @@
+use crate::rule::{Check, Family, Fixes, Rule};
+use assay_diagnostics::{Confidence, Severity};
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    id: "no-result",
+    family: Family::Language,
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    finds: "`result` of a step that parses nothing.",
+    why: "`parse` fills `result` from what the program printed. Without it there is nothing to read.",
+    bad: "\
+steps:
+  bench: {uses: command, with: {argv: [./bench]}, timeout: 5m}
+gates:
+  fast: {assert: steps.bench.result.tok_s > 100}
+",
+    good: "\
+steps:
+  bench:
+    uses: command
+    with:
+      argv: [./bench]
+      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+    timeout: 5m
+gates:
+  fast: {assert: steps.bench.result.tok_s > 100}
+",
+    fixes: Fixes::None,
+    check: Check::FrontEnd,
+};
