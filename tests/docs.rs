@@ -33,9 +33,12 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 fn run_all(document: &str) -> usize {
+    run_all_in(&Scene::new(), document)
+}
+
+fn run_all_in(scene: &Scene, document: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join(document)).expect(document);
-    let scene = Scene::new();
     let binary = Path::new(env!("CARGO_BIN_EXE_assay"));
     let path = format!(
         "{}:{}",
@@ -71,6 +74,14 @@ fn run_all(document: &str) -> usize {
         ran += 1;
     }
     ran
+}
+
+/// Its reader has a skill already.
+#[test]
+fn every_command_about_lint_works() {
+    let scene = Scene::new();
+    scene.assay(&["new", "my-check"]).expect(0);
+    assert!(run_all_in(&scene, "docs/lint.md") >= 10);
 }
 
 #[test]

@@ -1,18 +1,19 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::{Manifest, ManifestKind};
+use assay_manifest::Manifest;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "missing-verified",
     family: Family::Freshness,
-    severity: Severity::Warning,
+    severity: Severity::Note,
     confidence: Confidence::High,
     finds: "A skill or workflow that does not say when and against what it was last seen to work.",
     why: "\
 Flags of servers and benchmarks rot within weeks: an option is renamed, and the skill measures something else or nothing. `verified`
 says against which version somebody last saw it work and how long that is worth something, so that a reader and CI can tell an old
-recipe from a proven one. A workflow says it mostly through the skills that it calls, so there it is a note.",
+recipe from a proven one. It is a note, because a skill that was written today has not been seen to work yet; a team that ships
+skills makes it a warning in `assay-lint.yaml`.",
     bad: "\
 # no verified
 steps:
@@ -43,9 +44,5 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             "run it, then add `verified: {{against: \"<program and version>\", date: {}, stale_after: 90d}}`",
             cx.today
         ));
-    found.push(if manifest.kind == ManifestKind::Workflow {
-        found.at_most(Severity::Note, finding)
-    } else {
-        finding
-    });
+    found.push(finding);
 }
