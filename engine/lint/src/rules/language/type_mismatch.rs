@@ -23,22 +23,22 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, properties: {speed: {type: string}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, properties: {defects: {type: string}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.speed > 100}
+  clean: {assert: steps.bench.result.defects < 1}
 ",
     good: "\
 steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, properties: {speed: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.speed > 100}
+  clean: {assert: steps.bench.result.defects < 1}
 ",
     fixes: Fixes::None,
     check: Check::Plan(check),

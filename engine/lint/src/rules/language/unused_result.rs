@@ -22,8 +22,8 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 ",
     good: "\
@@ -31,11 +31,11 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     fixes: Fixes::None,
     check: Check::Plan(check),
