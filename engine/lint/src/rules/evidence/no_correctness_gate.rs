@@ -128,10 +128,9 @@ fn asserted_speed<'a>(plan: &ManifestPlan, expr: &'a ExprAt) -> Option<&'a Refer
     };
     expr.expr.claims().iter().find_map(|claim| {
         let Claim::Compared { left, right, .. } = claim else { return None };
-        left.refs
-            .iter()
-            .chain(right.refs)
-            .find(|reference| reads_speed(reference) && !is_budget(plan, reference) || of_comparison(reference))
+        left.refs.iter().chain(right.refs).find(|reference| {
+            reads_speed(reference) && !is_budget(plan, reference) || of_comparison(reference)
+        })
     })
 }
 
