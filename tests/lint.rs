@@ -334,7 +334,7 @@ fn files_that_cannot_be_read_are_findings() {
     let folder = Folder::new(&[("skills/example/skill.yaml", &manifest(GOOD))]);
     folder.write("bad/skill.yaml", b"apiVersion: assay/v1\nname: \xff\n");
     let output = folder.lint(&["--json"]);
-    assert_eq!(diagnostics(&output)[0]["code"], "unreadable-file");
+    assert_eq!(diagnostics(&output)[0]["code"], "yaml-not-utf8");
     assert!(diagnostics(&output)[0]["message"].as_str().is_some_and(|text| text.contains("UTF-8")));
 }
 

@@ -14,8 +14,8 @@ pub fn text(kind: &Kind, is_check: bool) -> String {
     let word = if is_check { "check" } else { "step type" };
     let mut out = format!("{} ({word}): {}\n\n{}\n", kind.name, kind.summary, kind.doc.trim());
     out.push_str("\nwith:\n");
-    let schema = (kind.schema)();
-    let fields = fields(&schema);
+    let schema = &*kind.schema;
+    let fields = fields(schema);
     let width = fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
     for field in &fields {
         let needed = if field.required { "required" } else { "optional" };
@@ -47,7 +47,7 @@ pub fn data(kind: &Kind, is_check: bool) -> Value {
     let outputs: Vec<Value> =
         kind.outputs.iter().map(|output| json!({"name": output.name, "doc": output.doc})).collect();
     json!({"kind": if is_check { "check" } else { "step" }, "name": kind.name, "summary": kind.summary,
-        "doc": kind.doc, "example": kind.example, "schema": (kind.schema)(), "outputs": outputs})
+        "doc": kind.doc, "example": kind.example, "schema": *kind.schema, "outputs": outputs})
 }
 
 struct Field {
@@ -137,7 +137,7 @@ mod tests {
             },
             "$defs": {"Mode": {"enum": ["a", "b"]}}
         });
-        let shown: Vec<String> = fields(&schema)
+        let shown: Vec<String> = fields(schema)
             .iter()
             .map(|field| format!("{} {} {}", field.name, field.required, field.kind))
             .collect();
@@ -150,7 +150,7 @@ mod tests {
                 "either false string | map"
             ]
         );
-        assert_eq!(fields(&schema)[0].doc, "The command");
+        assert_eq!(fields(schema)[0].doc, "The command");
         assert_eq!(kind_of(&schema, &json!({"$ref": "#/nowhere"}), 0), "a value");
     }
 }

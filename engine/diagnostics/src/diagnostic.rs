@@ -95,6 +95,8 @@ pub struct Diagnostic {
     pub help: Vec<String>,
     /// A change that settles it, if one is known.
     pub fix: Option<Fix>,
+    /// What stands at the primary place is secret: no renderer shows it. It must not be in a message either.
+    pub masked: bool,
 }
 
 impl Diagnostic {
@@ -115,7 +117,16 @@ impl Diagnostic {
 
     fn new(severity: Severity, code: &'static str, message: String) -> Self {
         let confidence = Confidence::High;
-        Self { code, severity, confidence, message, labels: Vec::new(), help: Vec::new(), fix: None }
+        Self {
+            code,
+            severity,
+            confidence,
+            message,
+            labels: Vec::new(),
+            help: Vec::new(),
+            fix: None,
+            masked: false,
+        }
     }
 
     /// Sets the primary place. Places given with [`Self::also`] before stay, behind it.
@@ -143,6 +154,13 @@ impl Diagnostic {
     #[must_use]
     pub fn fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
+        self
+    }
+
+    /// Says that the text at the primary place is secret.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        self.masked = true;
         self
     }
 

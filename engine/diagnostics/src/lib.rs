@@ -6,6 +6,7 @@
 mod diagnostic;
 mod edits;
 mod fingerprint;
+mod mask;
 mod portable;
 pub mod render;
 #[cfg(test)]

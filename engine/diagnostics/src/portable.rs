@@ -26,6 +26,9 @@ pub struct Portable {
     /// A change that settles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<PortableFix>,
+    /// Whether what stands at the primary place is secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
 }
 
 /// A text that belongs to a piece of a file: a label, or a replacement.
@@ -74,6 +77,7 @@ impl Portable {
             labels: diagnostic.labels.iter().map(|label| place(label.span, &label.text)).collect(),
             help: diagnostic.help.clone(),
             fix: diagnostic.fix.as_ref().map(fix),
+            masked: diagnostic.masked,
         }
     }
 
@@ -105,6 +109,7 @@ impl Portable {
             labels: self.labels.into_iter().map(label).collect::<Option<_>>()?,
             help: self.help,
             fix,
+            masked: self.masked,
         })
     }
 }

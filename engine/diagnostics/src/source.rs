@@ -28,7 +28,7 @@ impl Span {
 /// Characters are counted in blocks of this many bytes, so that a column in a line of 16 MiB is found at once.
 const BLOCK: usize = 4096;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Source {
     name: String,
     text: Arc<str>,
@@ -39,7 +39,7 @@ struct Source {
 }
 
 /// All texts that diagnostics may point into. A text longer than 4 GiB is cut there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     list: Vec<Source>,
 }
@@ -105,6 +105,14 @@ impl Sources {
         let content = content.strip_suffix('\n').unwrap_or(content);
         let content = content.strip_suffix('\r').unwrap_or(content);
         start..start + content.len()
+    }
+
+    /// Puts a text in the place of another. Both have characters of the same widths and the same line endings.
+    pub(crate) fn replace(&mut self, source: SourceId, text: String) {
+        if let Some(found) = self.list.get_mut(source.0 as usize) {
+            debug_assert_eq!(found.text.len(), text.len());
+            found.text = text.into();
+        }
     }
 
     fn get(&self, source: SourceId) -> Option<&Source> {

@@ -1,6 +1,7 @@
 //! What a rule may look at beside what it is given: the text, the tree, places in them, and edits to them.
 
 use crate::commands::{self, Command};
+use crate::keys::Keys;
 use crate::skill_md::SkillMd;
 use assay_diagnostics::{Edit, SourceId, Span};
 use assay_manifest::{Manifest, StepCatalog};
@@ -27,8 +28,12 @@ pub struct Cx<'a> {
     pub today: Date,
     /// The `SKILL.md` beside the manifest, or the one that is checked.
     pub skill_md: Option<&'a SkillMd>,
+    /// Reading found an error: what seems to be missing may only be what could not be understood.
+    pub has_errors: bool,
     pub(crate) manifest: Option<&'a Manifest>,
     pub(crate) commands: OnceCell<Vec<Command<'a>>>,
+    /// Keys of large mappings that were asked for.
+    pub(crate) keys: Keys<'a>,
 }
 
 impl<'a> Cx<'a> {
@@ -41,7 +46,8 @@ impl<'a> Cx<'a> {
     /// A key with its value: `["steps", "build", "with"]`.
     pub fn entry(&self, path: &[&str]) -> Option<&'a (Key, Node)> {
         let (last, before) = path.split_last()?;
-        before.iter().try_fold(self.tree?, |node, key| node.get(key))?.entry(last)
+        let node = before.iter().try_fold(self.tree?, |node, key| Some(&self.keys.entry(node, key)?.1))?;
+        self.keys.entry(node, last)
     }
 
     /// The place of a key, else of the nearest thing above it, else the start of the text.

@@ -9,6 +9,7 @@ mod context;
 mod example;
 mod flow;
 mod ignores;
+mod keys;
 mod known;
 mod leases;
 mod linter;

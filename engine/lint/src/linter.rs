@@ -3,6 +3,7 @@
 use crate::config::{Config, Level};
 use crate::context::Cx;
 use crate::ignores::{self, Ignore, Index};
+use crate::keys::Keys;
 use crate::rule::{Check, Found, Rule};
 use crate::rules;
 use crate::skill_md::SkillMd;
@@ -110,8 +111,10 @@ impl Linter<'_> {
             catalog: self.catalog,
             today: self.today,
             skill_md: skill_md.as_ref(),
+            has_errors: list.iter().any(|found| found.severity == Severity::Error),
             manifest: plan.map(|plan| &plan.manifest),
             commands: OnceCell::new(),
+            keys: Keys::default(),
         };
         for rule in rules::ALL {
             let Level::On(severity) = self.config.level(rule.id, rule.severity, file) else { continue };
@@ -149,8 +152,10 @@ impl Linter<'_> {
             catalog: self.catalog,
             today: self.today,
             skill_md: Some(&skill),
+            has_errors: list.iter().any(|found| found.severity == Severity::Error),
             manifest: None,
             commands: OnceCell::new(),
+            keys: Keys::default(),
         };
         for rule in rules::ALL {
             let Level::On(severity) = self.config.level(rule.id, rule.severity, file) else { continue };

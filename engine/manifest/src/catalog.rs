@@ -2,6 +2,7 @@
 
 use assay_protocol::Value;
 use indexmap::IndexMap;
+use std::sync::LazyLock;
 
 /// One output that a step type declares.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +38,8 @@ pub struct Kind {
     pub doc: &'static str,
     /// A small YAML example.
     pub example: &'static str,
-    /// JSON Schema of `with:`.
-    pub schema: fn() -> Value,
+    /// JSON Schema of `with:`, made when it is first asked for: making one takes longer than reading a step.
+    pub schema: LazyLock<Value>,
     /// Outputs beyond those every step has.
     pub outputs: &'static [OutputDoc],
     /// Whether an output may have any name (`parse`d results keep theirs under `result`).

@@ -53,7 +53,7 @@ impl Step for Approval {
                   an open question stays open, and an answer counts only for the attempt that asked. A step that \
                   runs again asks again.",
             example: "uses: approval\nwith:\n  question: Publish these numbers?\n  show: \"{{ steps.race.ratio }}\"\n",
-            schema: schema_of::<Config>,
+            schema: std::sync::LazyLock::new(schema_of::<Config>),
             outputs: &[
                 OutputDoc { name: "choice", doc: "The answer", volatile: false },
                 OutputDoc {

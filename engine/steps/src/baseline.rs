@@ -137,7 +137,7 @@ impl Step for Baseline {
                   copies; the frozen files are then the copies.",
             example: "uses: baseline\nwith:\n  files: [reference.c, data]\n  values: {tolerance: 1.0e-5}\n  commands: \
                       {compiler: {argv: [cc, --version]}}\n",
-            schema: schema_of::<BaselineConfig>,
+            schema: std::sync::LazyLock::new(schema_of::<BaselineConfig>),
             outputs: &[
                 OutputDoc { name: "digest", doc: "BLAKE3 over everything frozen, hex", volatile: false },
                 OutputDoc {

@@ -50,7 +50,7 @@ impl Step for Command {
             example: "uses: command\nwith:\n  argv: [python3, bench.py, --rows, 4096]\n  parse:\n    as: json\n    \
                       from: stdout\n    schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}\n\
                       timeout: 5m\n",
-            schema: schema_of::<Config>,
+            schema: std::sync::LazyLock::new(schema_of::<Config>),
             outputs: &[OutputDoc {
                 name: "result",
                 doc: "What `parse` read, as its schema says",

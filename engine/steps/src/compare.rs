@@ -125,7 +125,7 @@ impl Step for Compare {
                   0 fails the step.",
             example: "uses: compare\nwith:\n  baseline: {argv: [./old]}\n  candidate: {argv: [./new]}\n  metric: \
                       {value: wall_time, better: lower}\n  pairs: 30\ntimeout: 5m\n",
-            schema: schema_of::<CompareConfig>,
+            schema: std::sync::LazyLock::new(schema_of::<CompareConfig>),
             outputs: OUTPUTS,
             effects: Effects::Contained,
             runs_processes: true,

@@ -97,7 +97,7 @@ impl Step for Http {
                   answer. Redirects are not followed.",
             example: "uses: http\nwith:\n  url: http://127.0.0.1:8000/v1/models\n  expect: {status: 200, contains: \
                       llama}\n  poll: {until: self.status == 200, interval: 1s, timeout: 2m}\n",
-            schema: schema_of::<Config>,
+            schema: std::sync::LazyLock::new(schema_of::<Config>),
             outputs: &[
                 OutputDoc { name: "result", doc: "The answer, if it is JSON", volatile: false },
                 OutputDoc { name: "http_status", doc: "Status code", volatile: false },

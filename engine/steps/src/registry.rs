@@ -66,7 +66,7 @@ mod tests {
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();
-            undocumented(&(kind.schema)(), kind.name, &mut missing);
+            undocumented(&kind.schema, kind.name, &mut missing);
             assert!(missing.is_empty(), "no documentation: {missing:?}");
             assert!(
                 !kind.summary.is_empty() && !kind.summary.ends_with('.') && kind.doc.ends_with('.'),

@@ -44,7 +44,7 @@ impl Step for Server {
                   fails or waits for an answer stops it like any other server. It cannot receive secrets.",
             example: "uses: server\nwith:\n  argv: [python3, -m, http.server, \"{{ self.port }}\", --bind, 127.0.0.1]\n  \
                       ready: {http: {path: /}, timeout: 30s}\n",
-            schema: schema_of::<ServerConfig>,
+            schema: std::sync::LazyLock::new(schema_of::<ServerConfig>),
             outputs: &[
                 OutputDoc { name: "url", doc: "`http://127.0.0.1:<port>`", volatile: true },
                 OutputDoc { name: "host", doc: "Address it is asked at, `127.0.0.1`", volatile: false },

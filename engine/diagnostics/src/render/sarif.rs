@@ -6,6 +6,7 @@ use super::details::said;
 use super::sarif_log::*;
 use super::{json::place, sorted};
 use crate::fingerprint::Fingerprints;
+use crate::mask::masked;
 use crate::{Confidence, Diagnostic, Fix, Severity, SourceId, Sources, Span};
 use std::collections::{HashMap, HashSet};
 
@@ -64,13 +65,15 @@ pub fn sarif<'a>(
     let occurring: HashSet<&str> = all.iter().map(|(found, _)| found.code).collect();
     let rules: Vec<&RuleDoc> = tool.rules.iter().filter(|rule| occurring.contains(rule.id)).collect();
     let index: HashMap<&str, usize> = rules.iter().enumerate().map(|(at, rule)| (rule.id, at)).collect();
+    // Fingerprints are of the texts as they are: another secret is another finding.
+    let shown = masked(all.iter().map(|(diagnostic, _)| *diagnostic), sources);
     let mut fingerprints = Fingerprints::default();
     let results = all.into_iter().map(|(diagnostic, suppression)| SarifResult {
         rule_index: index.get(diagnostic.code).copied(),
         // §3.27.23: either all results of a run say whether they are suppressed, or none.
         suppressions: (!suppressed.is_empty()).then(|| suppression.iter().map(acceptance).collect()),
         partial_fingerprints: PartialFingerprints { v1: fingerprints.of(diagnostic, sources) },
-        ..result(diagnostic, sources)
+        ..result(diagnostic, &shown)
     });
     let results = results.collect();
     let rules = rules.into_iter().map(descriptor).collect();
@@ -98,7 +101,7 @@ fn descriptor(rule: &RuleDoc) -> Descriptor {
     }
 }
 
-fn result<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> SarifResult<'a> {
+fn result<'a>(diagnostic: &'a Diagnostic, sources: &Sources) -> SarifResult<'a> {
     let mut labels = diagnostic.labels.iter();
     let location = |id, span, text: &str| Location {
         id,
@@ -173,7 +176,7 @@ fn region(span: Span, sources: &Sources, with_snippet: bool) -> Region {
     }
 }
 
-fn change<'a>(fix: &'a Fix, sources: &'a Sources) -> SarifFix<'a> {
+fn change<'a>(fix: &'a Fix, sources: &Sources) -> SarifFix<'a> {
     let mut changes: Vec<(SourceId, ArtifactChange<'a>)> = Vec::new();
     for edit in &fix.edits {
         let replacement = Replacement {

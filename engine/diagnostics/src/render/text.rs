@@ -4,6 +4,7 @@ use super::details::offer;
 use super::excerpt::{Excerpt, clean, excerpts};
 use super::sorted;
 use crate::edits::is_sound;
+use crate::mask::masked;
 use crate::{Diagnostic, Edit, Fix, Severity, Sources};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Padding, Patch, Renderer, Snippet};
 
@@ -17,6 +18,7 @@ const TALLEST_FIX: usize = 12;
 /// All diagnostics, sorted by source and position, with an empty line after each.
 pub fn text(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let sources = &*masked(diagnostics, sources);
     let mut out = String::new();
     for diagnostic in sorted(diagnostics).into_iter().take(SHOWN) {
         push_picture(&mut out, &renderer.render(&groups(diagnostic, sources)));

@@ -44,8 +44,8 @@ fn lower_check(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Check> {
     let check = fields.required(cx, "check", "check: command").and_then(|node| cx.text_of(node, "check"));
     let catalog = cx.catalog;
     let schema = check.as_ref().and_then(|check| catalog.checks.get(check.value.as_str()));
-    let schema = schema.map(|kind| (kind.schema)());
-    if let (Some(check), None) = (&check, &schema) {
+    let schema = schema.map(|kind| &*kind.schema);
+    if let (Some(check), None) = (&check, schema) {
         unknown_type(cx, "check", check, catalog.checks.keys().copied().collect());
     }
     check_exclude(cx, &fields, false);
@@ -53,7 +53,7 @@ fn lower_check(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Check> {
     let check = check.unwrap_or(At { value: String::new(), span: key.span });
     Some(Check {
         id: At { value: key.name.to_string(), span: key.span },
-        with: config_of(cx, &fields, key.span, schema.as_ref()),
+        with: config_of(cx, &fields, key.span, schema),
         check,
         when: fields.get("when").and_then(|node| cx.expr_of(node, "when")),
         on_fail: fields.get("on_fail").and_then(|n| cx.word_of(n, "on_fail", ON_FAIL)).unwrap_or_default(),
@@ -94,8 +94,8 @@ fn lower_step(cx: &mut Lower<'_>, key: &Key, node: &Node) -> Option<Step> {
         Some(Uses::Kind(kind)) => catalog.steps.get(kind.as_str()),
         _ => None,
     };
-    let schema = kind.map(|kind| (kind.schema)());
-    let with = config_of(cx, &fields, key.span, schema.as_ref());
+    let schema = kind.map(|kind| &*kind.schema);
+    let with = config_of(cx, &fields, key.span, schema);
     let given = given_of(&fields, uses.as_ref());
     let is_call = matches!(uses.as_ref().map(|at| &at.value), Some(Uses::Call(_)));
     check_exclude(cx, &fields, is_call && fields.get("foreach").is_some());

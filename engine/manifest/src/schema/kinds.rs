@@ -47,7 +47,7 @@ pub(crate) fn definitions(catalog: &StepCatalog) -> impl Iterator<Item = (String
 
 /// What stands under `with` of a type.
 pub(crate) fn with(kind: &Kind) -> Value {
-    let config = merged(json!({"type": "object"}), authored(&(kind.schema)()));
+    let config = merged(json!({"type": "object"}), authored(&kind.schema));
     described(&format!("{}. {}", kind.summary, kind.doc.trim()), without(config, "description"))
 }
 
@@ -62,7 +62,7 @@ fn names<'k>(kinds: impl Iterator<Item = &'k Kind>) -> Value {
 
 /// If this type is used, then its configuration stands under `with`, and fields without a meaning are not there.
 fn rule(field: &str, kind: &Kind, refused: ValueMap) -> Value {
-    let schema = (kind.schema)();
+    let schema = &*kind.schema;
     let needs = schema.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
     let mut fields = ValueMap::new();
     fields.insert("with".to_owned(), definition(&place(field, kind)));

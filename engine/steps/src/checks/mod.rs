@@ -26,6 +26,7 @@ use crate::parse::{Source, read_source};
 use assay_manifest::{Effects, Kind};
 use assay_protocol::Value;
 use assay_run::{CheckResult, CommandLine, ProcessEnd, StepCtx};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A check's entry in the catalog: checks have no outputs and no effects.
@@ -41,7 +42,7 @@ fn kind(
         summary,
         doc,
         example,
-        schema,
+        schema: LazyLock::new(schema),
         outputs: &[],
         effects: Effects::Contained,
         runs_processes: false,

@@ -1,6 +1,6 @@
 use crate::context::Cx;
 use crate::flow::step_of;
-use crate::measured::{last_name, names};
+use crate::measured::{last_name, names, reads_end};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::DeliverFrom;
@@ -17,7 +17,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
 What a step gives changes with its program. A declared output has fixed columns, or a type and a unit, and is null with a reason
 where it cannot be computed, so that whoever reads the file can rely on it. Declare the output and deliver that.
 
-Files and logs that a step wrote are copied as they are and may be delivered directly.",
+Files and logs that a step wrote are copied as they are and may be delivered directly, and so may what the engine itself says of
+a step, such as `duration_s` and `attempts`: its type never changes.",
     bad: "\
 steps:
   bench:
@@ -49,6 +50,11 @@ deliver:
     check: Check::Plan(check),
 };
 
+/// Whether it reads what the engine says of one step, whose type the contract fixes.
+fn is_end(reference: &Reference) -> bool {
+    reference.path.len() == 2 && (last_name(reference) == Some("duration_s") || reads_end(reference))
+}
+
 fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     for deliver in &plan.manifest.deliver {
         let DeliverFrom::Value(expr) = &deliver.from else { continue };
@@ -61,7 +67,7 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             let Some((_, step)) = step_of(plan, reference) else { return false };
             let rows =
                 last_name(reference) == Some("rows") || step.foreach.is_some() && reference.path.len() == 1;
-            !file && (table || rows)
+            !file && !is_end(reference) && (table || rows)
         };
         let Some(reference) = expr.expr.refs().iter().find(bare) else { continue };
         found.push(

@@ -1,6 +1,6 @@
 use crate::context::Cx;
 use crate::flow::{self, compared, has_effect, is_kind, step_of};
-use crate::measured::{compares_speed, reads_correctness, reads_speed};
+use crate::measured::{compares_speed, last_name, measures_speed, reads_correctness, reads_speed};
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::Span;
 use assay_diagnostics::{Confidence, Severity};
@@ -23,7 +23,8 @@ not worth timing. AMD GEAK issue 254 tells of cheating patches with \"speed-ups\
 Speed gates are compare gates, and assertions about a duration, a throughput or a ratio. A correctness gate is one with
 `on_fail: incorrect`, or one that asserts an accuracy, an error or a count of defects; it comes before when the speed gate, or
 a step above it, needs it. A call counts whose callee has such a gate. A comparison of a program with itself has no candidate
-and is left alone. A benchmark that changes nothing, such as a capacity search, may ignore this rule with that reason.",
+and is left alone. The `duration_s` of a step that measures nothing, such as
+a build, is a budget and no speed. A benchmark that changes nothing, such as a capacity search, may ignore this rule with that reason.",
     bad: "\
 steps:
   race:
@@ -127,11 +128,17 @@ fn asserted_speed<'a>(plan: &ManifestPlan, expr: &'a ExprAt) -> Option<&'a Refer
     };
     expr.expr.claims().iter().find_map(|claim| {
         let Claim::Compared { left, right, .. } = claim else { return None };
-        left.refs
-            .iter()
-            .chain(right.refs)
-            .find(|reference| reads_speed(reference) || of_comparison(reference))
+        left.refs.iter().chain(right.refs).find(|reference| {
+            reads_speed(reference) && !is_budget(plan, reference) || of_comparison(reference)
+        })
     })
+}
+
+/// Whether it reads how long a step took that measures nothing: a limit on a build is no claim about a candidate.
+fn is_budget(plan: &ManifestPlan, reference: &Reference) -> bool {
+    reference.path.len() == 2
+        && last_name(reference) == Some("duration_s")
+        && step_of(plan, reference).is_some_and(|(_, step)| !measures_speed(step))
 }
 
 fn judges_correctness(plan: &ManifestPlan, gate: &Gate) -> bool {
@@ -141,7 +148,7 @@ fn judges_correctness(plan: &ManifestPlan, gate: &Gate) -> bool {
         reads_correctness(reference)
             // The status of a call is the verdict of its gates.
             || step_of(plan, reference).is_some_and(|(_, step)| calls_a_judge(plan, step))
-                && crate::measured::last_name(reference) == Some("status")
+                && last_name(reference) == Some("status")
     };
     has_effect(gate) && (gate.on_fail == Outcome::Incorrect && !refs.is_empty() || refs.iter().any(judged))
 }

@@ -23,7 +23,7 @@ inputs:
 steps:
   hello:
     uses: command
-    with: {argv: [echo, \"{{ inputs.sla }}\"]}
+    with: {argv: [echo, \"{{ inputs.sla | tojson }}\"]}
     timeout: 1m
 ",
     good: "\
@@ -32,7 +32,7 @@ inputs:
 steps:
   hello:
     uses: command
-    with: {argv: [echo, \"{{ inputs.sla }}\"]}
+    with: {argv: [echo, \"{{ inputs.sla | tojson }}\"]}
     timeout: 1m
 ",
     fixes: Fixes::Unsafe,

@@ -16,11 +16,11 @@ and text for them. Quotes leave no doubt. `y` and `n` are reported with low conf
 do not follow.",
     bad: "\
 steps:
-  install: {uses: command, with: {argv: [install, -m, 0755, tool, /opt]}, timeout: 1m}
+  install: {uses: command, with: {argv: [install, -m, 0755, tool, \"{{ run.scratch }}\"]}, timeout: 1m}
 ",
     good: "\
 steps:
-  install: {uses: command, with: {argv: [install, -m, \"0755\", tool, /opt]}, timeout: 1m}
+  install: {uses: command, with: {argv: [install, -m, \"0755\", tool, \"{{ run.scratch }}\"]}, timeout: 1m}
 ",
     fixes: Fixes::Safe,
     check: Check::Tree(check),

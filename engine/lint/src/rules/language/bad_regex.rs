@@ -16,22 +16,22 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: regex, from: stdout, fields: {tok_s: \"throughput: [0-9.]+\"}, schema: {type: object, properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: regex, from: stdout, fields: {defects: \"defects: [0-9.]+\"}, schema: {type: object, properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     good: "\
 steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: regex, from: stdout, fields: {tok_s: \"throughput: ([0-9.]+)\"}, schema: {type: object, properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: regex, from: stdout, fields: {defects: \"defects: ([0-9.]+)\"}, schema: {type: object, properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     fixes: Fixes::None,
     check: Check::FrontEnd,

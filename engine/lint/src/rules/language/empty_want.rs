@@ -9,6 +9,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     finds: "A compare gate that wants no verdict.",
     why: "It can never pass, whatever is measured.",
     bad: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command
@@ -30,6 +32,8 @@ gates:
   faster: {compare: steps.race, want: [], threshold: 1%}
 ",
     good: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command

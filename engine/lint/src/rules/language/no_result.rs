@@ -10,20 +10,20 @@ pub(in crate::rules) const RULE: Rule = Rule {
     why: "`parse` fills `result` from what the program printed. Without it there is nothing to read.",
     bad: "\
 steps:
-  bench: {uses: command, with: {argv: [./bench]}, timeout: 5m}
+  bench: {uses: command, with: {argv: [./judge]}, timeout: 5m}
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     good: "\
 steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     fixes: Fixes::None,
     check: Check::FrontEnd,

@@ -9,6 +9,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     finds: "A number outside the range of its field.",
     why: "The range stands in the type's schema: `assay explain <type>` shows it.",
     bad: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command
@@ -30,6 +32,8 @@ gates:
   faster: {compare: steps.race, want: [better], threshold: 1%}
 ",
     good: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command

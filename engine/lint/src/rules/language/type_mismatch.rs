@@ -6,7 +6,6 @@ use assay_manifest::expr::study::What;
 use assay_manifest::expr::{Kinds, Known};
 use assay_manifest::{Config, ConfigKind, Step, Unit, Uses};
 use assay_plan::ManifestPlan;
-use assay_protocol::Value;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "type-mismatch",
@@ -23,22 +22,22 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, properties: {speed: {type: string}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, properties: {defects: {type: string}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.speed > 100}
+  clean: {assert: steps.bench.result.defects < 1}
 ",
     good: "\
 steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, properties: {speed: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.speed > 100}
+  clean: {assert: steps.bench.result.defects < 1}
 ",
     fixes: Fixes::None,
     check: Check::Plan(check),
@@ -99,8 +98,6 @@ fn fields_of(
     findings: &mut Vec<Diagnostic>,
 ) {
     let ConfigKind::Map(entries) = &step.with.kind else { return };
-    // Schemas are made anew for every question, so only where there is something to ask.
-    let mut schema = None;
     for (name, config) in entries {
         if &**name == "argv" {
             flags_in_argv(plan, step, config, found, findings);
@@ -119,10 +116,8 @@ fn fields_of(
                 })
             }
             Uses::Kind(kind) => {
-                let schema = schema.get_or_insert_with(|| {
-                    cx.catalog.steps.get(kind.as_str()).map_or(Value::Null, |kind| (kind.schema)())
-                });
-                let property = schema.get("properties").and_then(|all| all.get(&**name));
+                let schema = cx.catalog.steps.get(kind.as_str()).map(|kind| &*kind.schema);
+                let property = schema.and_then(|schema| schema.get("properties")?.get(&**name));
                 property
                     .filter(|property| property.get("format").is_none())
                     .map(|property| Known::of_schema(property).kinds)

@@ -21,22 +21,22 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.toks > 100}
+  clean: {assert: steps.bench.result.defect == 0}
 ",
     good: "\
 steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     fixes: Fixes::Unsafe,
     check: Check::Plan(check),

@@ -32,7 +32,11 @@ steps:
     check: Check::Plan(check),
 };
 
-fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+    // What reads it may be what cannot be read.
+    if cx.has_errors {
+        return;
+    }
     let manifest = &plan.manifest;
     if manifest.deliver.iter().any(|deliver| matches!(deliver.from, DeliverFrom::Template(_))) {
         return;

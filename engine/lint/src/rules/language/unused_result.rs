@@ -22,8 +22,8 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 ",
     good: "\
@@ -31,17 +31,21 @@ steps:
   bench:
     uses: command
     with:
-      argv: [./bench]
-      parse: {as: json, from: stdout, schema: {type: object, required: [tok_s], properties: {tok_s: {type: number}}}}
+      argv: [./judge]
+      parse: {as: json, from: stdout, schema: {type: object, required: [defects], properties: {defects: {type: number}}}}
     timeout: 5m
 gates:
-  fast: {assert: steps.bench.result.tok_s > 100}
+  clean: {assert: steps.bench.result.defects == 0}
 ",
     fixes: Fixes::None,
     check: Check::Plan(check),
 };
 
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
+    // What reads it may be what cannot be read.
+    if cx.has_errors {
+        return;
+    }
     let manifest = &plan.manifest;
     if manifest.deliver.iter().any(|deliver| matches!(deliver.from, DeliverFrom::Template(_))) {
         return;

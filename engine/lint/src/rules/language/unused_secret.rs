@@ -25,7 +25,11 @@ steps:
     check: Check::Manifest(check),
 };
 
-fn check(_: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
+fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
+    // What reads it may be what cannot be read.
+    if cx.has_errors {
+        return;
+    }
     let steps = manifest.steps.iter().chain(&manifest.finally).flat_map(|step| &step.pass_env);
     let passed: HashSet<&str> =
         manifest.pass_env.iter().chain(steps).map(|name| name.value.as_str()).collect();

@@ -11,6 +11,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
 Undecided means that the measurement is not good enough to tell. Such a gate ends as `inconclusive`; wanting it would
 turn a bad measurement into a pass. Want `tie` where an equal speed is enough.",
     bad: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command
@@ -32,6 +34,8 @@ gates:
   faster: {compare: steps.race, want: [better, undecided], threshold: 1%}
 ",
     good: "\
+preflight:
+  idle: {check: load, with: {max_per_core: 0.7}}
 steps:
   check:
     uses: command

@@ -43,6 +43,10 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         let id = &step.id.value;
+        // One that is written but cannot be used is reported as such.
+        if cx.entry(&[section, id, "timeout"]).is_some() {
+            continue;
+        }
         let mut finding = found
             .at(step.id.span, format!("step `{id}` has no `timeout`"), "may run without end")
             .help("add `timeout:` with the longest time that one attempt may take");

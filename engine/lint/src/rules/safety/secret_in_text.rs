@@ -43,6 +43,7 @@ fn check(cx: &Cx<'_>, found: &mut Found<'_>) {
         found.push(
             found
                 .at(span, format!("the text holds {kind}"), "known to everybody who reads this")
+                .masked()
                 .help("take it back where it was issued, and remove it here")
                 .help(
                     "name the variable under `secrets`, and let the steps that need it list it in `pass_env`",

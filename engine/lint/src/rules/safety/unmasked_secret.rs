@@ -71,6 +71,7 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
                     format!("the value of `{name}` stands in the manifest"),
                     "known to everybody who reads this",
                 )
+                .masked()
                 .help(format!(
                     "list `{name}` under `secrets` and in `pass_env`, and set it where the run is started"
                 ))

@@ -29,7 +29,6 @@ steps:
   bench:
     uses: command
     with: {argv: [./bench, --json, --output, \"{{ run.scratch }}/bench.json\"]}
-    files: {result: \"{{ run.scratch }}/bench.json\"}
     timeout: 10m
 ",
     fixes: Fixes::None,
