@@ -254,14 +254,17 @@ impl<'a> Builder<'a> {
         while any && at < end {
             let rest = &self.text[at..end];
             let length = match rest.as_bytes()[0] {
-                b'&' | b'!' => {
-                    let word = rest.find(|character: char| character.is_whitespace()).unwrap_or(rest.len());
+                sign @ (b'&' | b'!') => {
+                    let ends = |character: char| {
+                        character.is_whitespace() || (sign == b'&' && ",[]{}".contains(character))
+                    };
+                    let word = rest.find(ends).unwrap_or(rest.len());
                     if rest.starts_with('!') {
                         self.refuse_tag(at, at + word);
                     }
                     word
                 }
-                b'#' => rest.find('\n').unwrap_or(rest.len()),
+                b'#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
                 byte if byte.is_ascii_whitespace() => 1,
                 _ => break,
             };

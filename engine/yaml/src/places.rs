@@ -9,7 +9,7 @@ pub(crate) fn first_dash(text: &str, from: usize, start: usize) -> usize {
         let rest = &text[at..start];
         at += match byte {
             b'-' => return at,
-            b'#' => rest.find('\n').unwrap_or(rest.len()),
+            b'#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
             b'&' | b'!' => rest.find(char::is_whitespace).unwrap_or(rest.len()),
             _ if byte.is_ascii() => 1,
             _ => return start,
@@ -21,8 +21,11 @@ pub(crate) fn first_dash(text: &str, from: usize, start: usize) -> usize {
 /// The text of a block without the spaces around it. `head` tells whether the marks hold its `|` or `>`.
 pub(crate) fn block_text(text: &str, marks: Range<usize>, head: bool) -> Range<usize> {
     let raw = &text[marks.clone()];
-    let header =
-        if head && raw.starts_with(['|', '>']) { raw.find('\n').map_or(raw.len(), |at| at + 1) } else { 0 };
+    let header = if head && raw.starts_with(['|', '>']) {
+        raw.find(['\n', '\r']).map_or(raw.len(), |at| at + 1)
+    } else {
+        0
+    };
     let begins = marks.end - raw[header..].trim_start_matches([' ', '\r', '\n']).len();
     begins..begins.max(marks.start + raw.trim_end().len())
 }
@@ -47,5 +50,5 @@ pub(crate) fn closing_quote(text: &str, start: usize, end: usize) -> usize {
 /// Without spaces in an unfinished last line: the parser would take them for a line of the block of text above.
 pub(crate) fn without_loose_indentation(body: &str) -> &str {
     let shorter = body.trim_end_matches([' ', '\t']);
-    if shorter.ends_with('\n') { shorter } else { body }
+    if shorter.ends_with(['\n', '\r']) { shorter } else { body }
 }

@@ -25,7 +25,8 @@ fn the_files_of_the_repository_read_the_same() {
     for path in repository::yaml_files() {
         let bytes = std::fs::read(&path).unwrap();
         // libyaml counts a byte order mark as a column; see below.
-        let text = decode(&bytes).unwrap().trim_start_matches('\u{feff}');
+        let Ok(text) = decode(&bytes) else { continue };
+        let text = text.trim_start_matches('\u{feff}');
         if let Some(value) = ours(text) {
             assert_eq!(Some(value), theirs(text), "{}", path.display());
             compared += 1;

@@ -63,8 +63,14 @@ fn check_neighbours(result: &str) {
 
 const ORDER: &[&str] = &["k3", "k1", "k8", "k2", "k12", "k5"];
 
+/// `PROPTEST_CASES` can ask for more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(2000), failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_style_with_comments(choices in prop::collection::vec(any::<u8>(), 0..160), width in 10usize..120) {

@@ -97,7 +97,7 @@ impl<'a> Builder<'a> {
         if self.next_mark(start).is_some() {
             return Err(Unsupported); // an anchor or a block of text as the key
         }
-        let name = scalar::key(self.text, key).ok_or(Unsupported)?;
+        let name = scalar::key(self.text, key, place.flow).ok_or(Unsupported)?;
         let mut item = Item::new(lead, self.lines.blank_above(start), Some(name));
         self.done = key.span.end;
         self.value(&mut item, node, place)?;
@@ -139,7 +139,7 @@ impl<'a> Builder<'a> {
         if collection {
             return self.flow_collection(item, node, place);
         }
-        item.value = self.scalar(node, header)?;
+        item.value = self.scalar(node, header, place.flow)?;
         self.done = self.done.max(node.span.end);
         if !matches!(item.value, Value::Block(_)) {
             self.trailing(item, place.limit);
@@ -155,9 +155,17 @@ impl<'a> Builder<'a> {
         place: Place,
     ) -> Result<Option<Mark>, Unsupported> {
         let empty = node.span.range().is_empty() && node.is_null();
-        let until = if empty { self.next_start(self.done).min(place.limit) } else { node.span.start };
+        let until = match (empty, place.flow) {
+            (false, _) => node.span.start,
+            (true, false) => self.next_start(self.done),
+            (true, true) => self.next_separator(self.done),
+        };
         let mut header = None;
         while let Some(mark) = self.next_mark(until) {
+            let below = self.lines.line(mark.start) > self.lines.line(self.done);
+            if empty && !place.flow && below && self.lines.column(mark.start) <= place.column {
+                break; // it belongs to the next key
+            }
             match mark.kind {
                 MarkKind::Anchor if item.anchor.is_none() && header.is_none() => {
                     item.anchor = Some(&self.text[mark.start as usize..mark.end as usize]);
@@ -172,6 +180,20 @@ impl<'a> Builder<'a> {
             self.mark += 1;
         }
         Ok(header)
+    }
+
+    /// Where the comma or bracket behind an empty value stands: only space, an anchor and comments may come before.
+    fn next_separator(&self, from: u32) -> u32 {
+        let bytes = self.text.as_bytes();
+        let mut at = from as usize;
+        while let Some(byte) = bytes.get(at).filter(|byte| !b",]}".contains(byte)) {
+            let apart = bytes[..at].last().is_some_and(u8::is_ascii_whitespace);
+            at += 1;
+            if *byte == b'#' && apart {
+                at += bytes[at..].iter().take_while(|byte| **byte != b'\n').count();
+            }
+        }
+        at as u32
     }
 
     /// A comment in the line of the key, before a value on the lines below.
@@ -293,7 +315,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn scalar(&self, node: &Node, header: Option<Mark>) -> Result<Value<'a>, Unsupported> {
+    fn scalar(&self, node: &Node, header: Option<Mark>, flow: bool) -> Result<Value<'a>, Unsupported> {
         let raw = &self.text[node.span.range()];
         if let Some(mark) = header {
             let head = &self.text[mark.start as usize..mark.end as usize];
@@ -310,8 +332,15 @@ impl<'a> Builder<'a> {
         let quotes = raw.starts_with(['"', '\'']);
         Ok(match &node.kind {
             _ if raw.is_empty() => Value::Empty,
-            _ if raw.contains('\n') => Value::Lines(scalar::lines(raw)),
+            _ if raw.contains('\n') => {
+                let lines = scalar::lines(&scalar::plain(raw, flow && !quotes));
+                if !quotes && lines.iter().any(|line| line.starts_with('#')) {
+                    return Err(Unsupported); // behind a tab the parser takes it for a blank line
+                }
+                Value::Lines(lines)
+            }
             Kind::String(value) if quotes => Value::Text(scalar::quoted(raw, value)),
+            Kind::String(_) => Value::Text(scalar::plain(raw, flow && !is_alias(self.text, node))),
             _ => Value::Text(raw.into()),
         })
     }

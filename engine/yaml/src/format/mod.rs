@@ -18,6 +18,7 @@ pub use scan::{Comment, comments};
 use crate::build::parse;
 use crate::limits::Limits;
 use crate::node::{Kind, Node};
+use crate::places;
 use assay_diagnostics::{Diagnostic, Severity, SourceId};
 use lines::Lines;
 use scan::MarkKind;
@@ -83,9 +84,10 @@ fn read(source: SourceId, text: &str) -> Result<Node, Vec<Diagnostic>> {
     }
 }
 
-/// Without byte order mark and carriage returns.
+/// Without byte order mark, carriage returns and spaces in an unfinished last line, which mean nothing.
 fn plain_lines(text: &str) -> Cow<'_, str> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let body = places::without_loose_indentation(body);
     if body.len() < text.len() || body.contains('\r') {
         body.replace("\r\n", "\n").replace('\r', "\n").into()
     } else {

@@ -21,9 +21,12 @@ impl Printer {
         self.out
     }
 
-    /// A blank line, unless there is one, nothing stands above or it would change a value.
+    /// A blank line, unless there is one, nothing stands above or it would change a value. The last line of a text
+    /// block may look like one.
     pub(super) fn blank(&mut self) {
-        if !self.keep && !self.out.is_empty() && !self.out.ends_with("\n\n") {
+        let above = self.out.strip_suffix('\n').unwrap_or(&self.out);
+        let above = above.rsplit('\n').next().unwrap_or(above);
+        if !self.keep && !above.trim_matches([' ', '\t']).is_empty() {
             self.out.push('\n');
             self.line = self.out.len();
         }

@@ -6,7 +6,8 @@ use crate::scalar::{Resolved, resolve};
 use std::borrow::Cow;
 
 /// A key as it is printed; `None` for one that needs `? `.
-pub(super) fn key<'a>(text: &'a str, key: &Key) -> Option<Cow<'a, str>> {
+/// `flow`: it stands in brackets.
+pub(super) fn key<'a>(text: &'a str, key: &Key, flow: bool) -> Option<Cow<'a, str>> {
     // YAML lets a key without `?` be 1,024 characters long.
     const LONGEST: usize = 1_000;
     let raw = &text[key.span.range()];
@@ -17,8 +18,28 @@ pub(super) fn key<'a>(text: &'a str, key: &Key) -> Option<Cow<'a, str>> {
         None => return None,
         Some(b'"' | b'\'') if key.name.contains(':') => double(raw, &key.name),
         Some(b'"' | b'\'') => quoted(raw, &key.name),
-        Some(_) => raw.into(),
+        // Without a value the colon at its end would become the one behind it.
+        Some(_) if flow && raw.ends_with(':') => in_quotes(raw).into(),
+        Some(_) => plain(raw, flow),
     })
+}
+
+/// A text without quotes. In brackets it may begin with `|` or `>`, be a `?`, and end in a dash alone if a space
+/// follows; so written it could not stand in a block, or not before the bracket.
+pub(super) fn plain(raw: &str, flow: bool) -> Cow<'_, str> {
+    let dash = raw
+        .strip_suffix('-')
+        .is_some_and(|before| before.is_empty() || before.ends_with(char::is_whitespace));
+    if flow && (dash || raw == "?" || raw.starts_with(['|', '>'])) {
+        in_quotes(raw).into()
+    } else {
+        raw.into()
+    }
+}
+
+/// Quotes around a text without; lines are folded in the same way between them.
+fn in_quotes(raw: &str) -> String {
+    if raw.contains(['"', '\\']) { format!("'{}'", raw.replace('\'', "''")) } else { format!("\"{raw}\"") }
 }
 
 /// A text in quotes in one line, without them where nothing else can be meant.
@@ -48,6 +69,8 @@ fn plain_is_clear(value: &str) -> bool {
     let first = value.chars().next();
     first.is_some_and(|first| !"-?:,[]{}#&*!|>'\"%@`=~<. ".contains(first))
         && !value.ends_with([' ', ':'])
+        // Before a bracket or comma the parser refuses a dash that stands alone.
+        && !value.ends_with(" -")
         && !value.contains(odd)
         && !value.contains(": ")
         && !value.contains(" #")
@@ -107,8 +130,15 @@ pub(super) fn folded(header: &str, raw: &str, value: &str) -> Option<Block> {
     let lead = &value[..value.len() - value.trim_start_matches([' ', '\n']).len()];
     let content = lead.len() - lead.rfind('\n').map_or(0, |end| end + 1);
     let indent = spaces(first).checked_sub(content)?;
+    let mut source: Vec<&str> = raw.strip_suffix('\n').unwrap_or(raw).split('\n').collect();
+    // A tab that is indented less is no text.
+    while !header.contains('+')
+        && source.last().is_some_and(|line| line.trim().is_empty() && spaces(line) < indent)
+    {
+        source.pop();
+    }
     let mut lines = Vec::new();
-    for line in raw.strip_suffix('\n').unwrap_or(raw).split('\n') {
+    for line in source {
         let line = line.strip_suffix('\r').unwrap_or(line);
         if spaces(line) < indent && shown(line) {
             return None;
@@ -172,6 +202,7 @@ mod tests {
             "12:30",
             "1.2.3",
             "-x",
+            "x -",
             "? a",
             ":a",
             "[a",

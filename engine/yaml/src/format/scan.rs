@@ -46,6 +46,8 @@ pub(super) struct Mark {
 pub(super) struct Scan {
     pub(super) comments: Vec<Comment>,
     pub(super) marks: Vec<Mark>,
+    /// The `?` before a key, and where that begins.
+    questions: Vec<(u32, u32)>,
     /// Where keys, values and dashes begin.
     pub(super) starts: Vec<u32>,
     /// Whether a value is an alias.
@@ -54,10 +56,24 @@ pub(super) struct Scan {
     pub(super) nameless: bool,
 }
 
+impl Scan {
+    /// Where the entry of a key begins: at its `?` if it has one.
+    pub(super) fn entry_start(&self, key: u32) -> u32 {
+        let index = self.questions.partition_point(|(_, start)| *start < key);
+        self.questions.get(index).filter(|(_, start)| *start == key).map_or(key, |(question, _)| *question)
+    }
+}
+
 pub(super) fn scan(source: SourceId, text: &str, root: &Node, lines: &Lines) -> Scan {
-    let found =
-        Scan { comments: Vec::new(), marks: Vec::new(), starts: Vec::new(), aliases: false, nameless: false };
-    let mut scanner = Scanner { source, text, lines, at: 0, found };
+    let found = Scan {
+        comments: Vec::new(),
+        marks: Vec::new(),
+        questions: Vec::new(),
+        starts: Vec::new(),
+        aliases: false,
+        nameless: false,
+    };
+    let mut scanner = Scanner { source, text, lines, at: 0, question: None, found };
     scanner.node(root);
     scanner.gap(text.len());
     scanner.found
@@ -68,6 +84,8 @@ struct Scanner<'a> {
     text: &'a str,
     lines: &'a Lines,
     at: usize,
+    /// The first `?` since the last key or value.
+    question: Option<u32>,
     found: Scan,
 }
 
@@ -80,6 +98,9 @@ impl Scanner<'_> {
                 for (key, value) in entries {
                     self.found.nameless |= key.span.range().is_empty();
                     self.leaf(key.span);
+                    if let Some(question) = self.question.take() {
+                        self.found.questions.push((question, key.span.start));
+                    }
                     self.node(value);
                 }
             }
@@ -95,6 +116,7 @@ impl Scanner<'_> {
         if range.is_empty() || range.start < self.at {
             return;
         }
+        self.question = None;
         self.gap(range.start);
         self.found.starts.push(span.start);
         self.at = range.end;
@@ -128,6 +150,7 @@ impl Scanner<'_> {
                     self.mark(MarkKind::Dash, start);
                     self.found.starts.push(start as u32);
                 }
+                b'?' if apart && self.question.is_none() => self.question = Some(start as u32),
                 b'%' if apart && self.lines.column(start as u32) == 0 => {
                     self.skip(until, |byte| byte != b'\n');
                     self.mark(MarkKind::Directive, start);

@@ -46,7 +46,7 @@ fn collection(
             if scan.marks.first().is_some_and(|mark| lines.line(mark.start) < first) {
                 return Err(Unsupported);
             }
-            (sections(text, entries, lines, scan, &mut builder), Vec::new())
+            (sections(text, entries, lines, scan, &mut builder)?, Vec::new())
         }
         Kind::Mapping(_) | Kind::Sequence(_) => {
             let mut item = builder.root(root)?;
@@ -69,8 +69,8 @@ fn collection(
     if apart {
         printer.blank();
     }
-    if root.as_mapping().is_some() {
-        sort(&mut items, scan, rules);
+    if let Some(entries) = root.as_mapping() {
+        sort(&mut items, entries, scan, rules);
         print_sections(&mut printer, &items, rules);
     } else {
         printer.items(&items, 0, false);
@@ -80,11 +80,12 @@ fn collection(
 }
 
 /// An anchor must stay before its aliases, so a document with aliases keeps its order.
-fn sort(items: &mut [Item<'_>], scan: &Scan, rules: &FormatRules) {
+fn sort(items: &mut Vec<Item<'_>>, entries: &[(Key, Node)], scan: &Scan, rules: &FormatRules) {
     if !scan.aliases {
-        items.sort_by_key(|item| {
-            item.key.as_deref().map_or(usize::MAX, |key| rank(rules, key.trim_matches('"')))
-        });
+        let ranks = entries.iter().map(|(key, _)| rank(rules, &key.name));
+        let mut ranked: Vec<_> = ranks.zip(items.drain(..)).collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        items.extend(ranked.into_iter().map(|(_, item)| item));
     }
 }
 
@@ -121,11 +122,12 @@ fn sections<'a>(
     lines: &Lines,
     scan: &Scan,
     builder: &mut Builder<'a>,
-) -> Vec<Item<'a>> {
+) -> Result<Vec<Item<'a>>, Unsupported> {
     let mut items = Vec::new();
     for (index, (key, node)) in entries.iter().enumerate() {
-        let first = lines.line(key.span.start);
-        let next = entries.get(index + 1).map_or(lines.count(), |(next, _)| lines.line(next.span.start));
+        let line = |key: &Key| lines.line(scan.entry_start(key.span.start));
+        let first = line(key);
+        let next = entries.get(index + 1).map_or(lines.count(), |(next, _)| line(next));
         let lead = builder.lead_until(lines.start(first));
         match builder.section(key, node) {
             Ok(mut item) => {
@@ -134,6 +136,10 @@ fn sections<'a>(
             }
             Err(Unsupported) => {
                 let column = lines.indent(first);
+                let start = lines.start(first) as usize;
+                if text[start..start + column as usize].contains('\t') {
+                    return Err(Unsupported);
+                }
                 let (verbatim, end) = copy(text, lines, scan, node, first..next, column);
                 builder.skip_to(end);
                 let blank = first > 0 && lines.is_blank(first - 1);
@@ -143,7 +149,7 @@ fn sections<'a>(
             }
         }
     }
-    items
+    Ok(items)
 }
 
 /// Copies a section without the blank lines and comments that belong to what comes behind; also where it ends.
@@ -196,8 +202,12 @@ fn keeps_blank_lines(text: &str, scan: &Scan, node: &Node) -> bool {
     }
     let index = scan.marks.partition_point(|mark| mark.start < last.span.start);
     let head = scan.marks[..index].last().filter(|mark| mark.kind == MarkKind::Header);
-    matches!(last.style, Style::Literal | Style::Folded)
-        && head.is_some_and(|mark| text[mark.start as usize..mark.end as usize].contains('+'))
+    let plus = || head.is_some_and(|mark| text[mark.start as usize..mark.end as usize].contains('+'));
+    // Such a block has no place of its own, and its lines look blank.
+    let only_spaces = || {
+        last.span.range().is_empty() && last.as_str().is_some_and(|text| !text.trim_matches('\n').is_empty())
+    };
+    matches!(last.style, Style::Literal | Style::Folded) && (plus() || only_spaces())
 }
 
 /// Comments that belong to the file and not to its first key: those apart from it, and lines for editors.
