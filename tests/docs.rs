@@ -11,6 +11,9 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("cargo test --workspace --features fault", "this test is run by it"),
     ("cargo clippy", "a step of .ci/run"),
     ("cargo fmt", "a step of .ci/run"),
+    ("rustfmt --check", "a step of .ci/run"),
+    ("fuzz/run", "a slow suite of its own"),
+    ("python3 tests/bench/lint.py --quick", "a step of .ci/run"),
     (".ci/run", "runs this test"),
     ("python3 tests/bench/run.py --quick", "a step of .ci/run"),
 ];

@@ -59,11 +59,14 @@ fn double<'a>(raw: &'a str, value: &str) -> Cow<'a, str> {
     }
 }
 
-/// Whether a text reads as the same text without quotes, everywhere and also under YAML 1.1.
+/// Whether a text reads as the same text without quotes, everywhere and also under YAML 1.1. A command line keeps them,
+/// for people: without, its own quotes and redirections look like part of the document.
 fn plain_is_clear(value: &str) -> bool {
     let odd = |character: char| {
-        matches!(character, ',' | '[' | ']' | '{' | '}' | '\u{feff}')
-            || character.is_control()
+        matches!(
+            character,
+            ',' | '[' | ']' | '{' | '}' | '\u{feff}' | '"' | '$' | '|' | '>' | '<' | '&' | ';'
+        ) || character.is_control()
             || (character.is_whitespace() && character != ' ')
     };
     let first = value.chars().next();
@@ -173,12 +176,12 @@ mod tests {
 
     #[test]
     fn quotes_go_only_where_nothing_else_can_be_meant() {
-        for text in
-            ["gcc 12.2", "it's", "a/b", "2m", "16GiB", "1%", "http://x/y", "say \"hi\"", "é", "x-y", "a#b"]
-        {
+        for text in ["gcc 12.2", "it's", "a/b", "2m", "16GiB", "1%", "http://x/y", "é", "x-y", "a#b"] {
             assert_eq!(quoted(&format!("'{}'", text.replace('\'', "''")), text), text);
         }
         for text in [
+            "say \"hi\"",
+            "a | b > c",
             "",
             " a",
             "a ",
