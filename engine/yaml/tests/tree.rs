@@ -44,9 +44,14 @@ fn values_and_their_places() {
 
 #[test]
 fn brackets_end_at_the_bracket() {
-    for text in
-        ["a: [x] # c\n", "a: [x]  \nb: 1\n", "a: {x: [y] # c\n  , z: 1}   # d\nb: {}\n", "a: [x: y]\t# c"]
-    {
+    for text in [
+        "a: [x] # c\n",
+        "a: [x]  \nb: 1\n",
+        "a: {x: [y] # c\n  , z: 1}   # d\nb: {}\n",
+        "a: [x: y]\t# c",
+        "a: &n{x: y}\n",
+        "a: &n #\r  [x]\r",
+    ] {
         let root = good(text);
         let shown = at(text, root.get("a").unwrap());
         assert!(shown.starts_with(['[', '{']) && shown.ends_with([']', '}']), "{shown:?}");

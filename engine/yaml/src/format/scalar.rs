@@ -5,8 +5,7 @@ use crate::node::{Key, Kind};
 use crate::scalar::{Resolved, resolve};
 use std::borrow::Cow;
 
-/// A key as it is printed; `None` for one that needs `? `.
-/// `flow`: it stands in brackets.
+/// A key as it is printed; `None` for one that needs `? `. `flow`: it stands in brackets.
 pub(super) fn key<'a>(text: &'a str, key: &Key, flow: bool) -> Option<Cow<'a, str>> {
     // YAML lets a key without `?` be 1,024 characters long.
     const LONGEST: usize = 1_000;
@@ -136,7 +135,9 @@ pub(super) fn folded(header: &str, raw: &str, value: &str) -> Option<Block> {
     let mut source: Vec<&str> = raw.strip_suffix('\n').unwrap_or(raw).split('\n').collect();
     // A tab that is indented less is no text.
     while !header.contains('+')
-        && source.last().is_some_and(|line| line.trim().is_empty() && spaces(line) < indent)
+        && source
+            .last()
+            .is_some_and(|line| line.trim_matches([' ', '\t', '\r']).is_empty() && spaces(line) < indent)
     {
         source.pop();
     }
