@@ -22,7 +22,8 @@ fn every_target_has_a_corpus() {
     let script = std::fs::read_to_string(fuzz.join("run")).expect("the script");
     let mut total = 0;
     for entry in std::fs::read_dir(fuzz.join("targets")).expect("the targets") {
-        let name = entry.expect("a target").path().file_stem().expect("a name").to_string_lossy().into_owned();
+        let name =
+            entry.expect("a target").path().file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(script.contains(&name), "`fuzz/run` does not know `{name}`");
         let files = std::fs::read_dir(fuzz.join("corpus").join(&name)).expect("a corpus");
         let sizes: Vec<u64> =
