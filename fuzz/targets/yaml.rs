@@ -86,7 +86,7 @@ fn differs_by_design(text: &str) -> bool {
     text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'])
         // A block scalar that ends with the file has no line break at its end there.
         || !text.ends_with('\n') && text.contains(['|', '>'])
-        || names_with_colons(text)
+        || odd_names(text)
         || question_in_brackets(text)
 }
 
@@ -95,11 +95,11 @@ fn question_in_brackets(text: &str) -> bool {
     text.match_indices('?').any(|(at, _)| text[..at].trim_end().ends_with(['[', '{', ',']))
 }
 
-/// `&a:b` is one name in YAML 1.2; libyaml ends it at the colon.
-fn names_with_colons(text: &str) -> bool {
+/// `&a:b` is one name in YAML 1.2; libyaml ends it at such a sign.
+fn odd_names(text: &str) -> bool {
     text.split(['&', '*']).skip(1).any(|rest| {
         let name =
             rest.split(|end: char| end.is_whitespace() || ",[]{}".contains(end)).next().unwrap_or_default();
-        name.contains(':')
+        name.contains([':', '?', '%', '@', '`'])
     })
 }
