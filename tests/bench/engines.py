@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from measure import BenchError, Command
 
 # What is installed from PyPI, into an environment that the script makes for itself.
-PINS = {"ninja": "ninja==1.13.2", "hyperqueue": "hyperqueue==0.27.0", "snakemake": "snakemake==9.27.1"}
+PINS = {
+    "ninja": "ninja==1.13.2",
+    "hyperqueue": "hyperqueue==0.27.0",
+    "snakemake": "snakemake==9.27.1",
+    "yamllint": "yamllint==1.38.0",
+    "check-jsonschema": "check-jsonschema==0.39.0",
+    "ryl": "ryl==0.26.1",
+}
 ORDER = ("ninja", "make", "hyperqueue", "snakemake")
 FLIGHT = 2
 

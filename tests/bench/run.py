@@ -48,6 +48,7 @@ class Script:
         every = [self.limit, self.assay, *self.peers.values()]
         self.facts["versions"] = {engine.name: engine.version for engine in every}
         self.facts["rounds"] = self.rounds
+        self.facts["how"] = "two steps at a time"
         self.facts["sizes"] = self.sizes
 
     def get(self, name, make, wanted):

@@ -1,14 +1,14 @@
 """From what was measured to the committed table. Measures nothing."""
 
 
-def markdown(result, judged):
-    """The whole page."""
+def markdown(result, judged, title="Speed", script="run.py", words=()):
+    """The whole page; `words` say what the side by side is about."""
     facts = result["facts"]
     return "\n".join(
         [
-            "# Speed",
+            f"# {title}",
             "",
-            "Written by `tests/bench/run.py`; run it again to replace it.",
+            f"Written by `tests/bench/{script}`; run it again to replace it.",
             "",
             *conditions(facts),
             "",
@@ -20,6 +20,7 @@ def markdown(result, judged):
             "## Side by side",
             "",
             "Medians, with the smallest and largest of all rounds. Memory is that of the largest process of the tree.",
+            *words,
             "",
             *side_by_side(result["samples"]),
             *missing(result["missing"]),
@@ -34,7 +35,7 @@ def conditions(facts):
     lines = [
         f"* {facts['date']}, {facts['machine']}, kernel {facts['kernel']}, file system {facts['file_system']}, "
         f"load average {facts['load_at_start']} at the start, {facts['load_at_end']} at the end",
-        f"* {versions}; two steps at a time; {facts['rounds']} rounds, interleaved",
+        f"* {versions}; {facts['how']}; {facts['rounds']} rounds, interleaved",
     ]
     if "sync_ms" in facts:
         lines.append(f"* one `fdatasync` after an append of 300 bytes: {number(facts['sync_ms'], 'ms')}")

@@ -116,7 +116,8 @@ impl<'a> Builder<'a> {
                     .help("keep data in files of its own and name them by path"),
             ));
         }
-        if let Some(found) = syntax::unprintable(self.source, self.text, self.body) {
+        let base = self.offsets.base();
+        if let Some(found) = syntax::unprintable(self.source, self.text, base, self.body) {
             return Err(Box::new(found));
         }
         let mut parser = Parser::new_from_str(self.body);

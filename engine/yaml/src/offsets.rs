@@ -26,6 +26,11 @@ impl<'a> Offsets<'a> {
         Self { text, base, steps, last: (0, 0) }
     }
 
+    /// Bytes that stand before the text in its source.
+    pub(crate) fn base(&self) -> usize {
+        self.base
+    }
+
     /// The byte offset in the source of a place in the text.
     pub(crate) fn byte(&mut self, marker: &Marker) -> usize {
         self.base + self.inside(marker.index())

@@ -364,9 +364,9 @@ fn word(place: &Place<'_>, info: &str) -> Option<Diagnostic> {
     Some(found)
 }
 
-/// The first character that YAML 1.2 (section 5.1) allows in no document; the parser lets some of them pass.
-pub(crate) fn unprintable(source: SourceId, text: &str, body: &str) -> Option<Diagnostic> {
-    let base = text.len() - body.len();
+/// The first character that YAML 1.2 (section 5.1) allows in no document; the parser lets some of them pass. `base`:
+/// bytes of the text before the body, which may also end before the text does.
+pub(crate) fn unprintable(source: SourceId, text: &str, base: usize, body: &str) -> Option<Diagnostic> {
     let bad = |character: char| match character {
         '\t' | '\n' | '\r' | '\u{85}' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,

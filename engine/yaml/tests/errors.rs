@@ -66,6 +66,16 @@ errors! {
     control_character: "a: \"\u{1}\"\nb: \u{1}\n";
 }
 
+/// Found by fuzzing: spaces in an unfinished last line moved the place, even into the middle of a character.
+#[test]
+fn loose_spaces_at_the_end_move_no_place() {
+    for (text, wanted) in [("a: 1\n\u{feff}b: 2\n ", 5..8), ("\u{feff}a: \u{1}\n\t  ", 6..7)] {
+        let parsed = parse(assay_diagnostics::SourceId(0), text, &Limits::default());
+        let found = parsed.diagnostics.first().and_then(|found| found.primary()).map(|span| span.range());
+        assert_eq!(found, Some(wanted), "{text:?}");
+    }
+}
+
 #[test]
 fn limits() {
     let small = Limits { bytes: 60, nodes: 12, depth: 3, aliases: 2, expanded_nodes: 20 };
