@@ -137,7 +137,7 @@ mod tests {
             },
             "$defs": {"Mode": {"enum": ["a", "b"]}}
         });
-        let shown: Vec<String> = fields(schema)
+        let shown: Vec<String> = fields(&schema)
             .iter()
             .map(|field| format!("{} {} {}", field.name, field.required, field.kind))
             .collect();
@@ -150,7 +150,7 @@ mod tests {
                 "either false string | map"
             ]
         );
-        assert_eq!(fields(schema)[0].doc, "The command");
+        assert_eq!(fields(&schema)[0].doc, "The command");
         assert_eq!(kind_of(&schema, &json!({"$ref": "#/nowhere"}), 0), "a value");
     }
 }

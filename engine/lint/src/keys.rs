@@ -41,7 +41,8 @@ mod tests {
         for count in [3, 16, 17, 500] {
             let mut text: String = (0..count).map(|number| format!("k{number}: {number}\n")).collect();
             text.push_str("k1: again\n");
-            let tree = assay_yaml::parse(SourceId(0), &text, &assay_yaml::Limits::default()).root.expect("a tree");
+            let tree =
+                assay_yaml::parse(SourceId(0), &text, &assay_yaml::Limits::default()).root.expect("a tree");
             let keys = Keys::default();
             for key in ["k0", "k1", "k2", "k499", "k500", ""] {
                 let place = |entry: Option<&(assay_yaml::Key, _)>| entry.map(|(key, _)| key.span);

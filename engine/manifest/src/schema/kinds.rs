@@ -68,7 +68,7 @@ fn rule(field: &str, kind: &Kind, refused: ValueMap) -> Value {
     fields.insert("with".to_owned(), definition(&place(field, kind)));
     fields.extend(refused);
     let mut then = json!({"properties": fields});
-    if needs || takes_command(&schema) {
+    if needs || takes_command(schema) {
         then["required"] = json!(["with"]);
     }
     json!({"if": {"properties": {field: {"const": kind.name}}, "required": [field]}, "then": then})
