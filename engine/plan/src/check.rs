@@ -25,6 +25,9 @@ struct Place<'a> {
 const ROOTS: &[&str] =
     &["inputs", "steps", "gates", "outputs", "each", "self", "step", "run", "skill", "facts", "env"];
 
+/// Findings with suggestions of other names.
+const MOST_SUGGESTED: usize = 200;
+
 /// What can be read of a gate.
 const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reason"];
 
@@ -297,7 +300,7 @@ impl<'a> Checker<'a, '_> {
         let ("steps", [Segment::Name(id)]) = (reference.root.as_str(), reference.path.as_slice()) else {
             return;
         };
-        let Some(step) = self.manifest().step(id) else { return };
+        let Some(step) = self.plan.step_called(id) else { return };
         if self.outputs_of(step).is_some_and(|outputs| !outputs.contains(&"verdict")) {
             self.push(
                 Diagnostic::error(
@@ -319,9 +322,11 @@ impl<'a> Checker<'a, '_> {
                     .help("write `steps.<id>`: a computed id would hide an edge of the DAG");
             return self.push(finding);
         };
-        let Some(step) = self.manifest().step(id) else {
+        let Some(step) = self.plan.step_called(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
-            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).collect();
+            // Nobody reads suggestions by the hundred, and each is looked for among all names.
+            let most = if self.findings.len() < MOST_SUGGESTED { usize::MAX } else { 0 };
+            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).take(most).collect();
             if self.manifest().gates.iter().any(|gate| gate.id.value == id) {
                 let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
                 return self

@@ -65,6 +65,13 @@ impl ManifestPlan {
         }
     }
 
+    /// The step with this id. Unlike [`Manifest::step`] it takes no longer for more steps.
+    pub fn step_called(&self, id: &str) -> Option<&Step> {
+        let node = self.by_id.get(id)?;
+        // Where a gate has the same id, which is an error, the step is meant all the same.
+        self.step(*node).or_else(|| self.manifest.step(id))
+    }
+
     /// The gate of a node, if it is one.
     pub fn gate(&self, node: NodeId) -> Option<&Gate> {
         match self.nodes[node as usize].what {

@@ -12,6 +12,9 @@ use assay_protocol::Value;
 use assay_yaml::{Key, Kind, Node};
 use std::collections::HashSet;
 
+/// Findings with suggestions of other names.
+const MOST_SUGGESTED: usize = 200;
+
 /// The state of lowering one text.
 pub struct Lower<'a> {
     /// The text's id.
@@ -111,7 +114,10 @@ impl<'a> Lower<'a> {
         let mut finding =
             Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
                 .at(key.span, "not a field here");
-        finding = match meant(&key.name, known) {
+        // Nobody reads suggestions by the hundred, and looking for them takes time.
+        let few = self.diagnostics.len() < MOST_SUGGESTED;
+        let near = if few { meant(&key.name, known) } else { None };
+        finding = match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(key.span, near)),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
         };

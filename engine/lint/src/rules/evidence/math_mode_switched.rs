@@ -109,7 +109,7 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             let modes = |side: &Side<'_, '_>, own: &HashSet<&str>, other: &HashSet<&str>| {
                 let mut modes = side.settings().0;
                 for id in own.difference(other) {
-                    modes.extend(of_step(plan.manifest.step(id), by_step.get(id)));
+                    modes.extend(of_step(plan.step_called(id), by_step.get(id)));
                 }
                 modes.retain(|setting| math_mode(setting).is_some());
                 modes.sort_by_key(|setting| setting.span.start);
