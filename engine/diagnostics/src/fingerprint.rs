@@ -20,7 +20,7 @@ impl Fingerprints {
         let (file, text, line) = diagnostic.primary().map_or(("", "", ""), |span| {
             let text = sources.text(span.source);
             let line = sources.line_range(span.source, sources.line_of(span.source, span.start));
-            let name = sources.name(span.source);
+            let name = sources.name(span.source).trim_start_matches("./");
             (name, text.get(span.range()).unwrap_or(""), text.get(line).unwrap_or("").trim())
         });
         // Without a place the message is all that tells two findings apart.
