@@ -398,6 +398,18 @@ fn hostile_input_ends_soon() {
 }
 
 #[test]
+fn thousands_of_one_kind_are_counted_not_shown() {
+    let keys: String = (0..5_000).map(|number| format!("k{number}: {number}\n")).collect();
+    let folder = Folder::new(&[("skills/example/skill.yaml", &(manifest(GOOD) + &keys))]);
+    let output = folder.lint(&["--json"]);
+    let unknown: Vec<_> =
+        diagnostics(&output).into_iter().filter(|one| one["code"] == "unknown-field").collect();
+    assert_eq!(unknown.len(), 201);
+    assert_eq!(unknown[200]["message"], "4800 more of these are not shown");
+    assert_eq!(unknown[200]["severity"], "error");
+}
+
+#[test]
 fn the_project_keeps_its_own_rules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = tempfile::tempdir().expect("a home");

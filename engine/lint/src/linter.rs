@@ -4,7 +4,7 @@ use crate::config::{Config, Level};
 use crate::context::Cx;
 use crate::ignores::{self, Ignore, Index};
 use crate::keys::Keys;
-use crate::rule::{Check, Found, Rule};
+use crate::rule::{Check, Found, MOST_FINDINGS, Rule};
 use crate::rules;
 use crate::skill_md::SkillMd;
 use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources};
@@ -12,7 +12,7 @@ use assay_manifest::StepCatalog;
 use assay_plan::{Library, examine};
 use jiff::civil::Date;
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is looked at.
 #[derive(Debug, Clone)]
@@ -179,7 +179,7 @@ impl Linter<'_> {
         let mut report = Report { sources, others, ..Report::default() };
         let mut seen = HashSet::new();
         let index = Index::new(&ignores);
-        for finding in list {
+        for finding in first_of_each(list) {
             if !seen.insert((finding.code, finding.primary(), finding.message.clone())) {
                 continue;
             }
@@ -204,6 +204,30 @@ impl Linter<'_> {
             .sort_by_key(|finding| finding.primary().map(|span| (span.source, span.start, span.end)));
         report
     }
+}
+
+/// The first findings of each rule, with a word about those left out. Rules count themselves; what reading finds, it finds all.
+fn first_of_each(list: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut counted: HashMap<&'static str, usize> = HashMap::new();
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut last: HashMap<&'static str, usize> = HashMap::new();
+    for finding in list {
+        let count = counted.entry(finding.code).or_default();
+        *count += 1;
+        // A rule of its own adds one that says how many more there are.
+        if *count <= MOST_FINDINGS + 1 {
+            last.insert(finding.code, kept.len());
+            kept.push(finding);
+        }
+    }
+    for (code, count) in counted.into_iter().filter(|(_, count)| *count > MOST_FINDINGS + 1) {
+        let more = &mut kept[last[code]];
+        more.message = format!("{} more of these are not shown", count - MOST_FINDINGS);
+        more.labels.truncate(1);
+        more.help = vec!["mend those that are shown first".to_owned()];
+        more.fix = None;
+    }
+    kept
 }
 
 fn ignores_of(skill: &SkillMd) -> Vec<Ignore> {

@@ -116,7 +116,7 @@ impl std::fmt::Debug for Rule {
 }
 
 /// Findings of one rule in one file that are shown; what has more is not read to its end by anybody.
-const MOST_FINDINGS: usize = 200;
+pub(crate) const MOST_FINDINGS: usize = 200;
 
 /// Where a rule puts what it finds.
 pub struct Found<'a> {
