@@ -84,7 +84,12 @@ impl Scene {
 
     /// The binary with these arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        let binary = env!("CARGO_BIN_EXE_assay");
+        let mut command = Command::new(if interrupts_are_ignored() { "env" } else { binary });
+        if interrupts_are_ignored() {
+            // `nohup` and scripts with `&` hand this on, and Assay respects it: Ctrl-C would do nothing.
+            command.args(["--default-signal=HUP,INT,QUIT", binary]);
+        }
         command.args(args);
         self.scrubbed(command)
     }
@@ -277,4 +282,11 @@ pub fn processes_with(marker: &str) -> Vec<(u32, String)> {
 pub fn kill(pid: u32, signal: &str) {
     let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
     assert!(status.is_ok(), "`kill` cannot be run");
+}
+
+/// Whether whoever started the tests ignores SIGINT (bit 1 of `SigIgn`, proc_pid_status(5)).
+fn interrupts_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
 }
