@@ -8,6 +8,7 @@ What is compared runs in turn, round after round; every verdict rests on a media
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -150,7 +151,7 @@ class Script:
             peers = {}
             for peer in self.peers:
                 command = self.peer(peer, [file.name], folder, ANY_END)
-                command.argv = ["timeout", "-s", "KILL", str(PATIENCE), *command.argv]
+                command.argv = [shutil.which("timeout") or "timeout", "-s", "KILL", str(PATIENCE), *command.argv]
                 peers[peer] = command
             if peers:
                 self.samples[title] |= interleaved(self.bench, peers, 1, self.say)
