@@ -303,8 +303,10 @@ fn a_baseline_lets_only_new_findings_fail() {
     let gone = folder.lint(&with);
     assert_eq!(gone.status.code(), Some(0));
     assert!(text(&gone.stderr).contains("1 accepted that are gone"), "{}", text(&gone.stderr));
-    folder.write("base.json", "{}");
-    assert_eq!(folder.lint(&with).status.code(), Some(2));
+    for damaged in ["{}", "{\"v\": 1}", "{\"v\": 1, \"findings\": [{\"rule\": \"x\"}]}"] {
+        folder.write("base.json", damaged);
+        assert_eq!(folder.lint(&with).status.code(), Some(2), "{damaged}");
+    }
 }
 
 #[test]
@@ -336,6 +338,15 @@ fn files_that_cannot_be_read_are_findings() {
     let output = folder.lint(&["--json"]);
     assert_eq!(diagnostics(&output)[0]["code"], "yaml-not-utf8");
     assert!(diagnostics(&output)[0]["message"].as_str().is_some_and(|text| text.contains("UTF-8")));
+}
+
+#[test]
+fn a_skill_md_that_cannot_be_read_is_not_passed_over() {
+    let folder = Folder::new(&[("skills/example/skill.yaml", &manifest(GOOD))]);
+    folder.write("skills/example/SKILL.md", b"---\nname: \xff\n---\n");
+    let output = folder.lint(&["--json"]);
+    assert_eq!(output.status.code(), Some(10));
+    assert_eq!(diagnostics(&output)[0]["file"], "skills/example/SKILL.md");
 }
 
 /// Nothing an author could send hangs the linter, makes it panic or eats memory.

@@ -4,8 +4,8 @@
 //! down what it does; else it is the test, and starts the built `assay` with `ASSAY_FAULT`. It needs a `main` of its own
 //! because steps must start in a millisecond and take arguments.
 //!
-//! By default a tenth of all points and ten random ones are visited (`ASSAY_TEST_SEED` repeats those); with
-//! `ASSAY_TEST_FULL=1` all of them, which takes about twenty minutes.
+//! By default a tenth of all points and ten random ones are visited (`ASSAY_TEST_SEED` repeats those); with `--full`
+//! (`cargo test --features fault --test crash -- --full`) or `ASSAY_TEST_FULL=1` all of them, which takes about seven minutes.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests, and their own harness")]
 

@@ -35,7 +35,8 @@ fn seed() -> u64 {
 }
 
 fn is_full() -> bool {
-    std::env::var("ASSAY_TEST_FULL").is_ok_and(|value| value == "1")
+    std::env::args().any(|argument| argument == "--full")
+        || std::env::var("ASSAY_TEST_FULL").is_ok_and(|value| value == "1")
 }
 
 /// Visits points, two at a time, and fails with every point that failed.

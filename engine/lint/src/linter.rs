@@ -7,7 +7,7 @@ use crate::keys::Keys;
 use crate::rule::{Check, Found, MOST_FINDINGS, Rule};
 use crate::rules;
 use crate::skill_md::SkillMd;
-use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources};
+use assay_diagnostics::{Diagnostic, Severity, Sources};
 use assay_manifest::StepCatalog;
 use assay_plan::{Library, examine};
 use jiff::civil::Date;
@@ -239,18 +239,4 @@ fn ignores_of(skill: &SkillMd) -> Vec<Ignore> {
 /// Whether reading the manifest finds it. A code that no rule documents can only come from there.
 fn is_front_end(code: &str) -> bool {
     rules::find(code).is_none_or(|rule: &Rule| matches!(rule.check, Check::FrontEnd))
-}
-
-impl Report {
-    /// The id of the subject's own text.
-    pub fn own(&self) -> SourceId {
-        SourceId(0)
-    }
-
-    /// Whether a finding is at least this severe.
-    pub fn reaches(&self, level: Level) -> bool {
-        let Level::On(least) = level else { return false };
-        // `Severity` puts errors first.
-        self.findings.iter().any(|finding| finding.severity <= least)
-    }
 }

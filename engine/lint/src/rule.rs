@@ -125,13 +125,12 @@ pub struct Found<'a> {
     list: &'a mut Vec<Diagnostic>,
     kept: usize,
     more: usize,
-    stopped: bool,
     first_more: Option<Span>,
 }
 
 impl<'a> Found<'a> {
     pub(crate) fn new(rule: &'static Rule, severity: Severity, list: &'a mut Vec<Diagnostic>) -> Self {
-        Self { rule, severity, list, kept: 0, more: 0, stopped: false, first_more: None }
+        Self { rule, severity, list, kept: 0, more: 0, first_more: None }
     }
 
     /// A finding of this rule at its place. `message` is one lowercase sentence without a period, `label` what is said
@@ -154,12 +153,6 @@ impl<'a> Found<'a> {
         finding
     }
 
-    /// Whether a rule may stop looking: more was found than is shown, and that is said.
-    pub fn is_full(&mut self) -> bool {
-        self.stopped |= self.more > 0;
-        self.stopped
-    }
-
     /// Keeps a finding.
     pub fn push(&mut self, finding: Diagnostic) {
         debug_assert!(
@@ -180,10 +173,7 @@ impl<'a> Found<'a> {
 impl Drop for Found<'_> {
     fn drop(&mut self) {
         if let Some(span) = self.first_more {
-            let message = match self.stopped {
-                true => "more of these were not looked for".to_owned(),
-                false => format!("{} more of these are not shown", self.more),
-            };
+            let message = format!("{} more of these are not shown", self.more);
             let last = self.at(span, message, "the first of them").help("mend those that are shown first");
             self.list.push(last);
         }

@@ -82,6 +82,8 @@ fn read(file: &Path) -> Result<HashSet<String>, Failure> {
             value["v"]
         )));
     }
-    let entries = value["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(entries.iter().filter_map(|entry| Some(entry["fingerprint"].as_str()?.to_owned())).collect())
+    let entries = value["findings"].as_array().map(|entries| entries.iter());
+    let prints = entries.map(|entries| entries.map(|entry| entry["fingerprint"].as_str().map(str::to_owned)));
+    let prints = prints.and_then(Iterator::collect::<Option<_>>);
+    prints.ok_or_else(|| wrong(format!("`{shown}` is damaged: each of its `findings` has a `fingerprint`")))
 }

@@ -123,7 +123,10 @@ impl Look<'_> {
                 return Some(One { report: unreadable(&target.file, &shown, why), shown, digest: None });
             }
         };
-        let subject = self.subject(target, &shown, text)?;
+        let subject = match self.subject(target, &shown, text)? {
+            Ok(subject) => subject,
+            Err(report) => return Some(One { report, shown, digest: None }),
+        };
         let digest = cache.digest(&subject);
         let known = digest.as_ref().and_then(|digest| cache.get(&shown, digest, &subject));
         if let Some(report) = known {
@@ -136,11 +139,12 @@ impl Look<'_> {
         Some(One { shown, report, digest })
     }
 
-    fn subject(&self, target: &Target, shown: &str, text: String) -> Option<Subject> {
+    /// What is looked at; `None` for what is no manifest, a report if the `SKILL.md` beside it cannot be read.
+    fn subject(&self, target: &Target, shown: &str, text: String) -> Option<Result<Subject, Report>> {
         let dir = target.file.parent().unwrap_or(Path::new("/")).to_owned();
         if target.is_skill_md() {
             let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            return Some(Subject::SkillMd { shown: shown.to_owned(), folder, text });
+            return Some(Ok(Subject::SkillMd { shown: shown.to_owned(), folder, text }));
         }
         if !target.named && !is_manifest(&target.file, &text) {
             return None;
@@ -148,12 +152,18 @@ impl Look<'_> {
         let beside = target.file.with_file_name("SKILL.md");
         let is_skill = target.file.file_name().is_some_and(|name| name == "skill.yaml");
         let beside = Some(beside).filter(|file| is_skill && file.is_file());
-        let skill_md = beside.and_then(|file| {
-            let text = self.texts.get(&file).cloned().or_else(|| read_text(&file).ok())?;
-            Some((self.cx.paths.shown(&file), text))
-        });
+        let skill_md = match beside {
+            None => None,
+            Some(file) => {
+                let shown = self.cx.paths.shown(&file);
+                match self.texts.get(&file).cloned().map_or_else(|| read_text(&file), Ok) {
+                    Ok(text) => Some((shown, text)),
+                    Err(why) => return Some(Err(unreadable(&file, &shown, why))),
+                }
+            }
+        };
         let origin = Origin { file: target.file.to_string_lossy().into_owned(), dir };
-        Some(Subject::Manifest { found: Found { shown: shown.to_owned(), text, origin }, skill_md })
+        Some(Ok(Subject::Manifest { found: Found { shown: shown.to_owned(), text, origin }, skill_md }))
     }
 
     /// The file that a name for users stands for.
