@@ -409,6 +409,13 @@ fn hostile_input_ends_soon() {
 }
 
 #[test]
+fn a_misspelled_timeout_is_one_finding() {
+    let steps = GOOD.replace("timeout", "tiemout");
+    let folder = Folder::new(&[("skills/example/skill.yaml", &manifest(&steps))]);
+    assert_eq!(folder.codes(&[]), ["unknown-field"]);
+}
+
+#[test]
 fn thousands_of_one_kind_are_counted_not_shown() {
     let keys: String = (0..5_000).map(|number| format!("k{number}: {number}\n")).collect();
     let folder = Folder::new(&[("skills/example/skill.yaml", &(manifest(GOOD) + &keys))]);

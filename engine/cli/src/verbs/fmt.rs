@@ -143,7 +143,8 @@ fn answer(
     reply.remarks = render::text(wrong, sources, cx.console.color_err);
     let word = if asks { "would change" } else { "changed" };
     if !stdin {
-        let summary = format!("{looked_at} manifests, {} {word}\n", files.len());
+        let many = if looked_at == 1 { "" } else { "s" };
+        let summary = format!("{looked_at} manifest{many}, {} {word}\n", files.len());
         let tone = if exit == ExitCode::Ok { Tone::Good } else { Tone::Bad };
         reply.remarks.push_str(&paint(cx.console.color_err, tone, &summary));
     }

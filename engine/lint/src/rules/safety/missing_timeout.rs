@@ -1,7 +1,8 @@
 use crate::context::Cx;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
-use assay_diagnostics::{Confidence, Fix, Severity};
+use assay_diagnostics::{Confidence, Fix, Severity, did_you_mean};
 use assay_manifest::{Effects, Manifest, Uses};
+use assay_yaml::Node;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "missing-timeout",
@@ -43,14 +44,16 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
             continue;
         }
         let id = &step.id.value;
-        // One that is written but cannot be used is reported as such.
-        if cx.entry(&[section, id, "timeout"]).is_some() {
+        // One that is written but cannot be used, or is misspelled, is reported as such.
+        let node = cx.entry(&[section, id]).map(|(_, node)| node);
+        let mut keys = node.and_then(Node::as_mapping).unwrap_or_default().iter();
+        if keys.any(|(key, _)| did_you_mean(&key.name, ["timeout"]).is_some()) {
             continue;
         }
         let mut finding = found
             .at(step.id.span, format!("step `{id}` has no `timeout`"), "may run without end")
             .help("add `timeout:` with the longest time that one attempt may take");
-        let edit = cx.entry(&[section, id]).and_then(|(_, node)| cx.insert_field(node, None, "timeout: 10m"));
+        let edit = node.and_then(|node| cx.insert_field(node, None, "timeout: 10m"));
         if let Some(edit) = edit {
             let title = "add `timeout: 10m`".to_owned();
             finding = finding.fix(Fix { title, safe: false, edits: vec![edit] });
