@@ -105,7 +105,8 @@ fn fixes_keep_it_readable(text: &str, report: &Report) {
     if !readable(text) {
         return;
     }
-    let own = |fix: &&Fix| fix.edits.iter().all(|edit| edit.span.source == report.own());
+    // The subject's own text is the first source.
+    let own = |fix: &&Fix| fix.edits.iter().all(|edit| edit.span.source == SourceId(0));
     let fixes = report.findings.iter().filter_map(|finding| finding.fix.as_ref());
     let safe: Vec<&Fix> = fixes.filter(|fix| fix.safe).filter(own).collect();
     let applied = apply(text, &safe);

@@ -1,0 +1,138 @@
+//! A trace with everything that views share: links, steps, places and categories, each worked out once.
+
+use crate::intern::NameId;
+use crate::link::{Links, Site, Sites};
+use crate::name::{self, Category, EventKind, Lane};
+use crate::stage::{Segments, Stage, segment};
+use crate::store::{GpuEvent, Trace};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// What the caller decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Rows below this share of their stage's kernel time, in percent, are summed up in one line.
+    pub min_share: f64,
+    /// Let this path name the stage of what no step claims.
+    pub stage_from_path: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // The community's bar: below 1.0 % of a stage no patch is worth its review.
+        Self { min_share: 1.0, stage_from_path: None }
+    }
+}
+
+/// No site.
+const NONE: u32 = u32::MAX;
+
+/// A trace ready for views.
+#[derive(Debug)]
+pub struct Analysis<'t> {
+    /// The trace.
+    pub trace: &'t Trace,
+    /// What the caller decided.
+    pub options: Options,
+    /// Kernel to launch to op and frames.
+    pub links: Links,
+    /// Steps and stages.
+    pub segments: Segments,
+    /// Different places in sources.
+    pub sites: Vec<Site>,
+    site_of_event: Vec<u32>,
+    category_of_event: Vec<Category>,
+}
+
+impl<'t> Analysis<'t> {
+    /// Works everything out.
+    pub fn new(trace: &'t Trace, options: Options) -> Self {
+        let links = Links::new(trace);
+        let segments = segment(trace, &links, options.stage_from_path.as_deref());
+        let (sites, site_of_event) = sites(trace, &links);
+        let category_of_event = categories(trace, &links);
+        Self { trace, options, links, segments, sites, site_of_event, category_of_event }
+    }
+
+    /// GPU event `event`.
+    pub fn event(&self, event: usize) -> GpuEvent {
+        self.trace.gpu.row(event)
+    }
+
+    /// Number of GPU events.
+    pub fn len(&self) -> usize {
+        self.trace.gpu.len()
+    }
+
+    /// Whether nothing ran on a GPU.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of a GPU event as the profiler wrote it.
+    pub fn raw_name(&self, event: usize) -> &'t str {
+        self.trace.text(self.trace.gpu.name[event])
+    }
+
+    /// The CPU op of a GPU event.
+    pub fn op_name(&self, event: usize) -> Option<&'t str> {
+        self.links.op(event).map(|op| self.trace.text(self.trace.ops.name[op]))
+    }
+
+    /// The place in a source that launched a GPU event: none for graph replays, whose places are those of the capture.
+    pub fn site(&self, event: usize) -> Option<usize> {
+        let site = self.site_of_event[event];
+        (site != NONE).then_some(site as usize)
+    }
+
+    /// What a GPU event is.
+    pub fn category(&self, event: usize) -> Category {
+        self.category_of_event[event]
+    }
+
+    /// What a GPU event is to the overlap of streams.
+    pub fn lane(&self, event: usize) -> Lane {
+        name::lane(self.category(event), self.raw_name(event))
+    }
+
+    /// The stage of a GPU event.
+    pub fn stage(&self, event: usize) -> Stage {
+        self.segments.stage(event)
+    }
+}
+
+fn sites(trace: &Trace, links: &Links) -> (Vec<Site>, Vec<u32>) {
+    let mut finder = Sites::default();
+    let mut all = Vec::new();
+    let mut known: HashMap<Site, u32> = HashMap::new();
+    let mut of_stack: HashMap<usize, u32> = HashMap::new();
+    let of_event = (0..trace.gpu.len()).map(|event| {
+        if links.in_graph(event) {
+            return NONE;
+        }
+        let stack = links.stack(event);
+        *of_stack.entry(stack.index()).or_insert_with(|| {
+            match finder.of(stack, &links.stacks, &trace.names) {
+                None => NONE,
+                Some(site) => *known.entry(site.clone()).or_insert_with(|| {
+                    all.push(site.clone());
+                    all.len() as u32 - 1
+                }),
+            }
+        })
+    });
+    let of_event = of_event.collect();
+    (all, of_event)
+}
+
+fn categories(trace: &Trace, links: &Links) -> Vec<Category> {
+    let mut known: HashMap<(EventKind, NameId, Option<NameId>), Category> = HashMap::new();
+    let of = |event: usize| {
+        let (kind, name) = (trace.gpu.kind[event], trace.gpu.name[event]);
+        let op = links.op(event).map(|op| trace.ops.name[op]);
+        *known
+            .entry((kind, name, op))
+            .or_insert_with(|| name::classify(kind, trace.text(name), op.map(|op| trace.text(op))))
+    };
+    (0..trace.gpu.len()).map(of).collect()
+}

@@ -1,0 +1,62 @@
+//! Why a trace could not be read.
+
+use std::path::PathBuf;
+
+/// Why a trace could not be read. Every message says how far the reader came.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The file cannot be opened or read.
+    #[error("cannot read `{path}`: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file ends in the middle.
+    #[error(
+        "`{path}` is cut off: it ends after {bytes} bytes of JSON and {events} events ({gpu_events} of them on a GPU), {inside}"
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of JSON that were there.
+        bytes: u64,
+        /// Whole events before the end.
+        events: u64,
+        /// Whole GPU events before the end.
+        gpu_events: u64,
+        /// Where it ends.
+        inside: &'static str,
+    },
+    /// The compressed data are damaged.
+    #[error("`{path}` is damaged: {reason}, after {bytes} bytes of JSON and {events} events")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of JSON before the damage.
+        bytes: u64,
+        /// Whole events before the damage.
+        events: u64,
+        /// What the decompressor says.
+        reason: String,
+    },
+    /// The file holds something else.
+    #[error("`{path}` is no trace: {found}")]
+    NotATrace {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// JSON at a place where nothing can be skipped.
+    #[error("`{path}` cannot be read on from byte {offset}: {reason}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where, counted in the decompressed text from 0.
+        offset: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+}

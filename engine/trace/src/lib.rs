@@ -1,0 +1,22 @@
+//! From a profiler trace to the tables that decide the next patch.
+//!
+//! Data flows one way: bytes ([`read`]) to a columnar [`store`], linked kernel to launch to CPU op to Python frame
+//! ([`link`]), cut into steps and stages ([`stage`]), and then into views, plain structs with a schema. This crate
+//! must not print, know workflows or judge a run; what the evidence cannot carry is withheld and says so.
+
+#[macro_use]
+mod columns;
+mod analysis;
+mod error;
+pub mod intern;
+pub mod link;
+pub mod name;
+pub mod read;
+pub mod stage;
+pub mod store;
+pub mod timeline;
+pub mod view;
+
+pub use analysis::{Analysis, Options};
+pub use error::TraceError;
+pub use store::{Ns, Trace};

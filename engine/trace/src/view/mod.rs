@@ -1,0 +1,7 @@
+//! Views: what a trace shows, each one plain struct with a schema. Rendering is another crate's work.
+//!
+//! One view is one file: the struct, `build`, and its tests.
+
+pub mod devices;
+pub mod integrity;
+pub mod kernels;
