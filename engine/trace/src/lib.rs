@@ -7,6 +7,7 @@
 #[macro_use]
 mod columns;
 mod analysis;
+mod document;
 mod error;
 pub mod intern;
 pub mod link;
@@ -18,5 +19,6 @@ pub mod timeline;
 pub mod view;
 
 pub use analysis::{Analysis, Options};
+pub use document::{Document, Mode, VERSION, ViewName, schema};
 pub use error::TraceError;
 pub use store::{Ns, Trace};

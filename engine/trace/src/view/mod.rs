@@ -2,6 +2,8 @@
 //!
 //! One view is one file: the struct, `build`, and its tests.
 
+pub mod answer;
 pub mod devices;
 pub mod integrity;
 pub mod kernels;
+pub mod steps;

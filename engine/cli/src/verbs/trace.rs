@@ -1,0 +1,128 @@
+//! `assay trace`: a profiler trace as tables.
+
+use crate::context::Cx;
+use crate::fail::Failure;
+use crate::reply::Reply;
+use assay_manifest::absolute;
+use assay_protocol::ExitCode;
+use assay_report::{sheet, trace as report};
+use assay_trace::{Analysis, Document, Options as Analyse, TraceError, ViewName, read};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::Path;
+
+/// Options of `trace`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
+)]
+pub struct Options {
+    /// Trace of `torch.profiler` (`.json` or `.json.gz`; told by content)
+    pub path: String,
+    /// Views, divided by commas; `all` for every one
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "all")]
+    pub view: Vec<String>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "markdown")]
+    pub format: Format,
+    /// Write every form into this folder, and print the answer only
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<String>,
+    /// Share of a stage's kernel time in percent below which a row is left out
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
+    pub min_share: f64,
+    /// Let the path name the stage (`decode`, `prefill`, `extend`) of what no step claims
+    #[arg(long)]
+    pub stage_from_path: bool,
+}
+
+/// What to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people and language models.
+    Markdown,
+    /// One page.
+    Html,
+    /// Everything, for programs.
+    Json,
+    /// All tables, divided by empty lines.
+    Csv,
+}
+
+/// Runs the verb.
+pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
+    let views = views(&options.view)?;
+    if !(0.0..=100.0).contains(&options.min_share) {
+        return Err(Failure::usage(format!("`--min-share {}` is no percentage", options.min_share)));
+    }
+    let path = absolute(&cx.paths.cwd, &options.path);
+    let trace = read::read(&path).map_err(|error| unreadable(&error))?;
+    let stage_from_path = options.stage_from_path.then(|| path.clone());
+    let analysis = Analysis::new(&trace, Analyse { min_share: options.min_share, stage_from_path });
+    let document = Document::build(&analysis, cx.paths.shown(&path), &views);
+    let exit = if document.integrity.sound { ExitCode::Ok } else { ExitCode::Inconclusive };
+    let text = match &options.out {
+        Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &document)?,
+        None => printed(&document, options.format)?,
+    };
+    Ok(Reply::new(exit, json!(document), text))
+}
+
+fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
+    if wanted.iter().any(|name| name == "all") {
+        return Ok(ViewName::ALL.to_vec());
+    }
+    let find = |name: &String| {
+        ViewName::ALL.iter().copied().find(|view| view.name() == name).ok_or_else(|| {
+            let known: Vec<String> = ViewName::ALL.iter().map(|view| format!("`{}`", view.name())).collect();
+            Failure::usage(format!("there is no view `{name}`"))
+                .help(format!("use `all`, or some of {}", known.join(", ")))
+        })
+    };
+    wanted.iter().map(find).collect()
+}
+
+fn unreadable(error: &TraceError) -> Failure {
+    let (exit, code) = match error {
+        TraceError::Io { .. } | TraceError::NotATrace { .. } => (ExitCode::Usage, "no-trace"),
+        TraceError::Truncated { .. } | TraceError::Damaged { .. } | TraceError::Syntax { .. } => {
+            (ExitCode::Inconclusive, "broken-trace")
+        }
+    };
+    Failure::new(exit, code, error.to_string()).help(error.hint())
+}
+
+fn printed(document: &Document, format: Format) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Markdown => sheet::markdown(&report::sheet(document)),
+        Format::Html => sheet::html(&report::sheet(document)),
+        Format::Json => report::json(document),
+        Format::Csv => {
+            let sheet = report::sheet(document);
+            let tables = sheet.tables().filter(|table| !table.columns.is_empty()).map(sheet::csv);
+            let tables: Result<Vec<String>, _> = tables.collect();
+            tables.map_err(|error| Failure::internal(error.to_string()))?.join("\n")
+        }
+    })
+}
+
+/// Writes every form and says where.
+fn write(cx: &Cx, folder: &Path, document: &Document) -> Result<String, Failure> {
+    let io = |path: &Path| {
+        let shown = cx.paths.shown(path);
+        move |error: std::io::Error| {
+            Failure::new(ExitCode::Internal, "trace-write", format!("cannot write `{shown}`: {error}"))
+        }
+    };
+    std::fs::create_dir_all(folder).map_err(io(folder))?;
+    let mut text = String::new();
+    if let Some(answer) = &document.answer {
+        text.push_str(&format!("{}\n", answer.sentence));
+    }
+    for (name, content) in report::files(document).map_err(|error| Failure::internal(error.to_string()))? {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(io(&path))?;
+        text.push_str(&format!("{}\n", cx.paths.shown(&path)));
+    }
+    Ok(text)
+}
