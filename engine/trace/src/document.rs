@@ -3,6 +3,8 @@
 use crate::analysis::Analysis;
 use crate::view::answer::{self, Answer};
 use crate::view::devices::{self, DeviceTotals};
+use crate::view::diff::{self, Diff};
+use crate::view::flame::{self, Flame};
 use crate::view::integrity::{self, Integrity};
 use crate::view::kernels::{self, KernelTable};
 use crate::view::steps::{self, StepRow};
@@ -56,6 +58,12 @@ pub struct Document {
     /// Steps of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepRow>>,
+    /// The difference from another trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
+    /// GPU time by program path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flame: Option<Flame>,
 }
 
 macro_rules! views {
@@ -82,6 +90,8 @@ views! {
     Kernels = "kernels";
     /// steps of the engine and the GPU's share in each
     Steps = "steps";
+    /// GPU time by stage, Python stack, CPU op and kernel
+    Flame = "flame";
 }
 
 impl Document {
@@ -103,7 +113,17 @@ impl Document {
             devices: devices::build(analysis),
             kernels,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
+            diff: None,
+            flame: wants(ViewName::Flame).then(|| flame::build(analysis)),
         }
+    }
+}
+
+impl Document {
+    /// Adds the difference from `base`, which is shown as `name`.
+    #[must_use]
+    pub fn against(self, name: String, base: &Analysis<'_>, own: &Analysis<'_>) -> Self {
+        Self { diff: Some(diff::build(name, base, own)), ..self }
     }
 }
 

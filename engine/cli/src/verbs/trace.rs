@@ -14,7 +14,7 @@ use std::path::Path;
 /// Options of `trace`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
+    after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace new.json.gz --diff old.json.gz       what changed, per step\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
 )]
 pub struct Options {
     /// Trace of `torch.profiler` (`.json` or `.json.gz`; told by content)
@@ -28,6 +28,9 @@ pub struct Options {
     /// Write every form into this folder, and print the answer only
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<String>,
+    /// Compare with this trace, per step of each stage
+    #[arg(long, value_name = "BASE")]
+    pub diff: Option<String>,
     /// Share of a stage's kernel time in percent below which a row is left out
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub min_share: f64,
@@ -56,10 +59,18 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         return Err(Failure::usage(format!("`--min-share {}` is no percentage", options.min_share)));
     }
     let path = absolute(&cx.paths.cwd, &options.path);
+    let how = |path: &Path| Analyse {
+        min_share: options.min_share,
+        stage_from_path: options.stage_from_path.then(|| path.to_owned()),
+    };
     let trace = read::read(&path).map_err(|error| unreadable(&error))?;
-    let stage_from_path = options.stage_from_path.then(|| path.clone());
-    let analysis = Analysis::new(&trace, Analyse { min_share: options.min_share, stage_from_path });
-    let document = Document::build(&analysis, cx.paths.shown(&path), &views);
+    let analysis = Analysis::new(&trace, how(&path));
+    let mut document = Document::build(&analysis, cx.paths.shown(&path), &views);
+    if let Some(base) = &options.diff {
+        let path = absolute(&cx.paths.cwd, base);
+        let trace = read::read(&path).map_err(|error| unreadable(&error))?;
+        document = document.against(cx.paths.shown(&path), &Analysis::new(&trace, how(&path)), &analysis);
+    }
     let exit = if document.integrity.sound { ExitCode::Ok } else { ExitCode::Inconclusive };
     let text = match &options.out {
         Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &document)?,

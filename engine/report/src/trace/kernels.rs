@@ -1,6 +1,7 @@
 //! Table 1 as the community prints it; the wide columns stand in HTML and CSV.
 
-use crate::sheet::{Block, Cell, Column, Section, Table};
+use crate::sheet::{Block, Cell, Column, Figure, Section, Table};
+use crate::svg::shares::{self, Bar};
 use assay_trace::view::kernels::{self, KernelTable, Row};
 
 const COLUMNS: [Column; 11] = [
@@ -25,8 +26,22 @@ pub fn section(table: &KernelTable) -> Section {
         table.sections.iter().map(|section| Block::Table(self::table(section))).collect();
     if blocks.is_empty() {
         blocks.push(Block::Text("No kernel ran.".to_owned()));
+    } else {
+        blocks.push(Block::Figure(picture(table)));
     }
     Section { id: "kernels".to_owned(), title: "Kernel table".to_owned(), blocks }
+}
+
+/// Each stage as a bar of categories; every kernel counts, those below the bar of the table too.
+fn picture(table: &KernelTable) -> Figure {
+    let bar = |section: &kernels::Section| Bar {
+        label: format!("Stage {}", section.stage.title()),
+        parts: section.categories.iter().map(|part| (word(&part.category), part.time_ns as f64)).collect(),
+        whole: format!("{:.2} ms", section.total_ns as f64 / 1e6),
+    };
+    let bars: Vec<Bar> = table.sections.iter().map(bar).collect();
+    let caption = "GPU time of each stage by category.".to_owned();
+    Figure { id: "categories".to_owned(), svg: shares::picture(&caption, &bars), caption }
 }
 
 fn table(section: &kernels::Section) -> Table {

@@ -1,5 +1,7 @@
 //! A trace's document as a sheet. One view is one file and one line in [`sheet`].
 
+mod diff;
+mod flame;
 mod integrity;
 mod kernels;
 mod steps;
@@ -14,7 +16,9 @@ pub fn sheet(document: &Document) -> Sheet {
     let sections = [
         Some(integrity::section(document)),
         document.kernels.as_ref().map(kernels::section),
+        document.diff.as_ref().map(diff::section),
         document.steps.as_deref().map(|steps| steps::section(steps, document)),
+        document.flame.as_ref().map(flame::section),
     ];
     Sheet {
         title: "Triage View".to_owned(),
@@ -43,6 +47,7 @@ pub fn files(document: &Document) -> Result<Vec<File>, TableError> {
         files.push((format!("{}.csv", table.id), csv(table)?));
     }
     files.extend(sheet.figures().map(|figure| (format!("{}.svg", figure.id), standalone(&figure.svg))));
+    files.extend(document.flame.iter().map(|flame| ("flame.folded".to_owned(), flame.folded())));
     Ok(files)
 }
 

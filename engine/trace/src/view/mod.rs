@@ -4,6 +4,8 @@
 
 pub mod answer;
 pub mod devices;
+pub mod diff;
+pub mod flame;
 pub mod integrity;
 pub mod kernels;
 pub mod steps;
