@@ -73,8 +73,15 @@ fn frames(analysis: &Analysis<'_>, stack: crate::link::StackId) -> Vec<String> {
     frames
 }
 
-/// `a/b/c/file.py(12): f` as `c/file.py:12 f`: the last folder tells files of one name apart.
+/// `a/b/c/file.py(12): f` as `c/file.py:12 f`: the last folder tells files of one name apart. Modules lose the number
+/// of their instance: the layers of a model are one path.
 fn short(frame: &str) -> String {
+    if let Some(module) = frame.strip_prefix("nn.Module: ") {
+        return module
+            .trim_end_matches(|letter: char| letter.is_ascii_digit())
+            .trim_end_matches('_')
+            .to_owned();
+    }
     let Some((place, function)) = frame.split_once("): ") else { return frame.to_owned() };
     let Some((file, line)) = place.rsplit_once('(') else { return frame.to_owned() };
     let from = file.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);

@@ -8,4 +8,5 @@ pub mod diff;
 pub mod flame;
 pub mod integrity;
 pub mod kernels;
+pub mod ranks;
 pub mod steps;
