@@ -1,0 +1,3 @@
+//! Profiler traces to tables, and a generator of traces with known truth.
+
+pub mod generate;
