@@ -50,7 +50,8 @@ struct Recount {
     operators: HashMap<u64, (String, u64, u64)>,
     /// Step marks: name, start, end, external id.
     marks: Vec<(String, u64, u64)>,
-    gpu_marks: Vec<(String, u64, u64)>,
+    /// GPU marks: stream, start, end.
+    gpu_marks: Vec<(u64, u64, u64)>,
     frames: Vec<(String, u64, u64)>,
     flow_ends: Vec<(u64, u64)>,
     flow_starts: HashMap<u64, u64>,
@@ -109,7 +110,10 @@ fn recount(bytes: &[u8]) -> Recount {
             "cpu_op" | "Operator" => {
                 drop(seen.operators.insert(external.expect("an id"), (name, start, end)))
             }
-            "gpu_user_annotation" => seen.gpu_marks.push((name, start, end)),
+            "gpu_user_annotation" => {
+                let stream = event["tid"].to_string().trim_matches('"').parse().expect("a stream");
+                seen.gpu_marks.push((stream, start, end));
+            }
             "python_function" => seen.frames.push((name, start, end)),
             "Trace" => {}
             other => panic!("an event of the category {other}"),
@@ -341,8 +345,12 @@ fn assert_passes(recipe: &Recipe, seen: &Recount, truth: &Truth) {
         }
         unlinked += pass.events;
         let expected = recipe.vendor == Vendor::Nvidia && recipe.schema == Schema::Current;
-        let windows = seen.gpu_marks.iter().filter(|mark| (mark.1, mark.2) == (pass.start_ns, pass.end_ns));
-        assert_eq!(windows.count() > 0, expected);
+        for stream in mine.iter().map(|gpu| gpu.stream) {
+            let there = mine.iter().filter(|gpu| gpu.stream == stream);
+            let start = there.clone().map(|gpu| gpu.start).min().expect("an event");
+            let end = there.map(|gpu| gpu.end).max().expect("an event");
+            assert_eq!(seen.gpu_marks.contains(&(stream, start, end)), expected);
+        }
     }
     assert_eq!(truth.passes.len(), marks.len());
     let earlier = seen.gpu.len() as u64 - unlinked;
@@ -483,6 +491,7 @@ fn readable_damage_keeps_the_truth() {
         let (bytes, truth) = generate_damaged(&small(), damage);
         let seen = recount(&bytes);
         assert_eq!(seen.cats, truth.events, "{damage:?}");
+        assert_eq!(seen.gpu_marks.is_empty(), seen.gpu.is_empty());
         assert_eq!(seen.gpu.is_empty(), matches!(damage, Damage::NoKernels | Damage::CpuOnly));
         assert_eq!(seen.calls.is_empty(), damage == Damage::CpuOnly);
         assert_eq!(truth.kernels.is_empty(), seen.gpu.is_empty());
@@ -559,6 +568,13 @@ fn a_name_that_ends_in_gz_is_compressed_and_the_truth_survives_as_json() {
     assert_eq!(serde_json::from_str::<Truth>(&json).expect("a truth"), truth);
     let missing = write_file(&small(), &folder.path().join("no/such/folder.json"));
     assert!(matches!(missing, Err(GenerateError::Create { .. })));
+}
+
+#[test]
+fn a_recipe_may_be_partial_and_says_what_it_does_not_know() {
+    let recipe: Recipe = serde_json::from_str(r#"{"layers": 1, "vendor": "amd"}"#).expect("a recipe");
+    assert_eq!(recipe, Recipe { layers: 1, vendor: Vendor::Amd, ..Recipe::default() });
+    assert!(serde_json::from_str::<Recipe>(r#"{"layer": 1}"#).is_err());
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(super) struct Account {
     sources: BTreeMap<&'static str, Source>,
     passes: Vec<PassTruth>,
     sweep: Sweep,
+    /// Start and end on each stream within the open pass.
+    windows: [Option<(u64, u64)>; 4],
     truth: Truth,
     frames: bool,
 }
@@ -59,10 +61,10 @@ impl Account {
         });
     }
 
-    /// Start and end of the pass that was opened last, if it launched anything.
-    pub(super) fn close_pass(&mut self, now: u64) -> Option<(u64, u64)> {
+    /// On each stream, start and end of what the pass launched that was opened last.
+    pub(super) fn close_pass(&mut self, now: u64) -> [Option<(u64, u64)>; 4] {
         self.sweep.settle(now, &mut self.passes);
-        self.passes.last().filter(|pass| pass.events > 0).map(|pass| (pass.start_ns, pass.end_ns))
+        std::mem::take(&mut self.windows)
     }
 
     pub(super) fn add(&mut self, activity: &Activity) {
@@ -76,6 +78,8 @@ impl Account {
         self.sweep.add((activity.start, end), activity.stream, work, pass);
         if let Some(pass) = self.passes.last_mut() {
             extend_pass(pass, activity.layer, activity.start, end);
+            let window = self.windows[activity.stream].get_or_insert((activity.start, end));
+            *window = (window.0.min(activity.start), window.1.max(end));
         }
         self.add_kernel(activity);
         self.add_source(activity);

@@ -6,11 +6,10 @@ use super::account::Account;
 use super::event::{Activity, Call, Origin, Sink};
 use super::json::{Cat, Json, Track, push_escaped};
 use super::kernels::{self, Role};
-use super::model::Stream;
 use super::recipe::{Recipe, Schema, Vendor};
 use super::truth::{Stage, Truth};
 
-/// Stream ids as such processes have them, in the order of [`Stream`].
+/// Stream ids as such processes have them, in the order of `model::Stream`.
 pub(super) fn stream_ids(vendor: Vendor) -> [u32; 4] {
     match vendor {
         Vendor::Nvidia => [7, 23, 29, 35],
@@ -176,15 +175,19 @@ impl Sink for Device<'_, '_> {
     }
 
     fn close_pass(&mut self, marks: &[(u64, String)], now: u64) {
-        let window = self.account.close_pass(now);
-        let shown = self.recipe.vendor == Vendor::Nvidia && !self.old();
-        let Some((start, end)) = window.filter(|_| shown) else { return };
-        for (external, name) in marks {
-            let track = self.streams[Stream::Main as usize];
-            let time = (start, end - start);
-            self.json.span(Cat::GpuAnnotation, |buffer| push_escaped(buffer, name), track, time);
-            self.json.arg("External id", *external);
-            self.json.end();
+        let windows = self.account.close_pass(now);
+        if self.recipe.vendor == Vendor::Amd || self.old() {
+            return;
+        }
+        // The profiler repeats a mark on every stream that it reached.
+        for (track, window) in self.streams.into_iter().zip(windows) {
+            let Some((start, end)) = window else { continue };
+            for (external, name) in marks {
+                let time = (start, end - start);
+                self.json.span(Cat::GpuAnnotation, |buffer| push_escaped(buffer, name), track, time);
+                self.json.arg("External id", *external);
+                self.json.end();
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::device::stream_ids;
 use super::json::{Cat, Json, Track};
-use super::recipe::{Recipe, Schema, Vendor};
+use super::recipe::{Annotations, Recipe, Schema, Vendor};
 
 /// The inside of the root object before the events.
 pub(super) fn head(recipe: &Recipe) -> String {
@@ -59,8 +59,10 @@ fn amd_device(id: u32) -> String {
 /// The last events: names, and the window of the recording.
 pub(super) fn closing_events(json: &mut Json<'_>, recipe: &Recipe, (start, end): (u64, u64), poison: &[u8]) {
     let (process, device) = (recipe.process(), recipe.device());
+    let server =
+        if recipe.annotations == Annotations::Vllm { "VLLM::Worker_TP" } else { "sglang::scheduler_TP" };
     let processes = [
-        (process, format!("sglang::scheduler_TP{}", recipe.rank), "CPU".to_owned(), process),
+        (process, format!("{server}{}", recipe.rank), "CPU".to_owned(), process),
         (device, "python3".to_owned(), format!("GPU {device}"), 5_000_000 + device),
     ];
     for (pid, name, label, order) in processes {

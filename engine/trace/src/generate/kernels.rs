@@ -9,6 +9,7 @@ use super::recipe::{Annotations, Recipe, Vendor};
 pub(super) enum Role {
     Embed,
     Metadata,
+    Residual,
     CopyIn,
     Clear,
     Norm,
@@ -120,6 +121,9 @@ fn common(role: Role, wide: bool) -> &'static str {
         }
         (Role::Metadata, _) => {
             "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctorOnSelf_add<int>, std::array<char*, 2ul> >(int, at::native::CUDAFunctorOnSelf_add<int>, std::array<char*, 2ul>)"
+        }
+        (Role::Residual, _) => {
+            "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<c10::BFloat16>, std::array<char*, 3ul> >(int, at::native::CUDAFunctor_add<c10::BFloat16>, std::array<char*, 3ul>)"
         }
         (Role::RingReduce, _) => "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
         (Role::Gather, _) => "ncclDevKernel_AllGather_RING_LL(ncclDevKernelArgsStorage<4096ul>)",

@@ -477,7 +477,7 @@ pub(super) static LAYER: [Group; 18] = [
         block: Block::Experts,
         site: &EXPERTS_FORWARD,
         operator: ["aten::add_"; 2],
-        launches: &[main(Role::Metadata, Call::Launch, 1_400, 31_000)],
+        launches: &[main(Role::Residual, Call::Launch, 1_400, 31_000)],
         ..GROUP
     },
 ];

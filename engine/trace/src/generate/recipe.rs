@@ -60,6 +60,7 @@ pub struct Straggler {
 
 /// What to generate. The same recipe always gives the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Recipe {
     /// Number of prefill passes.
     pub prefill: u32,
