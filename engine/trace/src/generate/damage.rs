@@ -19,7 +19,8 @@ pub enum Damage {
     StringPids,
     /// The document ends after this share of its bytes (0 to 1). The truth is that of the whole document.
     TruncateAt(f64),
-    /// Correlation numbers come round again after 61 launches; external ids stay unique.
+    /// Correlation numbers come round again after 61 launches; external ids stay unique. Delays in
+    /// the truth are those from the true launches.
     DuplicateCorrelation,
     /// Times with 12 digits before the point instead of 13.
     TwelveDigitTs,

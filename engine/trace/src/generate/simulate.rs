@@ -47,6 +47,7 @@ struct Place {
     step: u32,
 }
 
+/// The process, between two of its events.
 pub(super) struct Simulation<'r, S> {
     recipe: &'r Recipe,
     library: Library,
@@ -72,7 +73,7 @@ pub(super) struct Simulation<'r, S> {
     correlation: u64,
 }
 
-/// The first time of the recording, in nanoseconds.
+/// The first time of the recording, in nanoseconds; the number of digits is that of real recordings.
 pub(super) fn origin(recipe: &Recipe, oddities: Oddities) -> u64 {
     match recipe.schema {
         Schema::Y2021 => 1_621_401_187_224_005_000,
@@ -126,9 +127,9 @@ impl<'r, S: Sink> Simulation<'r, S> {
         self.clock + self.lag[self.own]
     }
 
-    /// A random time in `low..high` nanoseconds, on the grid.
+    /// A random time in `low..high` nanoseconds, rounded up to the grid, so that nothing takes no time.
     fn between(&mut self, low: u32, high: u32) -> u64 {
-        self.random.between(low, high) / self.grid * self.grid
+        self.random.between(low, high).div_ceil(self.grid) * self.grid
     }
 
     fn advance(&mut self, low: u32, high: u32) {

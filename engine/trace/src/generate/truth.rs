@@ -71,7 +71,8 @@ pub struct KernelTruth {
     pub delay: Delay,
 }
 
-/// From the start of the launch call to the start on the GPU. All kernels of a replay are measured from the one launch.
+/// From the start of the launch call to the start on the GPU. All kernels of a replay are measured from the one launch;
+/// events that were launched before the recording are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delay {
     /// Events that have a launch in the trace.
@@ -92,13 +93,15 @@ pub struct SourceTruth {
     pub locations: BTreeMap<String, u64>,
     /// Eager launches by the innermost CPU operator around the launch call.
     pub operators: BTreeMap<String, u64>,
-    /// Launches by replay of a graph: no location and no operator of their own.
+    /// Launches by replay of a graph: no location, no external id and no operator of their own; on NVIDIA each kernel
+    /// (not the fills) has a graph node id that is the same in every replay of the same kind of pass.
     pub replayed: u64,
     /// Events without a launch in the trace.
     pub unlinked: u64,
 }
 
-/// One forward pass with all that it launched, from prologue to sampling.
+/// One forward pass with all that it launched, from prologue to sampling. An event belongs to the pass that launched it,
+/// whenever it runs. Times are 0 and layers are absent where no GPU event was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassTruth {
     /// Position in the trace, from 0.

@@ -24,12 +24,16 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     pub(super) fn push_one(&mut self, site: &'static Site) {
-        let folder = match (self.framework, self.recipe.vendor) {
+        self.push(FrameName::Framework(self.folder(), site));
+    }
+
+    /// Where the framework is installed; PyTorch cuts off the folders that Python searches, but not in every image.
+    fn folder(&self) -> &'static str {
+        match (self.framework, self.recipe.vendor) {
             (0, _) => "/sgl-workspace/sglang/",
             (_, Vendor::Amd) => "/usr/local/lib/python3.12/dist-packages/",
             (_, Vendor::Nvidia) => "",
-        };
-        self.push(FrameName::Framework(folder, site));
+        }
     }
 
     pub(super) fn push_module(&mut self, class: &'static str, index: u32) {
@@ -77,7 +81,7 @@ impl<S: Sink> Simulation<'_, S> {
         for name in outer.into_iter().chain(["multiprocessing/process.py(314): _bootstrap"]) {
             self.push_frame(FrameName::Plain(name), true);
         }
-        let folder = if self.framework == 0 { "/sgl-workspace/sglang/" } else { "" };
+        let folder = self.folder();
         for site in &model::PROCESS[self.framework] {
             self.push_frame(FrameName::Framework(folder, site), true);
         }
