@@ -1,6 +1,6 @@
 //! Synthetic traces of an LLM server with exactly known truth.
 //!
-//! A [`Recipe`] describes the trace; [`write`] streams it in the profiler's own order and layout and returns the
+//! A [`Recipe`] describes the trace; [`write()`] streams it in the profiler's own order and layout and returns the
 //! [`Truth`], counted from the very numbers that were written. The same recipe gives the same bytes on every platform.
 //! Memory does not grow with the trace, but for the account of passes and 8 bytes a launch. This module must not read
 //! traces: a reader that shared code with it could share its errors.
@@ -96,7 +96,7 @@ pub fn write(recipe: &Recipe, mut out: impl Write) -> Result<Truth, GenerateErro
 /// Writes the trace with a defect.
 ///
 /// # Errors
-/// As [`write`]; [`GenerateError::Share`] for a share outside 0 to 1.
+/// As [`write()`]; [`GenerateError::Share`] for a share outside 0 to 1.
 pub fn write_damaged(recipe: &Recipe, damage: Damage, mut out: impl Write) -> Result<Truth, GenerateError> {
     let Damage::TruncateAt(share) = damage else { return write_all(recipe, Some(damage), &mut out) };
     if !(0.0..=1.0).contains(&share) {
@@ -111,7 +111,7 @@ pub fn write_damaged(recipe: &Recipe, damage: Damage, mut out: impl Write) -> Re
 /// Writes the trace compressed with gzip; `level` is 1 (fast) to 6 (small).
 ///
 /// # Errors
-/// As [`write`]; [`GenerateError::Range`] for another level.
+/// As [`write()`]; [`GenerateError::Range`] for another level.
 pub fn write_gz(recipe: &Recipe, level: u32, out: impl Write) -> Result<Truth, GenerateError> {
     if !(1..=6).contains(&level) {
         return Err(GenerateError::Range { field: "level", value: level, least: 1, most: 6 });
@@ -125,7 +125,7 @@ pub fn write_gz(recipe: &Recipe, level: u32, out: impl Write) -> Result<Truth, G
 /// Writes the trace to a file, compressed at [`DEFAULT_LEVEL`] if its name ends in `.gz`.
 ///
 /// # Errors
-/// As [`write`]; [`GenerateError::Create`] if the file cannot be made.
+/// As [`write()`]; [`GenerateError::Create`] if the file cannot be made.
 pub fn write_file(recipe: &Recipe, path: &Path) -> Result<Truth, GenerateError> {
     recipe.check()?;
     let create = |source| GenerateError::Create { path: path.to_owned(), source };
