@@ -3,22 +3,28 @@
 use crate::context::Cx;
 use crate::fail::Failure;
 use crate::reply::Reply;
+use crate::trace::generate;
+use crate::trace::output::{Format, printed, unreadable, write};
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
-use assay_report::{sheet, trace as report};
-use assay_trace::{Analysis, Document, Options as Analyse, TraceError, ViewName, read};
-use clap::{Args, ValueEnum};
+use assay_trace::{Analysis, Document, Options as Analyse, ViewName, read};
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
 
 /// Options of `trace`.
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace new.json.gz --diff old.json.gz       what changed, per step\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
 )]
 pub struct Options {
+    /// Something else than reading a trace
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Trace of `torch.profiler` (`.json` or `.json.gz`; told by content)
-    pub path: String,
+    #[arg(required = true)]
+    pub path: Option<String>,
     /// Views, divided by commas; `all` for every one
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "all")]
     pub view: Vec<String>,
@@ -39,26 +45,23 @@ pub struct Options {
     pub stage_from_path: bool,
 }
 
-/// What to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables for people and language models.
-    Markdown,
-    /// One page.
-    Html,
-    /// Everything, for programs.
-    Json,
-    /// All tables, divided by empty lines.
-    Csv,
+/// Something else than reading a trace.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a synthetic trace of an inference server, and beside it what is true of it
+    Generate(generate::Options),
 }
 
 /// Runs the verb.
 pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
+    if let Some(Command::Generate(options)) = &options.command {
+        return generate::run(cx, options);
+    }
     let views = views(&options.view)?;
     if !(0.0..=100.0).contains(&options.min_share) {
         return Err(Failure::usage(format!("`--min-share {}` is no percentage", options.min_share)));
     }
-    let path = absolute(&cx.paths.cwd, &options.path);
+    let path = absolute(&cx.paths.cwd, options.path.as_deref().unwrap_or_default());
     let how = |path: &Path| Analyse {
         min_share: options.min_share,
         stage_from_path: options.stage_from_path.then(|| path.to_owned()),
@@ -91,49 +94,4 @@ fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
         })
     };
     wanted.iter().map(find).collect()
-}
-
-fn unreadable(error: &TraceError) -> Failure {
-    let (exit, code) = match error {
-        TraceError::Io { .. } | TraceError::NotATrace { .. } => (ExitCode::Usage, "no-trace"),
-        TraceError::Truncated { .. } | TraceError::Damaged { .. } | TraceError::Syntax { .. } => {
-            (ExitCode::Inconclusive, "broken-trace")
-        }
-    };
-    Failure::new(exit, code, error.to_string()).help(error.hint())
-}
-
-fn printed(document: &Document, format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Markdown => sheet::markdown(&report::sheet(document)),
-        Format::Html => sheet::html(&report::sheet(document)),
-        Format::Json => report::json(document),
-        Format::Csv => {
-            let sheet = report::sheet(document);
-            let tables = sheet.tables().filter(|table| !table.columns.is_empty()).map(sheet::csv);
-            let tables: Result<Vec<String>, _> = tables.collect();
-            tables.map_err(|error| Failure::internal(error.to_string()))?.join("\n")
-        }
-    })
-}
-
-/// Writes every form and says where.
-fn write(cx: &Cx, folder: &Path, document: &Document) -> Result<String, Failure> {
-    let io = |path: &Path| {
-        let shown = cx.paths.shown(path);
-        move |error: std::io::Error| {
-            Failure::new(ExitCode::Internal, "trace-write", format!("cannot write `{shown}`: {error}"))
-        }
-    };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let mut text = String::new();
-    if let Some(answer) = &document.answer {
-        text.push_str(&format!("{}\n", answer.sentence));
-    }
-    for (name, content) in report::files(document).map_err(|error| Failure::internal(error.to_string()))? {
-        let path = folder.join(name);
-        std::fs::write(&path, content).map_err(io(&path))?;
-        text.push_str(&format!("{}\n", cx.paths.shown(&path)));
-    }
-    Ok(text)
 }
