@@ -1,0 +1,4 @@
+//! Torch-profiler traces to tables.
+
+pub mod fuse;
+pub mod name;
