@@ -51,9 +51,12 @@ impl RegistryError {
         match self {
             Self::Read { .. } => "check the path and its permissions".to_owned(),
             Self::File { .. } => {
-                "a registry has `version`, `framework` and a list `entries`; the built-in files show the form".to_owned()
+                "a registry has `version`, `framework` and a list `entries`; the built-in files show the form"
+                    .to_owned()
             }
-            Self::Version { .. } => format!("set `version: {VERSION}` and check the entries against the schema"),
+            Self::Version { .. } => {
+                format!("set `version: {VERSION}` and check the entries against the schema")
+            }
             Self::Entry { help, .. } => help.clone(),
         }
     }

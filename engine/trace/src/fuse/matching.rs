@@ -164,7 +164,12 @@ pub(super) struct Claim<'r> {
 }
 
 /// Matches the rows of one stage. `stage_total_ns` is the sum of kernel time in the stage, the whole that shares are of.
-pub fn match_rows(registry: &Registry, context: &Context<'_>, rows: &[Row<'_>], stage_total_ns: u64) -> Outcome {
+pub fn match_rows(
+    registry: &Registry,
+    context: &Context<'_>,
+    rows: &[Row<'_>],
+    stage_total_ns: u64,
+) -> Outcome {
     let searched: Vec<Searched<'_>> = rows.iter().map(Searched::new).collect();
     let mut claims = Vec::new();
     let mut skipped = Vec::new();
@@ -179,7 +184,11 @@ pub fn match_rows(registry: &Registry, context: &Context<'_>, rows: &[Row<'_>], 
         let claim = claim(fusion, rows, &searched, stage_total_ns);
         match gate {
             Gate::Unknown(reason) => {
-                skipped.push(Skipped { entry: fusion.entry.id.clone(), reason, would_match: claim.is_some() });
+                skipped.push(Skipped {
+                    entry: fusion.entry.id.clone(),
+                    reason,
+                    would_match: claim.is_some(),
+                });
             }
             _ => claims.extend(claim),
         }
@@ -219,7 +228,12 @@ fn gate(fusion: &Fusion, context: &Context<'_>) -> Gate {
 }
 
 /// What an entry finds in the rows; nothing when there is neither the fused kernel nor enough of the separate ones.
-fn claim<'r>(fusion: &'r Fusion, rows: &[Row<'_>], searched: &[Searched<'_>], total_ns: u64) -> Option<Claim<'r>> {
+fn claim<'r>(
+    fusion: &'r Fusion,
+    rows: &[Row<'_>],
+    searched: &[Searched<'_>],
+    total_ns: u64,
+) -> Option<Claim<'r>> {
     let mut evidence = hits(&fusion.direct, fusion, searched, true);
     let direct_rows: BTreeSet<usize> = evidence.iter().map(|hit| hit.row).collect();
     // The fused kernel's own name often contains the words of its parts; it is not one of the separate kernels.
@@ -236,7 +250,9 @@ fn claim<'r>(fusion: &'r Fusion, rows: &[Row<'_>], searched: &[Searched<'_>], to
         groups.iter().map(|group| group.iter().map(|hit| hit.row).collect()).collect();
     let split_rows: BTreeSet<usize> = members.iter().flatten().copied().collect();
     let split_ns: u64 = split_rows.iter().map(|&row| rows[row].time_ns).sum();
-    let split = !members.is_empty() && each_has_its_own(&members) && percent(split_ns, total_ns) >= fusion.entry.min_share;
+    let split = !members.is_empty()
+        && each_has_its_own(&members)
+        && percent(split_ns, total_ns) >= fusion.entry.min_share;
     if direct_rows.is_empty() && !split {
         return None;
     }

@@ -12,6 +12,8 @@ mod token;
 
 pub use error::RegistryError;
 pub use format::{Entry, Example, ExampleRow, Expect, Field, RegistryFile, Status, VERSION, schema};
-pub use matching::{Confidence, Context, Evidence, EvidenceField, Match, Outcome, Reason, Row, Skipped, match_rows};
+pub use matching::{
+    Confidence, Context, Evidence, EvidenceField, Match, Outcome, Reason, Row, Skipped, match_rows,
+};
 pub use registry::Registry;
 pub use token::Token;

@@ -62,7 +62,10 @@ impl Registry {
 
     /// Reads a registry from text; `file` is its name in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, RegistryError> {
-        let refuse = |error: serde_yaml::Error| RegistryError::File { file: file.to_owned(), message: error.to_string() };
+        let refuse = |error: serde_yaml::Error| RegistryError::File {
+            file: file.to_owned(),
+            message: error.to_string(),
+        };
         let frame: Frame = serde_yaml::from_str(text).map_err(refuse)?;
         if frame.version != VERSION {
             return Err(RegistryError::Version { file: file.to_owned(), found: frame.version });
@@ -89,7 +92,7 @@ impl Registry {
         self.fusions.iter().map(|fusion| (fusion.framework, &fusion.entry))
     }
 
-    /// A registry of one entry, to ask for it alone; its references are dropped.
+    /// A registry of one entry, to ask for it alone. Its `subsumes` then has nothing to block.
     pub fn only(&self, id: &str) -> Self {
         Self { fusions: self.fusions.iter().filter(|fusion| fusion.entry.id == id).cloned().collect() }
     }
@@ -139,7 +142,12 @@ fn problem(file: &str, entry: String, message: String, help: String) -> Registry
 }
 
 /// Reads and checks one entry.
-fn fusion(file: &str, index: usize, value: serde_yaml::Value, framework: Framework) -> Result<Fusion, RegistryError> {
+fn fusion(
+    file: &str,
+    index: usize,
+    value: serde_yaml::Value,
+    framework: Framework,
+) -> Result<Fusion, RegistryError> {
     let id = value.get("id").and_then(serde_yaml::Value::as_str).map(str::to_owned);
     let label = id.map_or_else(|| format!("number {}", index + 1), |id| format!("`{id}`"));
     let form = "see `registry/README.md` and the schema for the fields of an entry";
@@ -148,16 +156,23 @@ fn fusion(file: &str, index: usize, value: serde_yaml::Value, framework: Framewo
     if let Some((message, help)) = wrong(&entry) {
         return Err(problem(file, label, message, help.to_owned()));
     }
-    let tokens = |texts: &[String]| texts.iter().map(|text| Token::parse(text)).collect::<Result<Vec<_>, _>>();
+    let tokens =
+        |texts: &[String]| texts.iter().map(|text| Token::parse(text)).collect::<Result<Vec<_>, _>>();
     let refuse = |message| {
         let help = "a token is whole words or `@category`, joined by ` & `".to_owned();
         problem(file, label.clone(), message, help)
     };
     let direct = tokens(&entry.direct).map_err(refuse)?;
-    let split = entry.split.iter().map(|group| tokens(group)).collect::<Result<Vec<_>, _>>().map_err(refuse)?;
+    let split =
+        entry.split.iter().map(|group| tokens(group)).collect::<Result<Vec<_>, _>>().map_err(refuse)?;
     if let Some(token) = direct.iter().find(|token| !token.has_phrase()) {
         let message = format!("the direct token `{}` names no kernel", token.as_str());
-        return Err(problem(file, label, message, "a direct token needs a word of the fused kernel's name".to_owned()));
+        return Err(problem(
+            file,
+            label,
+            message,
+            "a direct token needs a word of the fused kernel's name".to_owned(),
+        ));
     }
     Ok(Fusion { entry, framework, direct, split, file: file.to_owned() })
 }
@@ -167,21 +182,29 @@ fn wrong(entry: &Entry) -> Option<(String, &'static str)> {
     let kebab = |id: &str| {
         !id.is_empty()
             && id.split('-').all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                !part.is_empty()
+                    && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
             })
     };
     let percent = |share: f64| (0.0..=100.0).contains(&share);
     if !kebab(&entry.id) {
-        return Some(("the id is not in lower-case words joined by `-`".to_owned(), "write it like `rope-kv-store`"));
+        return Some((
+            "the id is not in lower-case words joined by `-`".to_owned(),
+            "write it like `rope-kv-store`",
+        ));
     }
     if entry.direct.is_empty() && entry.split.is_empty() {
-        return Some(("neither `direct` nor `split` has a token".to_owned(), "name the fused kernel or the separate ones"));
+        return Some((
+            "neither `direct` nor `split` has a token".to_owned(),
+            "name the fused kernel or the separate ones",
+        ));
     }
     if entry.split.iter().any(Vec::is_empty) {
         return Some(("a group of `split` is empty".to_owned(), "drop the group or give it tokens"));
     }
     if !percent(entry.min_share) || !percent(entry.likely_share) || entry.min_share > entry.likely_share {
-        let shares = format!("min_share {} and likely_share {} do not fit", entry.min_share, entry.likely_share);
+        let shares =
+            format!("min_share {} and likely_share {} do not fit", entry.min_share, entry.likely_share);
         return Some((shares, "both are percent from 0 to 100, the first at most the second"));
     }
     if entry.fields.is_empty() {

@@ -7,12 +7,11 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// The claims that stand, strongest first. A claim on a row that is taken goes, and so does an entry that a standing one
-/// subsumes. The id breaks ties, so that the answer does not depend on the order of files.
+/// subsumes. The order of the registry breaks ties.
 pub(super) fn select(mut claims: Vec<Claim<'_>>) -> Vec<Claim<'_>> {
     claims.sort_by_key(|claim| {
         let entry = &claim.fusion.entry;
-        let strength = (entry.priority, entry.split.len().max(1), claim.rows.len(), claim.related_ns);
-        (Reverse(strength), entry.id.clone())
+        Reverse((entry.priority, entry.split.len().max(1), claim.rows.len(), claim.related_ns))
     });
     let mut taken: HashMap<_, HashSet<usize>> = HashMap::new();
     let mut blocked: HashSet<String> = HashSet::new();

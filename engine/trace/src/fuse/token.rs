@@ -24,7 +24,9 @@ impl Token {
     /// Parses a token; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts = text.split('&').map(|part| Self::part(part.trim())).collect::<Result<Vec<_>, _>>();
-        parts.map(|parts| Self { text: text.to_owned(), parts }).map_err(|problem| format!("token `{text}`: {problem}"))
+        parts
+            .map(|parts| Self { text: text.to_owned(), parts })
+            .map_err(|problem| format!("token `{text}`: {problem}"))
     }
 
     fn part(text: &str) -> Result<Part, String> {
@@ -54,12 +56,15 @@ impl Token {
         let mut first = None;
         for part in &self.parts {
             let hit = match part {
-                Part::Category(category) => {
-                    (row.category == *category).then(|| (EvidenceField::Category, category.as_str().to_owned()))
+                Part::Category(category) => (row.category == *category)
+                    .then(|| (EvidenceField::Category, category.as_str().to_owned())),
+                Part::Phrase(phrase) => {
+                    row.texts.iter().filter(|text| fields.contains(&text.field)).find_map(|text| {
+                        text.words
+                            .find(phrase)
+                            .map(|range| (EvidenceField::from(text.field), text.text[range].to_owned()))
+                    })
                 }
-                Part::Phrase(phrase) => row.texts.iter().filter(|text| fields.contains(&text.field)).find_map(|text| {
-                    text.words.find(phrase).map(|range| (EvidenceField::from(text.field), text.text[range].to_owned()))
-                }),
             }?;
             first.get_or_insert(hit);
         }
@@ -113,24 +118,43 @@ mod tests {
 
     #[test]
     fn all_parts_must_hold_in_one_row() {
-        let gemm = row("nvjet_tst_8x64", Some("aten::mm"), Some("router/gate_linear.py(3): forward"), Category::Gemm);
+        let gemm = row(
+            "nvjet_tst_8x64",
+            Some("aten::mm"),
+            Some("router/gate_linear.py(3): forward"),
+            Category::Gemm,
+        );
         let all = [Field::Kernel, Field::Op, Field::Path];
         assert_eq!(holds("router & @gemm", gemm, &all), Some((EvidenceField::Path, "router".to_owned())));
-        assert_eq!(holds("router & @gemm", gemm, &[Field::Kernel, Field::Op]), None, "a path counts only where asked");
+        assert_eq!(
+            holds("router & @gemm", gemm, &[Field::Kernel, Field::Op]),
+            None,
+            "a path counts only where asked"
+        );
         assert_eq!(holds("router & @quantize", gemm, &all), None);
         assert_eq!(holds("aten::mm", gemm, &all), Some((EvidenceField::Op, "aten::mm".to_owned())));
     }
 
     #[test]
     fn template_arguments_do_not_count() {
-        let write = row("void vllm::reshape_and_cache<X, (vllm::Fp8KVCacheDataType)1>(P)", None, None, Category::Memory);
+        let write = row(
+            "void vllm::reshape_and_cache<X, (vllm::Fp8KVCacheDataType)1>(P)",
+            None,
+            None,
+            Category::Memory,
+        );
         assert_eq!(holds("fp8", write, &[Field::Kernel]), None);
-        assert_eq!(holds("reshape_and_cache", write, &[Field::Kernel]).map(|hit| hit.1).as_deref(), Some("reshape_and_cache"));
+        assert_eq!(
+            holds("reshape_and_cache", write, &[Field::Kernel]).map(|hit| hit.1).as_deref(),
+            Some("reshape_and_cache")
+        );
     }
 
     #[test]
     fn bad_tokens_are_refused() {
-        for (token, problem) in [("@gem", "no category"), ("", "no letter"), ("a & ", "no letter"), ("&", "no letter")] {
+        for (token, problem) in
+            [("@gem", "no category"), ("", "no letter"), ("a & ", "no letter"), ("&", "no letter")]
+        {
             let error = Token::parse(token).expect_err("refused");
             assert!(error.contains(problem), "{error}");
         }

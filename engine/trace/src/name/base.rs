@@ -109,15 +109,35 @@ mod tests {
     #[test]
     fn plain_functions() {
         for (name, expected, namespaces) in [
-            ("void flashinfer::norm::RMSNormKernel<8u, __nv_bfloat16>(__nv_bfloat16*, float)", "RMSNormKernel", "flashinfer::norm"),
+            (
+                "void flashinfer::norm::RMSNormKernel<8u, __nv_bfloat16>(__nv_bfloat16*, float)",
+                "RMSNormKernel",
+                "flashinfer::norm",
+            ),
             ("void flashinfer::norm::RMSNormKernel<8u, __nv_bfloat16>", "RMSNormKernel", "flashinfer::norm"),
             ("fused_moe_kernel", "fused_moe_kernel", ""),
-            ("ncclDevKernel_AllGather_RING_LL(ncclDevKernelArgsStorage<4096ul>)", "ncclDevKernel_AllGather_RING_LL", ""),
-            ("void (anonymous namespace)::fused_qknorm_warp<128l, true>((anonymous namespace)::QKNormParams)", "fused_qknorm_warp", ""),
-            ("void at::native::(anonymous namespace)::cunn_SoftMaxForward<4, float>(float*, int)", "cunn_SoftMaxForward", "at::native"),
+            (
+                "ncclDevKernel_AllGather_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
+                "ncclDevKernel_AllGather_RING_LL",
+                "",
+            ),
+            (
+                "void (anonymous namespace)::fused_qknorm_warp<128l, true>((anonymous namespace)::QKNormParams)",
+                "fused_qknorm_warp",
+                "",
+            ),
+            (
+                "void at::native::(anonymous namespace)::cunn_SoftMaxForward<4, float>(float*, int)",
+                "cunn_SoftMaxForward",
+                "at::native",
+            ),
             ("Memcpy DtoD (Device -> Device)", "Memcpy DtoD", ""),
             ("void f<g(int)::{lambda()#1}, 2>(int) [clone .kd]", "f", ""),
-            ("_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib", "add_rmsnorm_quant_kernel", "aiter"),
+            (
+                "_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib",
+                "add_rmsnorm_quant_kernel",
+                "aiter",
+            ),
             ("", "", ""),
         ] {
             assert_eq!(parts(name), (expected.to_owned(), namespaces.to_owned()), "{name}");
@@ -127,14 +147,46 @@ mod tests {
     #[test]
     fn wrappers_are_looked_through() {
         for (name, expected, namespaces) in [
-            ("void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<flash::Main<2>, X> > >(Y::Params)", "FlashAttnFwdSm90", "flash"),
-            ("void cutlass::device_kernel<flash::FlashAttnFwdCombine<cute::tuple<cute::C<8> >, 6> >(flash::CombineParams)", "FlashAttnFwdCombine", "flash"),
-            ("void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2>(x::Params)", "cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2", ""),
-            ("void cutlass_cudnn_train::Kernel<cutlass_cudnn_train::reduction::kernel::ReduceSplitK<int> >(P)", "ReduceSplitK", "cutlass_cudnn_train::reduction::kernel"),
-            ("_ZN7ck_tile6kentryILi2ENS_38FmhaBatchPrefillWithPagedKVCacheKernelINS_40Block", "FmhaBatchPrefillWithPagedKVCacheKernel", ""),
-            ("void ck_tile::kentry<256, 2, ck_tile::FmhaFwdKernel<int>, int>(int)", "FmhaFwdKernel", "ck_tile"),
-            ("std::enable_if<(((8)>(0)))&&vllm::_typeConvert<c10::BFloat16>::exists, void>::type vllm::fused_add_rms_norm_kernel<c10::BFloat16, 8>(c10::BFloat16*, int)", "fused_add_rms_norm_kernel", "vllm"),
-            ("std::enable_if<!(false), void>::type internal::gemvx::kernel<int, float>(float)", "kernel", "internal::gemvx"),
+            (
+                "void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<flash::Main<2>, X> > >(Y::Params)",
+                "FlashAttnFwdSm90",
+                "flash",
+            ),
+            (
+                "void cutlass::device_kernel<flash::FlashAttnFwdCombine<cute::tuple<cute::C<8> >, 6> >(flash::CombineParams)",
+                "FlashAttnFwdCombine",
+                "flash",
+            ),
+            (
+                "void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2>(x::Params)",
+                "cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2",
+                "",
+            ),
+            (
+                "void cutlass_cudnn_train::Kernel<cutlass_cudnn_train::reduction::kernel::ReduceSplitK<int> >(P)",
+                "ReduceSplitK",
+                "cutlass_cudnn_train::reduction::kernel",
+            ),
+            (
+                "_ZN7ck_tile6kentryILi2ENS_38FmhaBatchPrefillWithPagedKVCacheKernelINS_40Block",
+                "FmhaBatchPrefillWithPagedKVCacheKernel",
+                "",
+            ),
+            (
+                "void ck_tile::kentry<256, 2, ck_tile::FmhaFwdKernel<int>, int>(int)",
+                "FmhaFwdKernel",
+                "ck_tile",
+            ),
+            (
+                "std::enable_if<(((8)>(0)))&&vllm::_typeConvert<c10::BFloat16>::exists, void>::type vllm::fused_add_rms_norm_kernel<c10::BFloat16, 8>(c10::BFloat16*, int)",
+                "fused_add_rms_norm_kernel",
+                "vllm",
+            ),
+            (
+                "std::enable_if<!(false), void>::type internal::gemvx::kernel<int, float>(float)",
+                "kernel",
+                "internal::gemvx",
+            ),
         ] {
             assert_eq!(parts(name), (expected.to_owned(), namespaces.to_owned()), "{name}");
         }
@@ -150,7 +202,9 @@ mod tests {
 
     #[test]
     fn damaged_names_give_a_name_all_the_same() {
-        for name in ["<", "(", "void ", "::", "a::", "void (x)", "f<", "cutlass::Kernel<>", "_Z", "ü::ß<é>(à)"] {
+        for name in
+            ["<", "(", "void ", "::", "a::", "void (x)", "f<", "cutlass::Kernel<>", "_Z", "ü::ß<é>(à)"]
+        {
             assert!(!base(name).name.is_empty(), "{name}");
         }
     }

@@ -24,8 +24,8 @@ pub fn canonical(name: &str) -> Cow<'_, str> {
 pub(super) fn collapse(name: &str) -> Cow<'_, str> {
     let blank = |c: char| c.is_whitespace() || c.is_control();
     let trimmed = name.trim_matches(blank);
-    let clean =
-        !trimmed.contains(|c: char| blank(c) && c != ' ') && !trimmed.as_bytes().windows(2).any(|two| two == b"  ");
+    let clean = !trimmed.contains(|c: char| blank(c) && c != ' ')
+        && !trimmed.as_bytes().windows(2).any(|two| two == b"  ");
     if clean {
         return Cow::Borrowed(trimmed);
     }
@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn addresses_become_one_name() {
         for (name, expected) in [
-            ("<built-in method size of Tensor object at 0x7f12ab>", "<built-in method size of Tensor object at 0xADDR>"),
+            (
+                "<built-in method size of Tensor object at 0x7f12ab>",
+                "<built-in method size of Tensor object at 0xADDR>",
+            ),
             ("a 0xdead, b (0xbeef)", "a 0xADDR, b (0xADDR)"),
             ("f<0x10>", "f<0xADDR>"),
         ] {
@@ -121,7 +124,10 @@ mod tests {
         for (name, expected) in [
             ("void  foo<8u,\n __nv_bfloat16>(int, void (*)(int))", "void foo<8u, __nv_bfloat16>"),
             ("void k<f(int)::{lambda()#1}>(g(int)::{lambda()#1}, long)", "void k<f(int)::{lambda()#1}>"),
-            ("void (anonymous namespace)::q<128l>((anonymous namespace)::P)", "void (anonymous namespace)::q<128l>"),
+            (
+                "void (anonymous namespace)::q<128l>((anonymous namespace)::P)",
+                "void (anonymous namespace)::q<128l>",
+            ),
             ("ncclDevKernel_AllGather_RING_LL(ncclDevKernelArgsStorage<4096ul>)", ""),
             ("std::enable_if<true, void>::type a::k<8>(int)", ""),
             ("void (anonymous namespace)", ""),

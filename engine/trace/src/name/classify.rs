@@ -42,7 +42,8 @@ pub fn classify(kind: EventKind, name: &str, cpu_op: Option<&str>) -> Category {
 pub fn multiplies(name: &str) -> bool {
     let base = base(name);
     let words = Words::new(&base.name);
-    let helper = words.any(&["router", "routing", "gate", "gating", "align", "sum", "topk", "sort", "finalize"]);
+    let helper =
+        words.any(&["router", "routing", "gate", "gating", "align", "sum", "topk", "sort", "finalize"]);
     grouped(&base) || words.any(GEMM) || (words.any(&["fused_moe", "fused_experts"]) && !helper)
 }
 
@@ -82,7 +83,10 @@ fn grouped(base: &Base) -> bool {
 /// Whether something besides the weak word speaks of a transfer between GPUs.
 fn transfers(words: &Words, namespaces: &Words, cpu_op: Option<&str>) -> bool {
     let op = cpu_op.map(Words::new).unwrap_or_default();
-    words.any(COMMUNICATION) || namespaces.any(COMMUNICATION) || op.any(COMMUNICATION) || op.any(&["c10d", "ncclx"])
+    words.any(COMMUNICATION)
+        || namespaces.any(COMMUNICATION)
+        || op.any(COMMUNICATION)
+        || op.any(&["c10d", "ncclx"])
 }
 
 /// `store_..._cache`, whatever stands between.

@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn whole_symbols_are_demangled() {
-        let name = demangle("_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib");
+        let name = demangle(
+            "_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib",
+        );
         assert!(name.starts_with("void aiter::add_rmsnorm_quant_kernel<"), "{name}");
         assert_eq!(demangle("_Z3fooi.kd"), "foo(int)");
     }
@@ -115,8 +117,14 @@ mod tests {
     #[test]
     fn cut_off_and_foreign_symbols_keep_their_head() {
         for (symbol, expected) in [
-            ("_ZN7ck_tile6kentryILi1ENS_12Rmsnorm2dFwdINS_27Rmsnorm2dFwdPipelineOneP", "ck_tile::kentry<1, Rmsnorm2dFwd>"),
-            ("_ZN7sgl_hip10activation18act_and_mul_kernelI14__hip_bfloat16TnPFT_RKS3_EX", "sgl_hip::activation::act_and_mul_kernel<__hip_bfloat16>"),
+            (
+                "_ZN7ck_tile6kentryILi1ENS_12Rmsnorm2dFwdINS_27Rmsnorm2dFwdPipelineOneP",
+                "ck_tile::kentry<1, Rmsnorm2dFwd>",
+            ),
+            (
+                "_ZN7sgl_hip10activation18act_and_mul_kernelI14__hip_bfloat16TnPFT_RKS3_EX",
+                "sgl_hip::activation::act_and_mul_kernel<__hip_bfloat16>",
+            ),
             ("_ZN12_GLOBAL__N_13fooI", "(anonymous namespace)::foo"),
         ] {
             assert_eq!(demangle(symbol), expected);

@@ -46,7 +46,8 @@ fn prefixed(base: &Base) -> String {
     // `smxx` stands for "any architecture" and tells nothing.
     let own = own.strip_prefix("smxx_").unwrap_or(own);
     // A name such as `kernel` means something only with the namespace around it.
-    let context = library.or_else(|| matches!(own, "kernel" | "impl").then(|| base.namespaces.last()).flatten());
+    let context =
+        library.or_else(|| matches!(own, "kernel" | "impl").then(|| base.namespaces.last()).flatten());
     context.map_or_else(|| own.to_owned(), |context| format!("{context}::{own}"))
 }
 
@@ -75,19 +76,37 @@ mod tests {
     #[test]
     fn short_names() {
         for (name, expected) in [
-            ("void (anonymous namespace)::fused_qknorm_warp<128l, true>((anonymous namespace)::P)", "fused_qknorm_warp"),
+            (
+                "void (anonymous namespace)::fused_qknorm_warp<128l, true>((anonymous namespace)::P)",
+                "fused_qknorm_warp",
+            ),
             ("void flashinfer::norm::RMSNormKernel<8u, __nv_bfloat16>(int)", "RMSNormKernel"),
-            ("ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)", "ncclAllReduce_bf16_RING_LL"),
+            (
+                "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
+                "ncclAllReduce_bf16_RING_LL",
+            ),
             ("ncclDevKernel_AllReduce_Max_f32_RING_LL(X)", "ncclAllReduce_Max_f32_RING_LL"),
             ("void deep_gemm::sm90_fp8_gemm_1d2d_impl<1>(P)", "deep_gemm::sm90_fp8_gemm_1d2d"),
-            ("void sm90::decode::sparse_fp8::flash_fwd_splitkv_mla_fp8_sparse_kernel<X>(P)", "flash_fwd_splitkv_mla_fp8_sparse"),
+            (
+                "void sm90::decode::sparse_fp8::flash_fwd_splitkv_mla_fp8_sparse_kernel<X>(P)",
+                "flash_fwd_splitkv_mla_fp8_sparse",
+            ),
             ("void smxx::decode::flash_fwd_mla_combine_kernel<X>(P)", "flash_fwd_mla_combine"),
             ("void smxx::decode::get_mla_metadata_kernel(P)", "get_mla_metadata"),
-            ("void deep_gemm::sched::smxx_paged_mqa_logits_metadata<2>(P)", "deep_gemm::paged_mqa_logits_metadata"),
+            (
+                "void deep_gemm::sched::smxx_paged_mqa_logits_metadata<2>(P)",
+                "deep_gemm::paged_mqa_logits_metadata",
+            ),
             ("mhc_pre_big_fuse_tilelang_kernel", "mhc_pre_big_fuse"),
             ("mhc_post_tilelang_kernel", "mhc_post_tilelang"),
-            ("void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<X> > >(P)", "FlashAttnFwdSm90"),
-            ("void at::native::vectorized_elementwise_kernel<4, at::native::(anonymous namespace)::silu_kernel(at::T&)::{lambda()#1}, X>(int)", "vectorized_elementwise<silu>"),
+            (
+                "void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<X> > >(P)",
+                "FlashAttnFwdSm90",
+            ),
+            (
+                "void at::native::vectorized_elementwise_kernel<4, at::native::(anonymous namespace)::silu_kernel(at::T&)::{lambda()#1}, X>(int)",
+                "vectorized_elementwise<silu>",
+            ),
             ("std::enable_if<!(false), void>::type internal::gemvx::kernel<int>(float)", "gemvx::kernel"),
             ("Memcpy DtoD (Device -> Device)", "Memcpy DtoD"),
             ("_kernel", "_kernel"),

@@ -89,7 +89,8 @@ const LETTERS: &[(&str, Dtype)] = &[
 pub fn dtype(name: &str) -> Option<Dtype> {
     let base = base(name);
     let own = base.name.to_lowercase();
-    let letters = LETTERS.iter().find(|(part, _)| own.split('_').any(|piece| piece == *part)).map(|&(_, dtype)| dtype);
+    let letters =
+        LETTERS.iter().find(|(part, _)| own.split('_').any(|piece| piece == *part)).map(|&(_, dtype)| dtype);
     let spelled = found(&own).into_iter().map(|(_, dtype)| dtype).min();
     spelled.or_else(|| tensile(&base.name)).or(letters).or_else(|| {
         let arguments = found(&base.arguments.to_lowercase());
@@ -122,7 +123,9 @@ fn bounded(text: &str, from: usize, to: usize) -> bool {
     let spelled = |rest: &str| SPELLINGS.iter().any(|(spelling, _)| rest.starts_with(spelling));
     let opened = free(before) || text[..from].ends_with('#') || mx(&text[..from]);
     let suffix = ["fn", "fnuz", "mx"].iter().any(|suffix| {
-        text[to..].strip_prefix(suffix).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic()) || spelled(rest))
+        text[to..]
+            .strip_prefix(suffix)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic()) || spelled(rest))
     });
     let closed = free(after) || after == Some('#') || spelled(&text[to..]) || suffix || row(&text[to..]);
     opened && closed
@@ -142,8 +145,14 @@ fn row(after: &str) -> bool {
 /// `S...` FP32, `D...` FP64, `I8...` INT8, `F8...` FP8.
 fn tensile(name: &str) -> Option<Dtype> {
     let code = name.strip_prefix("Cijk_")?.split('_').nth(2)?;
-    let codes =
-        [("F8", Dtype::Fp8), ("I8", Dtype::Int8), ("B", Dtype::Bf16), ("H", Dtype::Fp16), ("S", Dtype::Fp32), ("D", Dtype::Fp64)];
+    let codes = [
+        ("F8", Dtype::Fp8),
+        ("I8", Dtype::Int8),
+        ("B", Dtype::Bf16),
+        ("H", Dtype::Fp16),
+        ("S", Dtype::Fp32),
+        ("D", Dtype::Fp64),
+    ];
     codes.iter().find(|(start, _)| code.starts_with(start)).map(|&(_, dtype)| dtype)
 }
 
@@ -155,22 +164,34 @@ mod tests {
     fn formats_from_names() {
         for (name, expected) in [
             ("void flashinfer::norm::RMSNormKernel<8u, __nv_bfloat16>(int)", Some(Dtype::Bf16)),
-            ("void vllm::scaled_fp8_quant_kernel_strided<c10::BFloat16, c10::Float8_e4m3fn>(P)", Some(Dtype::Fp8)),
-            ("void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, unsigned char, (vllm::Fp8KVCacheDataType)1>(P)", Some(Dtype::Bf16)),
+            (
+                "void vllm::scaled_fp8_quant_kernel_strided<c10::BFloat16, c10::Float8_e4m3fn>(P)",
+                Some(Dtype::Fp8),
+            ),
+            (
+                "void vllm::reshape_and_cache_flash_kernel<__nv_bfloat16, unsigned char, (vllm::Fp8KVCacheDataType)1>(P)",
+                Some(Dtype::Bf16),
+            ),
             ("_matmul_ogs_NNT_bf16xbf16xmxfp4_128x128x128x1", Some(Dtype::Fp4)),
             ("bmm_Bfloat16_MxE2m1MxE4m3_Fp32_t128x16x256u2_s3", Some(Dtype::Fp4)),
             ("fmhaSm100aKernel_QkvE4m3OBfloat16H64PagedKvCausal", Some(Dtype::Fp8)),
             ("sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32_nhwckrsc_nhwc", Some(Dtype::Tf32)),
             ("sm90_xmma_gemm_bf16bf16_bf16f32_f32_tn_n_tilesize128x128x64", Some(Dtype::Bf16)),
             ("sm80_xmma_gemm_f32f32_f32f32_f32_tn", Some(Dtype::Fp32)),
-            ("void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2>(P)", Some(Dtype::Bf16)),
+            (
+                "void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_bf16_256x128_64x3_tn_align2>(P)",
+                Some(Dtype::Bf16),
+            ),
             ("Cijk_Alik_Bljk_BBS_BH_Bias_HA_S_SAV_UserArgs_MT128x256x32", Some(Dtype::Bf16)),
             ("Cijk_Alik_Bljk_HHS_BH_MT128x256x32", Some(Dtype::Fp16)),
             ("ampere_sgemm_128x128_tn", Some(Dtype::Fp32)),
             ("void deep_gemm::sm90_fp8_gemm_1d2d_impl<1>(P)", Some(Dtype::Fp8)),
             ("ncclDevKernel_AllReduce_Sum_bf16_RING_LL(X)", Some(Dtype::Bf16)),
             ("void cublasLt::splitKreduce_kernel<32, 16, int, float, __nv_bfloat16>(P)", Some(Dtype::Fp32)),
-            ("_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib", Some(Dtype::Bf16)),
+            (
+                "_ZN5aiter24add_rmsnorm_quant_kernelIDF16bDF16bLi256ELi16ELb0ELb0ELb1ELi1EEEvPT0_PT_PfS4_S4_S4_diiiiiiib",
+                Some(Dtype::Bf16),
+            ),
             ("void f<c10::Half, float>(int)", Some(Dtype::Fp16)),
             ("void f<float4, 2>(int)", None),
             ("nvjet_tst_128x256_64x4_2x1_v_bz_coopA_TNN", None),

@@ -109,7 +109,9 @@ fn from_part(part: &str) -> Option<Framework> {
         "sglang" | "sgl_kernel" => Some(Framework::Sglang),
         "vllm" => Some(Framework::Vllm),
         "tensorrt_llm" | "trtllm" | "pyexecutor" => Some(Framework::TensorrtLlm),
-        part if part.starts_with("tokenspeed") || part.starts_with("token_speed") => Some(Framework::Tokenspeed),
+        part if part.starts_with("tokenspeed") || part.starts_with("token_speed") => {
+            Some(Framework::Tokenspeed)
+        }
         _ => None,
     }
 }
@@ -121,9 +123,15 @@ mod tests {
     #[test]
     fn paths_prove_a_framework() {
         for (text, expected) in [
-            ("/sgl-workspace/sglang/python/sglang/srt/layers/layernorm.py(143): forward_cuda", Some(Framework::Sglang)),
+            (
+                "/sgl-workspace/sglang/python/sglang/srt/layers/layernorm.py(143): forward_cuda",
+                Some(Framework::Sglang),
+            ),
             ("vllm/model_executor/layers/linear.py(1): forward", Some(Framework::Vllm)),
-            ("/opt/vllm/.venv/lib/python3.12/site-packages/sglang/srt/models/qwen3.py", Some(Framework::Sglang)),
+            (
+                "/opt/vllm/.venv/lib/python3.12/site-packages/sglang/srt/models/qwen3.py",
+                Some(Framework::Sglang),
+            ),
             ("/opt/vllm/.venv/lib/python3.12/site-packages/torch/_ops.py", None),
             ("tensorrt_llm/_torch/pyexecutor/py_executor.py", Some(Framework::TensorrtLlm)),
             ("tokenspeed-kernel/python/tokenspeed_kernel/ops/x.py", Some(Framework::Tokenspeed)),

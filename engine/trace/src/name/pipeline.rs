@@ -176,10 +176,15 @@ const LAST: &[(Key, &[&str])] = &[(Key::Activation, ACTIVATION), (Key::Radixsort
 pub fn pipeline_key(name: &str, profile: Profile) -> PipelineKey {
     let base = base(name);
     let words = Words::new(&base.name);
-    let first = |rules: &[(Key, &[&str])]| rules.iter().find(|(_, tokens)| words.any(tokens)).map(|&(key, _)| key);
+    let first =
+        |rules: &[(Key, &[&str])]| rules.iter().find(|(_, tokens)| words.any(tokens)).map(|&(key, _)| key);
     // `combine` alone is no product, whatever its libraries are called.
     let product = || (words.any(GEMM) && !words.any(COMMUNICATION_WEAK)).then(|| gemm(name));
-    first(profile.rules()).or_else(|| first(UNIVERSAL)).or_else(product).or_else(|| first(LAST)).unwrap_or(Key::Other)
+    first(profile.rules())
+        .or_else(|| first(UNIVERSAL))
+        .or_else(product)
+        .or_else(|| first(LAST))
+        .unwrap_or(Key::Other)
 }
 
 fn gemm(name: &str) -> Key {
@@ -273,7 +278,9 @@ mod tests {
         assert_eq!(generic, [Key::MhcPost, Key::MlaCombine, Key::Allreduce]);
         assert_eq!((Profile::Dsv4CsaHca.blocks().len(), Profile::Dsv4CsaHca.default_layers()), (2, 43));
         // An anchor must be reachable by its own label.
-        for (name, key) in [("mhc_post_tilelang_kernel", Key::MhcPost), ("flash_fwd_mla_combine_kernel", Key::MlaCombine)] {
+        for (name, key) in
+            [("mhc_post_tilelang_kernel", Key::MhcPost), ("flash_fwd_mla_combine_kernel", Key::MlaCombine)]
+        {
             assert_eq!(pipeline_key(name, Profile::Generic), key);
         }
     }

@@ -13,8 +13,18 @@ pub(super) struct Rule {
 
 /// Words of a transfer between GPUs; also asked of the CPU op.
 pub(super) const COMMUNICATION: &[&str] = &[
-    "nccl", "rccl", "allreduce", "reduce_scatter", "allgather", "alltoall", "cross_device_reduce", "deepep", "deep_ep",
-    "mooncake", "a2a", "nvshmem",
+    "nccl",
+    "rccl",
+    "allreduce",
+    "reduce_scatter",
+    "allgather",
+    "alltoall",
+    "cross_device_reduce",
+    "deepep",
+    "deep_ep",
+    "mooncake",
+    "a2a",
+    "nvshmem",
 ];
 
 /// Words that mean a transfer only beside one of [`COMMUNICATION`]: attention combines and experts dispatch too.
@@ -22,12 +32,41 @@ pub(super) const COMMUNICATION_WEAK: &[&str] = &["broadcast", "dispatch", "combi
 
 /// Words of a matrix product or convolution. `cutlass` is not among them: it is a wrapper around anything.
 pub(super) const GEMM: &[&str] = &[
-    "*gemm", "*gemv", "gemv*", "gemmk", "*matmul", "cublas", "mma", "wgmma", "hmma", "imma", "xmma", "wmma", "mfma", "mm",
-    "addmm", "bmm", "baddbmm", "nvjet", "marlin", "machete", "cijk", "split_kreduce", "reduce_split_k", "conv",
-    "convolution", "scudnn", "hcudnn", "fprop", "dgrad", "wgrad", "winograd",
+    "*gemm",
+    "*gemv",
+    "gemv*",
+    "gemmk",
+    "*matmul",
+    "cublas",
+    "mma",
+    "wgmma",
+    "hmma",
+    "imma",
+    "xmma",
+    "wmma",
+    "mfma",
+    "mm",
+    "addmm",
+    "bmm",
+    "baddbmm",
+    "nvjet",
+    "marlin",
+    "machete",
+    "cijk",
+    "split_kreduce",
+    "reduce_split_k",
+    "conv",
+    "convolution",
+    "scudnn",
+    "hcudnn",
+    "fprop",
+    "dgrad",
+    "wgrad",
+    "winograd",
 ];
 
-pub(super) const NORM: &[&str] = &["*norm", "rms_normalize", "gamma_beta", "rowwise_moments", "bn_fw", "bn_bw"];
+pub(super) const NORM: &[&str] =
+    &["*norm", "rms_normalize", "gamma_beta", "rowwise_moments", "bn_fw", "bn_bw"];
 
 /// Ends in `norm` but rescales probabilities.
 pub(super) const NOT_NORM: &[&str] = &["renorm"];
@@ -35,19 +74,46 @@ pub(super) const NOT_NORM: &[&str] = &["renorm"];
 pub(super) const ROPE: &[&str] = &["rotary", "rope", "mrope"];
 
 pub(super) const REDUCE: &[&str] = &[
-    "topk", "top_k", "top_p", "*reduce", "reduction", "argmax", "argmin", "argtopk", "sampling", "sample", "multinomial",
-    "renorm", "radix_sort", "sort", "scan", "cumsum",
+    "topk",
+    "top_k",
+    "top_p",
+    "*reduce",
+    "reduction",
+    "argmax",
+    "argmin",
+    "argtopk",
+    "sampling",
+    "sample",
+    "multinomial",
+    "renorm",
+    "radix_sort",
+    "sort",
+    "scan",
+    "cumsum",
 ];
 
 pub(super) const SOFTMAX: &[&str] = &["softmax"];
 
 pub(super) const ACTIVATION: &[&str] = &["silu", "gelu", "relu", "swiglu", "geglu", "act_and_mul", "sigmoid"];
 
-pub(super) const QUANTIZE: &[&str] = &["quant*", "dequant*", "requant*", "fp8", "hfp8", "mxfp*", "nvfp*", "cvt*"];
+pub(super) const QUANTIZE: &[&str] =
+    &["quant*", "dequant*", "requant*", "fp8", "hfp8", "mxfp*", "nvfp*", "cvt*"];
 
 pub(super) const MEMORY: &[&str] = &[
-    "memcpy", "memset", "dma", "prefetch", "copy", "fill", "reshape_and_cache", "concat_and_cache", "set_kv_buffer",
-    "set_mla_kv_buffer", "store_kv_cache", "transpose", "nchw_to_nhwc", "nhwc_to_nchw",
+    "memcpy",
+    "memset",
+    "dma",
+    "prefetch",
+    "copy",
+    "fill",
+    "reshape_and_cache",
+    "concat_and_cache",
+    "set_kv_buffer",
+    "set_mla_kv_buffer",
+    "store_kv_cache",
+    "transpose",
+    "nchw_to_nhwc",
+    "nhwc_to_nchw",
 ];
 
 /// Every row that judges by the kernel's own name. Quantisation stands below norm and activation, because a kernel
@@ -57,8 +123,19 @@ pub(super) const NAME: &[Rule] = &[
     Rule {
         category: Category::Attention,
         words: &[
-            "attn", "*attn", "*attention", "fmha", "mha", "mla", "flashmla", "xqa", "flash_fwd", "flash_bwd", "paged_mqa",
-            "batch_prefill_with", "batch_decode_with",
+            "attn",
+            "*attn",
+            "*attention",
+            "fmha",
+            "mha",
+            "mla",
+            "flashmla",
+            "xqa",
+            "flash_fwd",
+            "flash_bwd",
+            "paged_mqa",
+            "batch_prefill_with",
+            "batch_decode_with",
         ],
         // These write or pack the cache and attend to nothing.
         unless: &["set_mla_kv_buffer", "concat_and_cache", "store_flashmla_cache", "kv_pack"],
@@ -79,8 +156,15 @@ pub(super) const NAME: &[Rule] = &[
     Rule {
         category: Category::SamplingIo,
         words: &[
-            "prepare_inputs", "write_req_to", "cat_array_batched", "prepare_next", "copy_next", "compute_position",
-            "clamp_position", "resolve_future_token_ids", "kv_indices",
+            "prepare_inputs",
+            "write_req_to",
+            "cat_array_batched",
+            "prepare_next",
+            "copy_next",
+            "compute_position",
+            "clamp_position",
+            "resolve_future_token_ids",
+            "kv_indices",
         ],
         unless: &[],
     },
@@ -91,9 +175,29 @@ pub(super) const NAME: &[Rule] = &[
     Rule {
         category: Category::Elementwise,
         words: &[
-            "*elementwise", "gpu_kernel_impl", "binary_internal", "*functor", "add_kernel", "sub_kernel", "mul_kernel",
-            "div", "floor_kernel", "log_kernel", "neg_kernel", "index*", "gather", "scatter", "masked", "cast", "bias",
-            "dropout", "clamp", "embedding", "pointwise", "multi_tensor_apply", "sub_tensor_op",
+            "*elementwise",
+            "gpu_kernel_impl",
+            "binary_internal",
+            "*functor",
+            "add_kernel",
+            "sub_kernel",
+            "mul_kernel",
+            "div",
+            "floor_kernel",
+            "log_kernel",
+            "neg_kernel",
+            "index*",
+            "gather",
+            "scatter",
+            "masked",
+            "cast",
+            "bias",
+            "dropout",
+            "clamp",
+            "embedding",
+            "pointwise",
+            "multi_tensor_apply",
+            "sub_tensor_op",
         ],
         unless: &[],
     },

@@ -16,7 +16,8 @@ pub(super) fn depths(text: &str) -> Vec<Placed> {
     let bytes = text.as_bytes();
     let mut placed = Vec::with_capacity(bytes.len());
     for (at, &byte) in bytes.iter().enumerate() {
-        let named = text.as_bytes()[..at].ends_with(b"operator") || text.as_bytes()[..at].ends_with(b"operator<");
+        let named =
+            text.as_bytes()[..at].ends_with(b"operator") || text.as_bytes()[..at].ends_with(b"operator<");
         match byte {
             b'<' if named => placed.push(Placed { at, byte, depth: open.len() }),
             b'(' | b'[' | b'{' | b'<' => {
@@ -27,7 +28,9 @@ pub(super) fn depths(text: &str) -> Vec<Placed> {
                 close(&mut open, partner(byte));
                 placed.push(Placed { at, byte, depth: open.len() });
             }
-            b'>' if open.last() == Some(&b'<') && at.checked_sub(1).is_none_or(|before| bytes[before] != b'-') => {
+            b'>' if open.last() == Some(&b'<')
+                && at.checked_sub(1).is_none_or(|before| bytes[before] != b'-') =>
+            {
                 open.pop();
                 placed.push(Placed { at, byte, depth: open.len() });
             }
@@ -57,7 +60,10 @@ pub(super) fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
     let mut parts = Vec::new();
     let mut from = 0;
     for place in depths(text) {
-        if place.depth == 0 && place.at >= from && text.as_bytes()[place.at..].starts_with(separator.as_bytes()) {
+        if place.depth == 0
+            && place.at >= from
+            && text.as_bytes()[place.at..].starts_with(separator.as_bytes())
+        {
             parts.push(text[from..place.at].trim());
             from = place.at + separator.len();
         }
@@ -90,10 +96,10 @@ mod tests {
 
     #[test]
     fn comparisons_and_operators_are_no_brackets() {
-        assert_eq!(split("enable_if<(((8)>(0)))&&x::y, void>::type z::k", " "), [
-            "enable_if<(((8)>(0)))&&x::y, void>::type",
-            "z::k"
-        ]);
+        assert_eq!(
+            split("enable_if<(((8)>(0)))&&x::y, void>::type z::k", " "),
+            ["enable_if<(((8)>(0)))&&x::y, void>::type", "z::k"]
+        );
         assert_eq!(template("f<(1<2), int>(x)"), ("f", "(1<2), int"));
         assert_eq!(split("A::operator<::b", "::"), ["A", "operator<", "b"]);
         assert_eq!(split("f<decltype(a->b)>::c", "::"), ["f<decltype(a->b)>", "c"]);
