@@ -2,6 +2,7 @@
 //!
 //! Without them the test says so and passes; with `ASSAY_REQUIRE_SHARED=1` it fails instead.
 
+use assay_trace::fuse::{Context, Registry, Row, match_rows};
 use assay_trace::name::{Category, EventKind, Framework, base, canonical, classify, display_within, dtype};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -69,6 +70,37 @@ fn real_names_are_understood() {
     }
     assert!(names > 200, "the traces were read: {names}");
     assert!(other * 8 < names, "{other} of {names} names are of no known kind");
+}
+
+#[test]
+fn the_synthetic_bf16_model_has_no_quant_fusion() {
+    let Some(folder) = traces() else {
+        assert!(
+            std::env::var_os("ASSAY_REQUIRE_SHARED").is_none_or(|value| value != "1"),
+            "no shared traces"
+        );
+        println!("skipped: no `shared/data/traces` above {}", env!("CARGO_MANIFEST_DIR"));
+        return;
+    };
+    let names: BTreeSet<_> = activities(&folder.join("small_eager.json.gz")).into_iter().collect();
+    let rows: Vec<Row<'_>> = names
+        .iter()
+        .map(|(kind, name)| Row {
+            kernel: name,
+            location: Some("python/sglang/srt/layers/quantization/unquant.py(132): apply"),
+            cpu_op: None,
+            time_ns: 1000,
+            category: classify(*kind, name, None),
+        })
+        .collect();
+    let context = Context { framework: Some(Framework::Sglang), model: Some("Qwen3-30B-A3B"), tp: Some(2) };
+    let registry = Registry::builtin().expect("sound");
+    let outcome = match_rows(&registry, &context, &rows, rows.len() as u64 * 1000);
+    let found: Vec<_> =
+        outcome.matches.iter().map(|found| (found.entry.as_str(), found.fused_present)).collect();
+    assert!(found.contains(&("act-and-mul", true)), "{found:?}");
+    assert!(!found.iter().any(|(id, _)| id.contains("quant")), "{found:?}");
+    assert_eq!(outcome.skipped, []);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Entries are read one by one, so that an error names the entry and not only a line.
 
 use super::error::RegistryError;
-use super::format::{Entry, RegistryFile, VERSION};
+use super::format::{Entry, VERSION};
 use super::token::Token;
 use crate::name::Framework;
 use serde::Deserialize;
@@ -125,15 +125,6 @@ impl Registry {
             }
         }
         Ok(())
-    }
-}
-
-/// The whole file as data, for tools that show or rewrite it.
-impl TryFrom<&str> for RegistryFile {
-    type Error = serde_yaml::Error;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        serde_yaml::from_str(text)
     }
 }
 

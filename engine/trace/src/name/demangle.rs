@@ -3,10 +3,14 @@
 //! A symbol that the demangler refuses (cut off by the profiler, or of a newer ABI) still shows its namespaces, its name
 //! and the first named template argument; that is all the rest of this module needs.
 
-use cpp_demangle::Symbol;
+use cpp_demangle::{DemangleOptions, Symbol};
+use std::fmt::{self, Write};
 
 /// Nested names deeper than this are not followed; real kernels need two.
 const DEEPEST: usize = 8;
+
+/// Substitutions can make a short symbol expand without end; the longest real names of CUTLASS have some 20 kB.
+const LONGEST: usize = 1 << 20;
 
 /// The readable form of an Itanium-mangled name (`_Z...`); any other text as it is.
 pub(super) fn demangle(name: &str) -> String {
@@ -15,8 +19,28 @@ pub(super) fn demangle(name: &str) -> String {
     }
     // AMD appends `.kd` to the descriptor's symbol.
     let symbol = name.strip_suffix(".kd").unwrap_or(name);
-    let whole = Symbol::new(symbol).ok().and_then(|symbol| symbol.demangle().ok());
+    let whole = Symbol::new(symbol).ok().and_then(|symbol| limited(&symbol));
     whole.or_else(|| partial(symbol)).unwrap_or_else(|| name.to_owned())
+}
+
+/// The readable form, if it stays within [`LONGEST`].
+fn limited(symbol: &Symbol<&str>) -> Option<String> {
+    let mut out = Limited(String::new());
+    symbol.structured_demangle(&mut out, &DemangleOptions::default()).ok()?;
+    Some(out.0)
+}
+
+/// Text that refuses to grow over [`LONGEST`].
+struct Limited(String);
+
+impl Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
 }
 
 /// The beginning of a symbol: `ns::name<first named argument>`.
@@ -129,6 +153,25 @@ mod tests {
         ] {
             assert_eq!(demangle(symbol), expected);
         }
+    }
+
+    #[test]
+    fn a_symbol_that_explodes_gives_up_early() {
+        // Each argument names the type before it twice: 40 doublings would be a terabyte.
+        let mut symbol = "_Z3fooI1AIiiE".to_owned();
+        let digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        for step in 0..40 {
+            let at = 2 * step + 1;
+            let last = match at {
+                0..36 => digits[at..=at].to_owned(),
+                _ => format!("{}{}", &digits[at / 36..=at / 36], &digits[at % 36..=at % 36]),
+            };
+            symbol.push_str(&format!("1BIS{last}_S{last}_E"));
+        }
+        symbol.push_str("Evv");
+        let parsed = Symbol::new(symbol.as_str()).expect("a sound symbol");
+        assert_eq!(limited(&parsed), None);
+        assert!(demangle(&symbol).starts_with("foo<A"));
     }
 
     #[test]

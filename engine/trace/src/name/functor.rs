@@ -9,7 +9,6 @@ use super::scan::split;
 const LAUNCHERS: &[&str] = &[
     "elementwise_kernel",
     "elementwise_kernel_manual_unroll",
-    "elementwise_kernel_with_index",
     "index_elementwise_kernel",
     "reduce_kernel",
     "unrolled_elementwise_kernel",
