@@ -9,6 +9,7 @@ mod columns;
 mod analysis;
 mod document;
 mod error;
+pub mod fuse;
 pub mod generate;
 pub mod intern;
 pub mod link;
