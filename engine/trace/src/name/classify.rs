@@ -47,9 +47,10 @@ pub fn multiplies(name: &str) -> bool {
     grouped(&base) || words.any(GEMM) || (words.any(&["fused_moe", "fused_experts"]) && !helper)
 }
 
-/// The lane of an activity: [`classify`] through the one map of [`Category::lane`].
-pub fn lane(kind: EventKind, name: &str, cpu_op: Option<&str>) -> Lane {
-    classify(kind, name, cpu_op).lane(multiplies(name))
+/// The lane of a kernel whose category is known: the one map of [`Category::lane`], with the name asked only where the
+/// category leaves it open.
+pub fn lane(category: Category, name: &str) -> Lane {
+    category.lane(category == Category::Moe && multiplies(name))
 }
 
 /// The first row that hits.
