@@ -49,6 +49,14 @@ pub enum TraceError {
         /// What it is instead.
         found: String,
     },
+    /// A database that cannot be read as it is.
+    #[error("the database `{path}` cannot be read: {reason}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// JSON at a place where nothing can be skipped.
     #[error("`{path}` cannot be read on from byte {offset}: {reason}")]
     Syntax {

@@ -6,6 +6,7 @@ mod cursor;
 mod event;
 mod head;
 mod ingest;
+mod nsys;
 mod number;
 mod places;
 mod text;
@@ -23,6 +24,7 @@ use std::path::Path;
 enum Content {
     Gzip,
     Json,
+    Sqlite,
     Foreign(&'static str),
 }
 
@@ -43,6 +45,7 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
     match content(&first[..len]) {
         Content::Gzip => json(path, flate2::read::MultiGzDecoder::new(file)),
         Content::Json => json(path, file),
+        Content::Sqlite => nsys::read(path),
         Content::Foreign(found) => Err(TraceError::NotATrace { path: path.to_owned(), found: found.into() }),
     }
 }
@@ -108,6 +111,7 @@ fn content(first: &[u8]) -> Content {
             Content::Foreign("it is compressed with xz; decompress it with `xz -d` first")
         }
         [] => Content::Foreign("it is empty"),
+        _ if first == nsys::MAGIC => Content::Sqlite,
         _ => Content::Json,
     }
 }
