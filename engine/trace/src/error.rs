@@ -57,6 +57,16 @@ pub enum TraceError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// A row of a table that cannot be understood.
+    #[error("`{path}`, line {line}: {reason}")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong there.
+        reason: String,
+    },
     /// JSON at a place where nothing can be skipped.
     #[error("`{path}` cannot be read on from byte {offset}: {reason}")]
     Syntax {

@@ -11,6 +11,7 @@ mod error;
 pub mod intern;
 pub mod link;
 pub mod name;
+pub mod ncu;
 pub mod read;
 pub mod stage;
 pub mod store;
