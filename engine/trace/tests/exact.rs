@@ -2,6 +2,7 @@
 //!
 //! `../shared/data/traces` lies beside the project and is not part of it: without it these tests say that they skip,
 //! and fail where `ASSAY_REQUIRE_SHARED=1` asks for it.
+#![expect(clippy::print_stdout, reason = "a test that skips says so")]
 
 use assay_trace::{Analysis, Options, Trace, read, view};
 use serde_json::Value;
@@ -113,7 +114,8 @@ fn busy_and_overlap_equal_a_second_computation_to_the_nanosecond() {
 fn every_kernel_name_has_the_facts_count_sum_maximum_and_op() {
     for (name, trace, facts) in traces() {
         let analysis = Analysis::new(&trace, Options::default());
-        let mut sums: HashMap<(String, &str), (u64, i64, i64, HashMap<&str, u64>)> = HashMap::new();
+        type Sum<'t> = (u64, i64, i64, HashMap<&'t str, u64>);
+        let mut sums: HashMap<(String, &str), Sum<'_>> = HashMap::new();
         for (event, row) in trace.gpu.rows().enumerate() {
             let device = trace.devices[trace.device_of(event) as usize].label.clone();
             let sum = sums.entry((device, analysis.raw_name(event))).or_default();

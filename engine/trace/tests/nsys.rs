@@ -1,4 +1,5 @@
 //! Exports of Nsight Systems: real ones against plain SQL, made ones for what real ones do not show.
+#![expect(clippy::print_stdout, reason = "a test that skips says so")]
 
 use assay_trace::stage::Stage;
 use assay_trace::{Analysis, Options, Trace, TraceError, read, view};
@@ -375,6 +376,37 @@ fn damaged_databases_are_told_apart() {
     garbage[100..4096].fill(0xa5);
     std::fs::write(&cut, &garbage).expect("a file");
     assert!(matches!(read::read(&cut), Err(TraceError::Database { .. })));
+}
+
+#[test]
+fn damage_anywhere_is_an_error_or_a_trace() {
+    let rows = format!(
+        "INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES (100, 150, 0, 1, 7, 1, {}, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5), \
+           (0, 9223372036854775807, 0, 1, 7, 1, 0, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 5); \
+         INSERT INTO NVTX_EVENTS VALUES (0, 100, 59, 'step[DECODE bs=32]', {}, NULL);",
+        global(1, 0),
+        global(1, 1)
+    );
+    let made = made(&["PRAGMA page_size = 512;", KERNEL, RUNTIME, STRINGS, NVTX, &rows]);
+    let bytes = std::fs::read(&made.path).expect("bytes");
+    let damaged = made.folder.path().join("damaged.sqlite");
+    let (mut errors, mut traces) = (0, 0);
+    for place in (16..bytes.len()).step_by(11) {
+        let mut copy = bytes.clone();
+        copy[place] = copy[place].wrapping_add(97);
+        std::fs::write(&damaged, &copy).expect("a file");
+        match read::read(&damaged) {
+            Ok(trace) => {
+                view::integrity::build(&Analysis::new(&trace, Options::default()));
+                traces += 1;
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("damaged.sqlite"), "{error}");
+                errors += 1;
+            }
+        }
+    }
+    assert!(errors > 0 && traces > 0, "{errors} errors, {traces} traces");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::path::Path;
 
 /// Text that is looked at. What stands before the events are properties of devices and the layout of process
 /// groups, which takes tens of kilobytes in jobs of a thousand ranks.
-const HEAD: u64 = 1 << 20;
+const HEAD: usize = 1 << 20;
+/// Most traces show what they are within this much.
+const STEP: u64 = 64 << 10;
 
 /// Files beside traces that have their ending.
 const OTHERS: [&str; 3] = ["server_args.json", "metadata.json", "config.json"];
@@ -41,19 +43,25 @@ pub fn sniff(path: &Path, name: &str) -> Result<Head, String> {
     if name.to_lowercase().ends_with(".sqlite") {
         return Err("it is no SQLite database".into());
     }
+    let gzip = first.starts_with(&[0x1f, 0x8b]);
+    if gzip { head(flate2::read::MultiGzDecoder::new(open()?)) } else { head(open()?) }
+}
+
+/// Reads on until the text shows what it is.
+fn head(mut source: impl Read) -> Result<Head, String> {
     let mut text = Vec::new();
-    let read = if first.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::MultiGzDecoder::new(open()?).take(HEAD).read_to_end(&mut text)
-    } else {
-        open()?.take(HEAD).read_to_end(&mut text)
-    };
-    // A file that is cut off or still written can begin as a trace; reading it will say so.
-    if let Err(error) = read
-        && text.is_empty()
-    {
-        return Err(format!("its beginning cannot be decompressed: {error}"));
+    loop {
+        let before = text.len();
+        let read = source.by_ref().take(STEP).read_to_end(&mut text);
+        let ended = text.len() - before < STEP as usize || text.len() >= HEAD;
+        match (json(&text), read) {
+            (Ok(head), _) => return Ok(head),
+            // A file that is cut off or still written can begin as a trace; reading it will say so.
+            (Err(_), Err(error)) => return Err(format!("its beginning cannot be read: {error}")),
+            (Err(reason), Ok(_)) if ended => return Err(reason),
+            (Err(_), Ok(_)) => {}
+        }
     }
-    json(&text)
 }
 
 fn json(text: &[u8]) -> Result<Head, String> {

@@ -40,6 +40,11 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
     Ok(import.finish())
 }
 
+/// 104 days: a longer event is damage, and sums of such would overflow.
+const LONGEST: i64 = 1 << 53;
+/// 146 years from the time 0 of a report, which is its own start.
+const FARTHEST: i64 = 1 << 62;
+
 /// A trace under way.
 #[derive(Default)]
 struct Import {
@@ -64,10 +69,11 @@ impl Import {
         reading.events += 1;
         let times = row.int(0).zip(row.int(1));
         let times = times.and_then(|(start, end)| Some((start, end.checked_sub(start)?)));
-        if times.is_none_or(|(_, dur)| dur < 0) {
-            reading.without_time += 1;
-            return None;
-        }
+        let usable = |&(start, dur): &(i64, i64)| {
+            (0..=LONGEST).contains(&dur) && start.checked_abs().is_some_and(|far| far <= FARTHEST)
+        };
+        let times = times.filter(usable);
+        reading.without_time += u64::from(times.is_none());
         times
     }
 }

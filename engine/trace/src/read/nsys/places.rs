@@ -106,22 +106,26 @@ impl Places {
 
     /// The number of each stream, with its process and context where another stream of the device has the number too.
     fn labels(&self) -> Vec<String> {
-        let mut owners: HashMap<(Option<i64>, Option<i64>), HashSet<Option<u16>>> = HashMap::new();
-        let mut uses: HashMap<(Option<i64>, Option<i64>, Option<u16>), u32> = HashMap::new();
+        // By GPU and number.
+        let mut owners: HashMap<[Option<i64>; 2], HashSet<Option<u16>>> = HashMap::new();
+        // By GPU, number and process.
+        let mut uses: HashMap<[Option<i64>; 3], u32> = HashMap::new();
+        let here = |stream: &Stream| [stream.gpu, stream.stream];
+        let own = |stream: &Stream| [stream.gpu, stream.stream, stream.process.map(i64::from)];
         for stream in &self.streams {
-            owners.entry((stream.gpu, stream.stream)).or_default().insert(stream.process);
-            *uses.entry((stream.gpu, stream.stream, stream.process)).or_default() += 1;
+            owners.entry(here(stream)).or_default().insert(stream.process);
+            *uses.entry(own(stream)).or_default() += 1;
         }
         let label = |stream: &Stream| {
             let mut label = stream.stream.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
-            if owners[&(stream.gpu, stream.stream)].len() > 1 {
+            if owners[&here(stream)].len() > 1 {
                 let pid = stream.process.and_then(|process| self.pids.get(usize::from(process)));
                 label += &pid.map_or_else(
                     || " of an unknown process".into(),
                     |pid| format!(" of process {}", pid & LOW),
                 );
             }
-            if uses[&(stream.gpu, stream.stream, stream.process)] > 1 {
+            if uses[&own(stream)] > 1 {
                 label += &format!(" in context {}", stream.context);
             }
             label
