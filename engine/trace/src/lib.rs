@@ -14,13 +14,16 @@ pub mod generate;
 pub mod intern;
 pub mod link;
 pub mod name;
+pub mod ncu;
 pub mod read;
+pub mod request;
 pub mod stage;
 pub mod store;
 pub mod timeline;
 pub mod view;
 
 pub use analysis::{Analysis, Options};
-pub use document::{Document, Mode, VERSION, ViewName, schema};
+pub use document::{Document, Mode, ViewName};
 pub use error::TraceError;
+pub use request::{Request, RequestError, TraceReport, analyse, schema};
 pub use store::{Ns, Trace};
