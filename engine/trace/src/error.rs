@@ -57,6 +57,14 @@ pub enum TraceError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The file holds no table of Nsight Compute.
+    #[error("`{path}` is no table of Nsight Compute: {found}")]
+    NotNcu {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
     /// A row of a table that cannot be understood.
     #[error("`{path}`, line {line}: {reason}")]
     Csv {
@@ -77,4 +85,33 @@ pub enum TraceError {
         /// What is wrong there.
         reason: &'static str,
     },
+}
+
+impl TraceError {
+    /// A way out, one sentence fragment.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "check the path and its permissions",
+            Self::Truncated { .. } => {
+                "copy the file again, or wait until the profiler has written it whole and capture again"
+            }
+            Self::Damaged { .. } => "copy the file again; `gzip -t` says whether a copy is whole",
+            Self::NotATrace { .. } => {
+                "give a trace that `torch.profiler` wrote (`export_chrome_trace`), plain or gzip, or an export of Nsight \
+                 Systems (`nsys export --type sqlite`)"
+            }
+            Self::Database { .. } => {
+                "export the report again with `nsys export --type sqlite`, to a new file"
+            }
+            Self::NotNcu { .. } => {
+                "write one with `ncu --csv --page raw --log-file FILE`, or from a report with `ncu --import REPORT --csv --page raw`"
+            }
+            Self::Csv { .. } => {
+                "print the table again from its report with `ncu --import REPORT --csv --page raw`"
+            }
+            Self::Syntax { .. } => {
+                "the file was changed by hand or written by several processes at once; capture again"
+            }
+        }
+    }
 }

@@ -2,6 +2,11 @@
 //!
 //! One view is one file: the struct, `build`, and its tests.
 
+pub mod answer;
 pub mod devices;
+pub mod diff;
+pub mod flame;
 pub mod integrity;
 pub mod kernels;
+pub mod ranks;
+pub mod steps;
