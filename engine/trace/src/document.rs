@@ -102,6 +102,11 @@ views! {
     Ranks = "ranks";
 }
 
+impl ViewName {
+    /// The tables of a triage.
+    pub const TRIAGE: &'static [Self] = &[Self::Kernels, Self::Fuse];
+}
+
 impl Document {
     /// Builds the views asked for; integrity and devices are always there.
     pub fn build(
