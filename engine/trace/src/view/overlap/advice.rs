@@ -44,11 +44,24 @@ pub(super) fn text(priority: Priority, lane: Lane, hidden: f64, dependency: &Dep
     match priority {
         Priority::P5 => "Skip: it takes less than 1 % of the stage.".into(),
         Priority::P4 => format!("Skip: {hidden:.0} % of its time already runs beside other work."),
-        Priority::P1 if lane == Lane::Communication => {
-            "Try to overlap it: run it on a stream of its own beside compute that does not need its result.".into()
-        }
-        Priority::P1 => "Try to fuse it into a neighbour, or move it to a stream beside other work.".into(),
+        Priority::P1 => attempt(lane, dependency),
         _ => check(dependency),
+    }
+}
+
+/// What to try where neighbours on the stream speak for it.
+fn attempt(lane: Lane, dependency: &Dependency) -> String {
+    let idea = match lane {
+        Lane::Communication => "Try to overlap it with compute that does not need its result",
+        Lane::Compute => "Look at the kernel itself, or for small work to fuse into it or to run beside it",
+        _ => "Try to fuse it into a neighbour, or move it to a stream beside other work",
+    };
+    let behind = dependency.behind_other_stream;
+    if behind >= 50.0 {
+        let hint = "a kernel of another stream has just ended: find out whether it waits for that";
+        format!("{idea}. In {behind:.0} % of its launches {hint}.")
+    } else {
+        format!("{idea}.")
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Risk {
     Unclear,
 }
 
-/// Neighbours on the same stream over all launches of a kernel. Close means: a gap of at most 15 % of the kernel's own
+/// Neighbours of a kernel over all of its launches, on the same stream unless said otherwise. Close means: a gap of at most 15 % of the kernel's own
 /// duration, but no less than 2 us and no more than 20 us. Related means: from the same file or function, of the same
 /// CPU op, or of lanes that feed each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +40,13 @@ pub struct Dependency {
     pub related: f64,
     /// Share of launches whose close neighbours are not known to be related, but without known places, in percent.
     pub unmapped: f64,
+    /// Share of launches that begin when a kernel of another stream of the device has just ended, in percent. It does
+    /// not enter `risk`: it hints at an event that one stream waits for, which a trace does not show.
+    pub behind_other_stream: f64,
 }
+
+/// Clocks of streams are read at most this far apart, in ns: a kernel that seems to begin before another one ends.
+const CLOCK_NS: Ns = 100;
 
 /// From this share of launches on a relation is the rule, in percent.
 const RULE: f64 = 50.0;
@@ -51,6 +57,7 @@ const TIGHT: u8 = 1;
 const RELATED_BEFORE: u8 = 2;
 const RELATED_AFTER: u8 = 4;
 const UNMAPPED: u8 = 8;
+const BEHIND_OTHER: u8 = 16;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
@@ -60,6 +67,7 @@ struct Counts {
     after: u64,
     related: u64,
     unmapped: u64,
+    behind_other: u64,
 }
 
 /// The dependency of each group.
@@ -75,6 +83,7 @@ pub(super) fn dependencies(analysis: &Analysis<'_>, groups: &Groups<'_>, lanes: 
         counts.after += u64::from(flag & RELATED_AFTER != 0);
         counts.related += u64::from(related);
         counts.unmapped += u64::from(!related && flag & UNMAPPED != 0);
+        counts.behind_other += u64::from(flag & BEHIND_OTHER != 0);
     }
     counts.iter().map(Dependency::of).collect()
 }
@@ -98,6 +107,7 @@ impl Dependency {
             related_after: share(counts.after),
             related,
             unmapped: share(counts.unmapped),
+            behind_other_stream: share(counts.behind_other),
         }
     }
 }
@@ -112,7 +122,11 @@ fn flags(analysis: &Analysis<'_>, lanes: &[Lane]) -> Vec<u8> {
     let places = Places::new(analysis);
     let mut flags = vec![0u8; analysis.len()];
     let mut last: Vec<Option<usize>> = vec![None; analysis.trace.tracks.len()];
+    let streams = Streams::new(analysis);
     for event in 0..analysis.len() {
+        if streams.just_ended(analysis, event, &last) {
+            flags[event] |= BEHIND_OTHER;
+        }
         let Some(before) = last[gpu.track[event] as usize].replace(event) else { continue };
         let gap = gpu.start[event] - (gpu.start[before] + gpu.dur[before]);
         let same = places.same(analysis, before, event);
@@ -129,6 +143,33 @@ fn flags(analysis: &Analysis<'_>, lanes: &[Lane]) -> Vec<u8> {
         }
     }
     flags
+}
+
+/// The streams of each device.
+struct Streams {
+    of_device: Vec<Vec<u32>>,
+}
+
+impl Streams {
+    fn new(analysis: &Analysis<'_>) -> Self {
+        let mut of_device = vec![Vec::new(); analysis.trace.devices.len()];
+        for (track, place) in analysis.trace.tracks.iter().enumerate() {
+            of_device[place.device as usize].push(track as u32);
+        }
+        Self { of_device }
+    }
+
+    /// Whether the last event of another stream ends close before `event` begins. `last` is the last event of each
+    /// stream that began before.
+    fn just_ended(&self, analysis: &Analysis<'_>, event: usize, last: &[Option<usize>]) -> bool {
+        let gpu = &analysis.trace.gpu;
+        let others = self.of_device[analysis.trace.device_of(event) as usize].iter();
+        let others = others.filter(|&&track| track != gpu.track[event]);
+        others.filter_map(|&track| last[track as usize]).any(|other| {
+            let gap = gpu.start[event] - (gpu.start[other] + gpu.dur[other]);
+            (-CLOCK_NS..=closest(gpu.dur[event])).contains(&gap)
+        })
+    }
 }
 
 /// Whether kernels of these lanes that stand close together usually need each other's results.
