@@ -11,7 +11,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/data/traces"));
+    let beside =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/data/traces"));
     let found = beside.into_iter().find(|folder| folder.is_dir());
     if found.is_none() {
         assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "shared/data/traces is absent");
@@ -143,14 +144,16 @@ fn stage_delays_lie_within_those_of_all_launches_and_queues_are_not_deeper_than_
         let stats = launches::build(&analysis);
         let withheld = integrity::build(&analysis).reason_against(integrity::IDLE_CAUSES).is_some();
         assert_eq!(stats.delays_withheld.is_some(), withheld, "{name}");
-        let all: Vec<i64> = (0..analysis.len()).filter_map(|event| launches::delay(&analysis, event)).collect();
+        let all: Vec<i64> =
+            (0..analysis.len()).filter_map(|event| launches::delay(&analysis, event)).collect();
         for delay in stats.stages.iter().filter_map(|stage| stage.delay.as_ref()) {
             assert!(delay.min_ns >= all.iter().copied().min().expect("delays"), "{name}");
             assert!(delay.max_ns <= all.iter().copied().max().expect("delays"), "{name}");
             assert!(delay.min_ns <= delay.p50_ns && delay.p50_ns <= delay.p90_ns, "{name}");
             assert!(delay.p90_ns <= delay.p99_ns && delay.p99_ns <= delay.max_ns, "{name}");
         }
-        let launched: u64 = stats.stages.iter().map(|stage| stage.direct_launches + stage.graph_launches).sum();
+        let launched: u64 =
+            stats.stages.iter().map(|stage| stage.direct_launches + stage.graph_launches).sum();
         assert!(stats.queue_depth.iter().all(|depth| depth.max <= launched), "{name}");
         let calls: u64 = stats.calls.iter().map(|row| row.count).sum();
         assert_eq!(calls, trace.calls.len() as u64, "{name}");

@@ -16,7 +16,7 @@ use crate::name::{EventKind, Lane};
 use crate::stage::Stage;
 use crate::store::Ns;
 use crate::timeline::{Span, stretches};
-use idle::Causes;
+use idle::{Cause, Causes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sums::{Busy, Cursor, Sums};
@@ -39,6 +39,9 @@ pub struct DeviceAccount {
     pub device: String,
     /// All of it, from the first start to the last end.
     pub total: Parts,
+    /// Stretches of idle time that no launch takes. Absent where there is none, and where causes are withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_waits: Option<LongWaits>,
     /// The windows of each stage's steps together, in the order prefill, decode, mixed, unknown.
     pub stages: Vec<StageAccount>,
     /// All time before, between and behind the windows of steps; all of it where there are no steps.
@@ -47,6 +50,32 @@ pub struct DeviceAccount {
     /// Steps and what lies between them, in the order of time, without a gap.
     pub windows: Vec<WindowAccount>,
 }
+
+/// Idle stretches of over 1 ms although work was launched: the device waited for something that the trace does not
+/// show, such as another device, or the trace lacks what it did. They are part of `launch` and no sign of slow
+/// launches, which take microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LongWaits {
+    /// Stretches.
+    pub count: u64,
+    /// Their sum, in ns.
+    pub time_ns: Ns,
+    /// Share of the device's window, in percent.
+    pub share: f64,
+    /// The longest, in ns.
+    pub longest_ns: Ns,
+}
+
+impl LongWaits {
+    fn add(&mut self, time: Ns) {
+        self.count += 1;
+        self.time_ns += time;
+        self.longest_ns = self.longest_ns.max(time);
+    }
+}
+
+/// A hundred times what a launch takes to reach an idle device, in ns.
+const LONG_WAIT_NS: Ns = 1_000_000;
 
 /// The steps of one stage on one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -165,9 +194,10 @@ fn account(
     let spans = spans(analysis, device);
     let windows = windows(analysis, &spans)?;
     let with_causes = causes.is_some();
-    let sums = fill(&spans, &windows, lanes, causes);
+    let (sums, mut long_waits) = fill(&spans, &windows, lanes, causes);
     let parts = |sums: &Sums| sums.parts(with_causes);
     let total = sums.iter().fold(Sums::default(), |total, sums| total.plus(sums));
+    long_waits.share = long_waits.time_ns as f64 * 100.0 / total.window.max(1) as f64;
     debug_assert_eq!(total.window, windows[windows.len() - 1].end - windows[0].start);
     let of = |wanted: &dyn Fn(Option<Stage>) -> bool| {
         let stage = |window: &Window| window.step.map(|step| analysis.segments.steps[step as usize].stage);
@@ -194,6 +224,7 @@ fn account(
     Some(DeviceAccount {
         device: analysis.trace.devices[device as usize].label.clone(),
         total: parts(&total),
+        long_waits: (long_waits.count > 0).then_some(long_waits),
         stages: stages.collect(),
         between_steps: of(&|stage| stage.is_none()).map(|(_, parts)| parts),
         windows: rows.collect(),
@@ -205,8 +236,9 @@ fn fill(
     windows: &[Window],
     lanes: &[Lane],
     mut causes: Option<&mut Causes<'_, '_>>,
-) -> Vec<Sums> {
+) -> (Vec<Sums>, LongWaits) {
     let mut cursor = Cursor::new(windows);
+    let mut long_waits = LongWaits::default();
     stretches(spans, |start, end, active| {
         if !active.is_empty() {
             let busy = Busy::of(active.iter().map(|span| lanes[span.event as usize]));
@@ -221,9 +253,12 @@ fn fill(
         let next = spans[next..].iter().take_while(|span| span.start == end).map(|span| span.event as usize);
         for &(from, until, cause) in causes.of(start, end, next) {
             cursor.add(from, until, |sums, time| sums.add_idle(cause, time));
+            if cause == Cause::Launch && until - from > LONG_WAIT_NS {
+                long_waits.add(until - from);
+            }
         }
     });
-    cursor.sums
+    (cursor.sums, long_waits)
 }
 
 /// Events and kernels of each step on a device.

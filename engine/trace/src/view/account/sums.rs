@@ -92,11 +92,8 @@ impl Sums {
     }
 
     pub(super) fn parts(&self, with_causes: bool) -> Parts {
-        let busy = self.compute
-            + self.elementwise
-            + self.other
-            + self.communication_exposed
-            + self.copies_exposed;
+        let busy =
+            self.compute + self.elementwise + self.other + self.communication_exposed + self.copies_exposed;
         debug_assert_eq!(busy + self.idle, self.window, "the parts of a window must sum to it");
         debug_assert!(!with_causes || self.causes.iter().sum::<Ns>() == self.idle, "causes must sum to idle");
         let part = |ns: Ns| Part { ns, share: ns as f64 * 100.0 / self.window.max(1) as f64 };

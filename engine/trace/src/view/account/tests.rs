@@ -103,6 +103,23 @@ fn the_launch_of_what_comes_next_tells_why_nothing_ran() {
 }
 
 #[test]
+fn a_wait_that_no_launch_takes_is_named() {
+    let wait = |us: f64| {
+        let trace = trace(&[
+            call("cudaLaunchKernel", 0.0, 1.0, 1),
+            call("cudaLaunchKernel", 2.0, 1.0, 2),
+            kernel(GEMM, 7, 10.0, 10.0, 1),
+            kernel(GEMM, 7, 20.0 + us, 10.0, 2),
+        ]);
+        first(&trace).long_waits
+    };
+    assert_eq!(wait(1000.0), None);
+    let long = wait(1980.0).expect("a wait");
+    assert_eq!((long.count, long.time_ns, long.longest_ns), (1, 1_980_000, 1_980_000));
+    assert!((long.share - 99.0).abs() < 1e-9);
+}
+
+#[test]
 fn idle_time_within_a_replay_is_the_graphs() {
     let trace = trace(&[
         call("cudaLaunchKernel", 0.0, 1.0, 1),
@@ -181,15 +198,17 @@ fn steps_and_what_lies_between_cover_the_device_once() {
 #[test]
 fn windows_of_steps_that_overlap_are_cut_at_the_first_kernel() {
     // A copy for the second step runs ahead at 30..32; a copy of the first one is late at 100..104.
-    let mut events =
-        step("step[DECODE bs=1]", 0.0, &[(GEMM, 7, 20.0, 30.0), (COPY, 9, 100.0, 4.0)], 1);
+    let mut events = step("step[DECODE bs=1]", 0.0, &[(GEMM, 7, 20.0, 30.0), (COPY, 9, 100.0, 4.0)], 1);
     events.extend(step("step[DECODE bs=2]", 15.0, &[(COPY, 8, 30.0, 2.0), (GEMM, 7, 60.0, 80.0)], 10));
     let trace = trace(&events);
     let account = first(&trace);
     all_adds_up(&account);
     assert_eq!(windows(&account), [(Some(0), 20, 60), (Some(1), 60, 140)]);
-    let clipped: Vec<_> =
-        account.windows.iter().map(|window| window.step.as_ref().expect("a step").clipped_ns / 1000).collect();
+    let clipped: Vec<_> = account
+        .windows
+        .iter()
+        .map(|window| window.step.as_ref().expect("a step").clipped_ns / 1000)
+        .collect();
     assert_eq!(clipped, [44, 30]);
 }
 
@@ -197,7 +216,8 @@ fn windows_of_steps_that_overlap_are_cut_at_the_first_kernel() {
 fn b12_every_device_has_its_own_account() {
     let trace = trace(&[on_device(0, GEMM, 7, 0.0, 10.0, 1), on_device(1, REDUCE, 7, 5.0, 20.0, 2)]);
     let account = build(&Analysis::new(&trace, Options::default()));
-    let rows: Vec<_> = account.devices.iter().map(|device| (device.device.as_str(), device.total.busy.ns)).collect();
+    let rows: Vec<_> =
+        account.devices.iter().map(|device| (device.device.as_str(), device.total.busy.ns)).collect();
     assert_eq!(rows, [("0", 10_000), ("1", 20_000)]);
     // Compute of the other device hides nothing here.
     assert_eq!(account.devices[1].total.communication_exposed.ns, 20_000);

@@ -72,6 +72,9 @@ pub struct StageLaunches {
     /// Kernels that take less time than launching one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short_kernels: Option<ShortKernels>,
+    /// Synchronising calls that began within its steps. Absent where they are withheld, and without steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
 }
 
 /// Replays with the same number of kernels.
@@ -103,12 +106,14 @@ pub fn build(analysis: &Analysis<'_>) -> LaunchStats {
     let timed = delays_withheld.is_none();
     let replays = Replays::new(analysis);
     let in_order = replays.in_order();
-    let stages = Stage::ALL
-        .into_iter()
-        .filter_map(|stage| of_stage(analysis, stage, &replays, &in_order, timed));
     let (steps, waits_outside_steps, waits_of_steps_withheld) = steps::steps(analysis, &in_order);
+    let stages = Stage::ALL.into_iter().filter_map(|stage| {
+        let launches = of_stage(analysis, stage, &replays, &in_order, timed)?;
+        Some(StageLaunches { waits: steps::waits_of(&steps, stage), ..launches })
+    });
+    let stages = stages.collect();
     LaunchStats {
-        stages: stages.collect(),
+        stages,
         steps,
         waits_outside_steps,
         waits_of_steps_withheld,
@@ -138,7 +143,8 @@ fn of_stage(
     let kernels = events.iter().filter(|&&event| is_kernel(event)).count() as u64;
     let graph_kernels = graph.iter().filter(|&&event| is_kernel(event)).count() as u64;
     let graph_launches: u64 = sizes.values().sum();
-    let time = |events: &[usize]| events.iter().map(|&event| analysis.trace.gpu.dur[event] as u64).sum::<u64>();
+    let time =
+        |events: &[usize]| events.iter().map(|&event| analysis.trace.gpu.dur[event] as u64).sum::<u64>();
     let steps = steps::count(analysis, &events);
     let launched = events.iter().copied().filter(|&event| replays.launched(analysis, event));
     let delays = || launched.filter_map(|event| delay(analysis, event)).collect();
@@ -154,6 +160,7 @@ fn of_stage(
         graphs: sizes.into_iter().map(|(kernels, launches)| GraphSize { kernels, launches }).collect(),
         delay: if timed { DelayStats::of(delays()) } else { None },
         short_kernels: short_kernels(analysis, &direct),
+        waits: None,
     })
 }
 

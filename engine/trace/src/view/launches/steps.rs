@@ -46,7 +46,10 @@ pub(super) fn count(analysis: &Analysis<'_>, events: &[usize]) -> u64 {
 }
 
 /// All steps, synchronising calls outside of them, and why those of steps are withheld, if they are.
-pub(super) fn steps(analysis: &Analysis<'_>, replays: &[Replay]) -> (Vec<StepLaunches>, Waits, Option<String>) {
+pub(super) fn steps(
+    analysis: &Analysis<'_>,
+    replays: &[Replay],
+) -> (Vec<StepLaunches>, Waits, Option<String>) {
     let segments = &analysis.segments;
     let (of_step, outside, withheld) = waits(analysis);
     let row = |(index, step): (usize, &crate::stage::Step)| StepLaunches {
@@ -71,6 +74,12 @@ pub(super) fn steps(analysis: &Analysis<'_>, replays: &[Replay]) -> (Vec<StepLau
         }
     }
     (rows, outside, withheld)
+}
+
+/// Synchronising calls of all steps of a stage together.
+pub(super) fn waits_of(steps: &[StepLaunches], stage: Stage) -> Option<Waits> {
+    let of_stage = steps.iter().filter(|step| step.stage == stage).filter_map(|step| step.waits);
+    of_stage.reduce(|a, b| Waits { calls: a.calls + b.calls, time_ns: a.time_ns + b.time_ns })
 }
 
 fn waits(analysis: &Analysis<'_>) -> (Vec<Waits>, Waits, Option<String>) {
@@ -113,8 +122,7 @@ fn processes(analysis: &Analysis<'_>) -> Vec<Option<u16>> {
     for (event, step) in analysis.segments.of_event.iter().enumerate() {
         let Some(step) = step.filter(|&step| process[step as usize].is_none()) else { continue };
         let call = analysis.links.call(event);
-        process[step as usize] =
-            call.map(|call| trace.threads[trace.calls.thread[call] as usize].process);
+        process[step as usize] = call.map(|call| trace.threads[trace.calls.thread[call] as usize].process);
     }
     process
 }

@@ -63,6 +63,7 @@ fn waits_belong_to_the_step_in_which_they_begin() {
     assert_eq!((step.direct_launches, step.graph_launches, step.graph_events), (2, 1, 3));
     let waits = step.waits.expect("waits");
     assert_eq!((waits.calls, waits.time_ns), (1, 20_000));
+    assert_eq!(stats.stages[0].waits, Some(waits));
     assert_eq!((stats.waits_outside_steps.calls, stats.waits_outside_steps.time_ns), (1, 7_000));
 }
 
@@ -70,7 +71,8 @@ fn waits_belong_to_the_step_in_which_they_begin() {
 fn calls_by_name() {
     let trace = small();
     let calls = stats(&trace).calls;
-    let rows: Vec<_> = calls.iter().map(|row| (row.name.as_str(), row.count, row.total_ns, row.waits)).collect();
+    let rows: Vec<_> =
+        calls.iter().map(|row| (row.name.as_str(), row.count, row.total_ns, row.waits)).collect();
     assert_eq!(
         rows,
         [

@@ -86,7 +86,8 @@ impl<'t> Groups<'t> {
             let group = &mut self.list[of as usize];
             (group.category, group.lane) = (category, lane);
         }
-        self.sites = sites.into_iter().map(|((of, site), (launches, time))| (of, site, launches, time)).collect();
+        self.sites =
+            sites.into_iter().map(|((of, site), (launches, time))| (of, site, launches, time)).collect();
         self.sites.sort_unstable();
     }
 
