@@ -3,11 +3,16 @@
 //! One view is one file, or one folder where it has parts: the struct, `build`, and its tests.
 
 pub mod account;
+pub mod answer;
 pub mod devices;
+pub mod diff;
+pub mod flame;
 pub mod integrity;
 pub mod kernels;
 pub mod launches;
 pub mod overlap;
+pub mod ranks;
+pub mod steps;
 
 mod lanes;
 mod replays;
