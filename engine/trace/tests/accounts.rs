@@ -9,7 +9,9 @@ use assay_trace::view::{account, devices, integrity, kernels, launches, overlap}
 use assay_trace::{Analysis, Options, Trace, read};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+#[expect(clippy::print_stdout, reason = "a test that skips says so")]
 fn shared() -> Option<PathBuf> {
     let beside =
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/data/traces"));
@@ -25,8 +27,13 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
 }
 
-/// Name, trace and facts of every JSON trace.
-fn traces() -> Vec<(String, Trace, Value)> {
+/// Name, trace and facts of every JSON trace, read once for all tests.
+fn traces() -> &'static [(String, Trace, Value)] {
+    static TRACES: OnceLock<Vec<(String, Trace, Value)>> = OnceLock::new();
+    TRACES.get_or_init(read_traces)
+}
+
+fn read_traces() -> Vec<(String, Trace, Value)> {
     let Some(folder) = shared() else { return Vec::new() };
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder.join("exact")).expect("facts") {
@@ -42,7 +49,7 @@ fn traces() -> Vec<(String, Trace, Value)> {
 #[test]
 fn accounts_equal_the_devices_and_sum_to_a_hundred_percent() {
     for (name, trace, _) in traces() {
-        let analysis = Analysis::new(&trace, Options::default());
+        let analysis = Analysis::new(trace, Options::default());
         let (account, devices) = (account::build(&analysis), devices::build(&analysis));
         assert_eq!(account.devices.len(), devices.len(), "{name}");
         for (account, device) in account.devices.iter().zip(&devices) {
@@ -51,6 +58,7 @@ fn accounts_equal_the_devices_and_sum_to_a_hundred_percent() {
             let share = total.compute.share
                 + total.elementwise.share
                 + total.other.share
+                + total.memory_kernels.share
                 + total.communication_exposed.share
                 + total.copies_exposed.share
                 + total.idle.share;
@@ -69,7 +77,7 @@ fn accounts_equal_the_devices_and_sum_to_a_hundred_percent() {
 fn overlap_has_the_sums_and_shares_of_the_kernel_table() {
     let mut rows = 0;
     for (name, trace, _) in traces() {
-        let analysis = Analysis::new(&trace, Options::default());
+        let analysis = Analysis::new(trace, Options::default());
         let (overlap, kernels) = (overlap::build(&analysis), kernels::complete(&analysis));
         assert_eq!(overlap.sections.len(), kernels.sections.len(), "{name}");
         for (section, table) in overlap.sections.iter().zip(&kernels.sections) {
@@ -94,7 +102,7 @@ fn overlap_has_the_sums_and_shares_of_the_kernel_table() {
 #[test]
 fn hidden_time_needs_a_second_stream() {
     for (name, trace, _) in traces() {
-        let analysis = Analysis::new(&trace, Options::default());
+        let analysis = Analysis::new(trace, Options::default());
         let several = devices::build(&analysis).iter().any(|device| device.overlap_ns > 0);
         let hidden: i64 = overlap::build(&analysis).sections.iter().map(|section| section.hidden_ns).sum();
         assert_eq!(hidden > 0, several, "{name}");
@@ -105,7 +113,7 @@ fn hidden_time_needs_a_second_stream() {
 fn launch_delays_equal_the_facts() {
     let mut compared = 0;
     for (name, trace, facts) in traces() {
-        let analysis = Analysis::new(&trace, Options::default());
+        let analysis = Analysis::new(trace, Options::default());
         for (number, device) in trace.devices.iter().enumerate() {
             let facts = &facts["devices"][&device.label]["launch_delay_us"];
             let of_device = (0..analysis.len()).filter(|&event| trace.device_of(event) as usize == number);
@@ -140,7 +148,7 @@ fn launch_delays_equal_the_facts() {
 #[test]
 fn stage_delays_lie_within_those_of_all_launches_and_queues_are_not_deeper_than_launches() {
     for (name, trace, _) in traces() {
-        let analysis = Analysis::new(&trace, Options::default());
+        let analysis = Analysis::new(trace, Options::default());
         let stats = launches::build(&analysis);
         let withheld = integrity::build(&analysis).reason_against(integrity::IDLE_CAUSES).is_some();
         assert_eq!(stats.delays_withheld.is_some(), withheld, "{name}");

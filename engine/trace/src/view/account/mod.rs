@@ -130,8 +130,8 @@ pub struct Part {
 }
 
 /// What a window was spent on. Where several kernels are at work at once the first of these parts counts:
-/// `compute`, `elementwise`, `other`, `communication_exposed`, `copies_exposed`; they sum to `busy`, and `busy` and
-/// `idle` sum to the window.
+/// `compute`, `elementwise`, `other`, `memory_kernels`, `communication_exposed`, `copies_exposed`; they sum to `busy`,
+/// and `busy` and `idle` sum to the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Parts {
     /// The window, in ns.
@@ -144,13 +144,15 @@ pub struct Parts {
     pub elementwise: Part,
     /// A kernel at work of which nothing is known, and none of the above.
     pub other: Part,
-    /// Communication and no kernel that computes (any of the above).
+    /// A kernel at work that moves data, such as a cache write, and none of the above.
+    pub memory_kernels: Part,
+    /// Communication and no other kernel.
     pub communication_exposed: Part,
-    /// Copies, fills and cache writes and nothing else.
+    /// Copies and fills that are no kernels, and nothing else.
     pub copies_exposed: Part,
-    /// Communication while kernels compute; contained in the parts above, not a part of the sum.
+    /// Communication beside another kernel; contained in the parts above, not a part of the sum.
     pub communication_hidden: Part,
-    /// Copies, fills and cache writes beside anything else; contained in the parts above, not a part of the sum.
+    /// Copies and fills beside anything else; contained in the parts above, not a part of the sum.
     pub copies_hidden: Part,
     /// Nothing at work.
     pub idle: Part,
@@ -194,7 +196,7 @@ fn account(
     let spans = spans(analysis, device);
     let windows = windows(analysis, &spans)?;
     let with_causes = causes.is_some();
-    let (sums, mut long_waits) = fill(&spans, &windows, lanes, causes);
+    let (sums, mut long_waits) = fill(analysis, &spans, &windows, lanes, causes);
     let parts = |sums: &Sums| sums.parts(with_causes);
     let total = sums.iter().fold(Sums::default(), |total, sums| total.plus(sums));
     long_waits.share = long_waits.time_ns as f64 * 100.0 / total.window.max(1) as f64;
@@ -232,6 +234,7 @@ fn account(
 }
 
 fn fill(
+    analysis: &Analysis<'_>,
     spans: &[Span],
     windows: &[Window],
     lanes: &[Lane],
@@ -241,7 +244,9 @@ fn fill(
     let mut long_waits = LongWaits::default();
     stretches(spans, |start, end, active| {
         if !active.is_empty() {
-            let busy = Busy::of(active.iter().map(|span| lanes[span.event as usize]));
+            let kernel = |event: usize| analysis.trace.gpu.kind[event] == EventKind::Kernel;
+            let what = |span: &Span| (kernel(span.event as usize), lanes[span.event as usize]);
+            let busy = Busy::of(active.iter().map(what));
             cursor.add(start, end, |sums, time| sums.add_busy(busy, time));
             return;
         }

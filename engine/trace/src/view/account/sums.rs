@@ -12,28 +12,31 @@ pub(super) struct Busy {
     compute: bool,
     elementwise: bool,
     other: bool,
+    memory_kernel: bool,
     communication: bool,
-    memory: bool,
+    copy: bool,
 }
 
 impl Busy {
-    pub(super) fn of(lanes: impl Iterator<Item = Lane>) -> Self {
+    /// Of what is active: whether it is a kernel, and its lane.
+    pub(super) fn of(active: impl Iterator<Item = (bool, Lane)>) -> Self {
         let mut busy = Self::default();
-        for lane in lanes {
+        for (is_kernel, lane) in active {
             match lane {
                 Lane::Compute => busy.compute = true,
                 Lane::Elementwise => busy.elementwise = true,
                 Lane::Other => busy.other = true,
                 Lane::Communication => busy.communication = true,
-                Lane::Memory => busy.memory = true,
+                Lane::Memory if is_kernel => busy.memory_kernel = true,
+                Lane::Memory => busy.copy = true,
             }
         }
         busy
     }
 
-    /// Whether a kernel computes. One of which nothing is known is more often that than anything else.
-    fn computes(self) -> bool {
-        self.compute || self.elementwise || self.other
+    /// Whether a kernel that is no communication is at work.
+    fn kernel(self) -> bool {
+        self.compute || self.elementwise || self.other || self.memory_kernel
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) struct Sums {
     compute: Ns,
     elementwise: Ns,
     other: Ns,
+    memory_kernels: Ns,
     communication_exposed: Ns,
     copies_exposed: Ns,
     communication_hidden: Ns,
@@ -58,14 +62,15 @@ impl Sums {
             Busy { compute: true, .. } => &mut self.compute,
             Busy { elementwise: true, .. } => &mut self.elementwise,
             Busy { other: true, .. } => &mut self.other,
+            Busy { memory_kernel: true, .. } => &mut self.memory_kernels,
             Busy { communication: true, .. } => &mut self.communication_exposed,
             _ => &mut self.copies_exposed,
         };
         *part += time;
-        if busy.communication && busy.computes() {
+        if busy.communication && busy.kernel() {
             self.communication_hidden += time;
         }
-        if busy.memory && (busy.computes() || busy.communication) {
+        if busy.copy && (busy.kernel() || busy.communication) {
             self.copies_hidden += time;
         }
     }
@@ -81,6 +86,7 @@ impl Sums {
         self.compute += other.compute;
         self.elementwise += other.elementwise;
         self.other += other.other;
+        self.memory_kernels += other.memory_kernels;
         self.communication_exposed += other.communication_exposed;
         self.copies_exposed += other.copies_exposed;
         self.communication_hidden += other.communication_hidden;
@@ -92,8 +98,12 @@ impl Sums {
     }
 
     pub(super) fn parts(&self, with_causes: bool) -> Parts {
-        let busy =
-            self.compute + self.elementwise + self.other + self.communication_exposed + self.copies_exposed;
+        let busy = self.compute
+            + self.elementwise
+            + self.other
+            + self.memory_kernels
+            + self.communication_exposed
+            + self.copies_exposed;
         debug_assert_eq!(busy + self.idle, self.window, "the parts of a window must sum to it");
         debug_assert!(!with_causes || self.causes.iter().sum::<Ns>() == self.idle, "causes must sum to idle");
         let part = |ns: Ns| Part { ns, share: ns as f64 * 100.0 / self.window.max(1) as f64 };
@@ -111,6 +121,7 @@ impl Sums {
             compute: part(self.compute),
             elementwise: part(self.elementwise),
             other: part(self.other),
+            memory_kernels: part(self.memory_kernels),
             communication_exposed: part(self.communication_exposed),
             copies_exposed: part(self.copies_exposed),
             communication_hidden: part(self.communication_hidden),

@@ -26,8 +26,14 @@ fn of(causes: IdleCauses) -> [Ns; 5] {
 
 /// Every sum that must hold, in whole nanoseconds.
 fn adds_up(parts: &Parts) {
-    let busy =
-        [parts.compute, parts.elementwise, parts.other, parts.communication_exposed, parts.copies_exposed];
+    let busy = [
+        parts.compute,
+        parts.elementwise,
+        parts.other,
+        parts.memory_kernels,
+        parts.communication_exposed,
+        parts.copies_exposed,
+    ];
     assert_eq!(busy.iter().map(|part| part.ns).sum::<Ns>(), parts.busy.ns);
     assert_eq!(parts.busy.ns + parts.idle.ns, parts.window_ns);
     assert!((parts.busy.share + parts.idle.share - 100.0).abs() < 1e-9);
