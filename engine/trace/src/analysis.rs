@@ -41,7 +41,7 @@ pub struct Analysis<'t> {
     /// Different places in sources.
     pub sites: Vec<Site>,
     site_of_event: Vec<u32>,
-    category_of_event: Vec<Category>,
+    class_of_event: Vec<(Category, Lane)>,
 }
 
 impl<'t> Analysis<'t> {
@@ -50,8 +50,8 @@ impl<'t> Analysis<'t> {
         let links = Links::new(trace);
         let segments = segment(trace, &links, options.stage_from_path.as_deref());
         let (sites, site_of_event) = sites(trace, &links);
-        let category_of_event = categories(trace, &links);
-        Self { trace, options, links, segments, sites, site_of_event, category_of_event }
+        let class_of_event = classes(trace, &links);
+        Self { trace, options, links, segments, sites, site_of_event, class_of_event }
     }
 
     /// GPU event `event`.
@@ -87,12 +87,12 @@ impl<'t> Analysis<'t> {
 
     /// What a GPU event is.
     pub fn category(&self, event: usize) -> Category {
-        self.category_of_event[event]
+        self.class_of_event[event].0
     }
 
     /// What a GPU event is to the overlap of streams.
     pub fn lane(&self, event: usize) -> Lane {
-        name::lane(self.category(event), self.raw_name(event))
+        self.class_of_event[event].1
     }
 
     /// The stage of a GPU event.
@@ -125,14 +125,15 @@ fn sites(trace: &Trace, links: &Links) -> (Vec<Site>, Vec<u32>) {
     (all, of_event)
 }
 
-fn categories(trace: &Trace, links: &Links) -> Vec<Category> {
-    let mut known: HashMap<(EventKind, NameId, Option<NameId>), Category> = HashMap::new();
+fn classes(trace: &Trace, links: &Links) -> Vec<(Category, Lane)> {
+    let mut known: HashMap<(EventKind, NameId, Option<NameId>), (Category, Lane)> = HashMap::new();
     let of = |event: usize| {
         let (kind, name) = (trace.gpu.kind[event], trace.gpu.name[event]);
         let op = links.op(event).map(|op| trace.ops.name[op]);
-        *known
-            .entry((kind, name, op))
-            .or_insert_with(|| name::classify(kind, trace.text(name), op.map(|op| trace.text(op))))
+        *known.entry((kind, name, op)).or_insert_with(|| {
+            let category = name::classify(kind, trace.text(name), op.map(|op| trace.text(op)));
+            (category, category.lane(name::multiplies(trace.text(name))))
+        })
     };
     (0..trace.gpu.len()).map(of).collect()
 }

@@ -2,6 +2,7 @@
 
 mod diff;
 mod flame;
+mod fuse;
 mod integrity;
 mod kernels;
 mod steps;
@@ -16,6 +17,7 @@ pub fn sheet(document: &Document) -> Sheet {
     let sections = [
         Some(integrity::section(document)),
         document.kernels.as_ref().map(kernels::section),
+        document.fuse.as_ref().map(fuse::section),
         document.diff.as_ref().map(diff::section),
         document.steps.as_deref().map(|steps| steps::section(steps, document)),
         document.flame.as_ref().map(flame::section),

@@ -108,6 +108,10 @@ pub fn build(analysis: &Analysis<'_>) -> Integrity {
     let mut integrity = numbers(analysis, reading, &counts);
     concerns(&mut integrity, analysis);
     withheld(&mut integrity);
+    if analysis.trace.reading.whole_graphs > 0 {
+        let reason = "the trace has each replay of a graph as one block".into();
+        integrity.withheld.push(Withheld { verdict: "kernels within graph replays".into(), reason });
+    }
     integrity.sound = !integrity.concerns.iter().any(|concern| concern.fatal);
     integrity
 }
@@ -185,6 +189,12 @@ fn numbers(analysis: &Analysis<'_>, reading: &Reading, counts: &Counts) -> Integ
     }
 }
 
+/// Share of GPU time in graph replays without their kernels, in percent.
+fn whole_graph_share(analysis: &Analysis<'_>) -> f64 {
+    let all: i64 = analysis.trace.gpu.dur.iter().sum();
+    percent(analysis.trace.reading.whole_graphs_ns as u64, all as u64)
+}
+
 /// Share in percent; 0 of nothing is 0.
 pub fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
@@ -202,6 +212,24 @@ fn concerns(integrity: &mut Integrity, analysis: &Analysis<'_>) {
     if integrity.lost_by_profiler > 0 {
         let message = format!("the profiler lost {} events", integrity.lost_by_profiler);
         add(true, "lost-events", message, "capture fewer steps, or raise the profiler's buffer size");
+    }
+    let reading = &analysis.trace.reading;
+    if reading.whole_graphs > 0 {
+        let message = format!(
+            "{} graph replays ({:.1} % of the GPU time) were recorded as one block each, without their kernels",
+            reading.whole_graphs,
+            whole_graph_share(analysis)
+        );
+        add(false, "whole-graphs", message, "record again with `nsys profile --cuda-graph-trace=node`");
+    }
+    if !reading.warnings.is_empty() {
+        let message = format!("the profiler warns: {}", reading.warnings.join("; "));
+        add(
+            false,
+            "profiler-warnings",
+            message,
+            "compare the number of steps and kernels with what the run should have made",
+        );
     }
     if integrity.malformed_events > 0 {
         let message = format!("{} events are no JSON and were passed over", integrity.malformed_events);

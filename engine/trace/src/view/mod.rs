@@ -7,6 +7,7 @@ pub mod answer;
 pub mod devices;
 pub mod diff;
 pub mod flame;
+pub mod fuse;
 pub mod integrity;
 pub mod kernels;
 pub mod launches;
