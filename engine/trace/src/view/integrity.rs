@@ -90,6 +90,17 @@ const PYTHON_NEEDED: f64 = 50.0;
 /// Above this share the time of one stage may be off by more than the gains that patches make.
 const UNKNOWN_STAGE_ALLOWED: f64 = 5.0;
 
+/// The name under which causes of idle time and launch delays are withheld.
+pub const IDLE_CAUSES: &str = "idle causes and launch delays";
+
+impl Integrity {
+    /// Why `verdict` is withheld, if it is.
+    pub fn reason_against(&self, verdict: &str) -> Option<&str> {
+        let all = |withheld: &&Withheld| withheld.verdict == verdict || withheld.verdict == "every table";
+        self.withheld.iter().find(all).map(|withheld| withheld.reason.as_str())
+    }
+}
+
 /// Looks at a trace as a whole.
 pub fn build(analysis: &Analysis<'_>) -> Integrity {
     let reading = &analysis.trace.reading;
@@ -260,7 +271,7 @@ fn withheld(integrity: &mut Integrity) {
         return;
     }
     if integrity.linked_to_launch < LAUNCHES_NEEDED || integrity.before_launch > 0 {
-        withhold("idle causes and launch delays", "launches are missing or clocks disagree".into());
+        withhold(IDLE_CAUSES, "launches are missing or clocks disagree".into());
     } else if integrity.under_graph >= 50.0 {
         let reason = format!(
             "{:.1} % of the GPU events are graph replays, whose kernels have no launch of their own",
