@@ -1,10 +1,13 @@
 //! A trace's document as a sheet. One view is one file and one line in [`sheet`].
 
+mod account;
 mod diff;
 mod flame;
 mod fuse;
 mod integrity;
 mod kernels;
+mod launches;
+mod overlap;
 mod ranks;
 mod steps;
 
@@ -64,9 +67,12 @@ fn sections(document: &Document) -> Vec<Section> {
     let sections = [
         Some(integrity::section(document)),
         document.kernels.as_ref().map(kernels::section),
+        document.overlap.as_ref().map(overlap::section),
         document.fuse.as_ref().map(fuse::section),
         document.diff.as_ref().map(diff::section),
         document.steps.as_deref().map(|steps| steps::section(steps, document)),
+        document.account.as_ref().map(account::section),
+        document.launches.as_ref().map(launches::section),
         document.ranks.as_ref().map(ranks::section),
         document.flame.as_ref().map(flame::section),
     ];
