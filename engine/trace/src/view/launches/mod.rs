@@ -3,14 +3,14 @@
 //! A graph replay is one launch, whatever number of kernels it brings.
 
 mod calls;
-mod delay;
 mod queue;
 mod steps;
+mod summary;
 
 pub use calls::{CallRow, delay};
-pub use delay::DelayStats;
 pub use queue::QueueDepth;
 pub use steps::{StepLaunches, Waits};
+pub use summary::TimeStats;
 
 use super::integrity::{self, IDLE_CAUSES, percent};
 use super::replays::{Replay, Replays};
@@ -68,7 +68,7 @@ pub struct StageLaunches {
     /// From the end of the launch call to the start of the work, of everything outside graphs and of the first event
     /// of each replay. Below 0 where the work began before the call returned. Absent where it is withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub delay: Option<DelayStats>,
+    pub delay: Option<TimeStats>,
     /// Kernels that take less time than launching one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short_kernels: Option<ShortKernels>,
@@ -91,6 +91,8 @@ pub struct GraphSize {
 pub struct ShortKernels {
     /// Mean duration of the calls that launched the stage's kernels outside graphs, in ns.
     pub mean_launch_call_ns: f64,
+    /// Their median, in ns. Far below the mean where calls were blocked by a full queue: then `count` says little.
+    pub p50_launch_call_ns: Ns,
     /// How many kernels are shorter.
     pub count: u64,
     /// Their share of the kernels outside graphs, in percent.
@@ -158,7 +160,7 @@ fn of_stage(
         graph_coverage: percent(graph_kernels, kernels),
         graph_time_share: percent(time(&graph), time(&events)),
         graphs: sizes.into_iter().map(|(kernels, launches)| GraphSize { kernels, launches }).collect(),
-        delay: if timed { DelayStats::of(delays()) } else { None },
+        delay: if timed { TimeStats::of(delays()) } else { None },
         short_kernels: short_kernels(analysis, &direct),
         waits: None,
     })
@@ -169,11 +171,8 @@ fn short_kernels(analysis: &Analysis<'_>, direct: &[usize]) -> Option<ShortKerne
     let trace = analysis.trace;
     let kernels = direct.iter().copied().filter(|&event| trace.gpu.kind[event] == EventKind::Kernel);
     let calls = kernels.clone().filter_map(|event| analysis.links.call(event));
-    let (count, sum) = calls.fold((0u64, 0), |(count, sum), call| (count + 1, sum + trace.calls.dur[call]));
-    if count == 0 {
-        return None;
-    }
-    let mean = sum as f64 / count as f64;
+    let calls = TimeStats::of(calls.map(|call| trace.calls.dur[call]).collect())?;
+    let mean = calls.mean_ns;
     let (mut all, mut all_time, mut short, mut short_time) = (0, 0, 0, 0);
     for dur in kernels.map(|event| trace.gpu.dur[event]) {
         all += 1;
@@ -185,6 +184,7 @@ fn short_kernels(analysis: &Analysis<'_>, direct: &[usize]) -> Option<ShortKerne
     }
     Some(ShortKernels {
         mean_launch_call_ns: mean,
+        p50_launch_call_ns: calls.p50_ns,
         count: short,
         share_of_launches: percent(short, all),
         share_of_time: share(short_time, all_time),
