@@ -2,6 +2,7 @@
 
 use crate::analysis::Analysis;
 use crate::fuse::{Context, Registry};
+use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
 use crate::view::devices::{self, DeviceTotals};
 use crate::view::diff::{self, Diff};
@@ -9,6 +10,8 @@ use crate::view::flame::{self, Flame};
 use crate::view::fuse::{self, FuseTable};
 use crate::view::integrity::{self, Integrity};
 use crate::view::kernels::{self, KernelTable};
+use crate::view::launches::{self, LaunchStats};
+use crate::view::overlap::{self, OverlapTable};
 use crate::view::ranks::Ranks;
 use crate::view::steps::{self, StepRow};
 use schemars::JsonSchema;
@@ -53,12 +56,21 @@ pub struct Document {
     /// Table 1: kernels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelTable>,
+    /// Table 2: what could run beside something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<OverlapTable>,
     /// Table 3: known fusions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuse: Option<FuseTable>,
     /// Steps of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepRow>>,
+    /// The GPU's time, accounted for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<GpuAccount>,
+    /// Launch statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launches: Option<LaunchStats>,
     /// Ranks against each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranks: Option<Ranks>,
@@ -92,14 +104,25 @@ macro_rules! views {
 views! {
     /// where the time goes, kernel by kernel
     Kernels = "kernels";
+    /// what could run beside something else, and what is hidden already
+    Overlap = "overlap";
     /// known fusions: which run, and which could
     Fuse = "fuse";
     /// steps of the engine and the GPU's share in each
     Steps = "steps";
+    /// where each nanosecond of the GPU went: busy, exposed communication, idle by cause
+    Account = "account";
+    /// launch delays, graph coverage, calls of the runtime
+    Launches = "launches";
     /// GPU time by stage, Python stack, CPU op and kernel
     Flame = "flame";
     /// ranks against each other by arrival; with `--rank all`, or for a trace of several devices
     Ranks = "ranks";
+}
+
+impl ViewName {
+    /// The tables of a triage.
+    pub const TRIAGE: &'static [Self] = &[Self::Kernels, Self::Overlap, Self::Fuse];
 }
 
 impl Document {
@@ -128,7 +151,10 @@ impl Document {
             integrity,
             devices: devices::build(analysis),
             kernels,
+            overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
             fuse,
+            account: wants(ViewName::Account).then(|| account::build(analysis)),
+            launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
             diff: None,

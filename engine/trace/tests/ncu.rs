@@ -137,7 +137,7 @@ fn errors_name_the_file_and_the_line() {
             "==ERROR== ERR_NVGPUCTRPERM - no permission\n".into(),
             "ncu failed: ERR_NVGPUCTRPERM - no permission",
         ),
-        (String::new(), "no table of `ncu --csv`"),
+        (String::new(), "no table of Nsight Compute: no line has the column `Kernel Name`"),
     ];
     for (text, wanted) in cases {
         let error = parse(&text).expect_err(wanted).to_string();

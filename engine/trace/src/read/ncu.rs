@@ -56,13 +56,13 @@ pub struct Metric {
 /// Reads what `ncu --csv` printed.
 ///
 /// # Errors
-/// [`TraceError::Io`], [`TraceError::NotATrace`] where there is no such table, [`TraceError::Csv`] for a row that
+/// [`TraceError::Io`], [`TraceError::NotNcu`] where there is no such table, [`TraceError::Csv`] for a row that
 /// cannot be understood, with its line.
 pub fn read(path: &Path) -> Result<Vec<NcuKernel>, TraceError> {
     let bytes = std::fs::read(path).map_err(|error| TraceError::Io { path: path.to_owned(), error })?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let found = "it is UTF-16, as some shells redirect; use `ncu --log-file` instead".into();
-        return Err(TraceError::NotATrace { path: path.to_owned(), found });
+        return Err(TraceError::NotNcu { path: path.to_owned(), found });
     }
     parse(path, &String::from_utf8_lossy(&bytes))
 }
@@ -121,9 +121,9 @@ fn table_only(path: &Path, text: &str) -> Result<(String, Vec<u64>), TraceError>
     let error = text.lines().find(|line| line.starts_with("==ERROR=="));
     let found = match error {
         Some(error) => format!("ncu failed: {}", error.trim_start_matches("==ERROR==").trim()),
-        None => "it has no table of `ncu --csv` (no line with the column `Kernel Name`)".into(),
+        None => "no line has the column `Kernel Name`".into(),
     };
-    Err(TraceError::NotATrace { path: path.to_owned(), found })
+    Err(TraceError::NotNcu { path: path.to_owned(), found })
 }
 
 fn is_header(line: &str) -> bool {
