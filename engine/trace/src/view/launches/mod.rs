@@ -10,7 +10,7 @@ mod summary;
 pub use calls::{CallRow, delay};
 pub use queue::QueueDepth;
 pub use steps::{StepLaunches, Waits};
-pub use summary::TimeStats;
+pub use summary::DelayStats;
 
 use super::integrity::{self, IDLE_CAUSES, percent};
 use super::replays::{Replay, Replays};
@@ -68,7 +68,7 @@ pub struct StageLaunches {
     /// From the end of the launch call to the start of the work, of everything outside graphs and of the first event
     /// of each replay. Below 0 where the work began before the call returned. Absent where it is withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub delay: Option<TimeStats>,
+    pub delay: Option<DelayStats>,
     /// Kernels that take less time than launching one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short_kernels: Option<ShortKernels>,
@@ -160,7 +160,7 @@ fn of_stage(
         graph_coverage: percent(graph_kernels, kernels),
         graph_time_share: percent(time(&graph), time(&events)),
         graphs: sizes.into_iter().map(|(kernels, launches)| GraphSize { kernels, launches }).collect(),
-        delay: if timed { TimeStats::of(delays()) } else { None },
+        delay: if timed { DelayStats::of(delays()) } else { None },
         short_kernels: short_kernels(analysis, &direct),
         waits: None,
     })
@@ -171,7 +171,7 @@ fn short_kernels(analysis: &Analysis<'_>, direct: &[usize]) -> Option<ShortKerne
     let trace = analysis.trace;
     let kernels = direct.iter().copied().filter(|&event| trace.gpu.kind[event] == EventKind::Kernel);
     let calls = kernels.clone().filter_map(|event| analysis.links.call(event));
-    let calls = TimeStats::of(calls.map(|call| trace.calls.dur[call]).collect())?;
+    let calls = DelayStats::of(calls.map(|call| trace.calls.dur[call]).collect())?;
     let mean = calls.mean_ns;
     let (mut all, mut all_time, mut short, mut short_time) = (0, 0, 0, 0);
     for dur in kernels.map(|event| trace.gpu.dur[event]) {

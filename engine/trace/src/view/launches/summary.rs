@@ -4,10 +4,10 @@ use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Summary of times, such as times from launch to start. All but `count` in ns. A percentile is the smallest time that
+/// Summary of times: delays from launch to start, or durations of calls. All but `count` in ns. A percentile is the smallest time that
 /// at least that share of them does not exceed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct TimeStats {
+pub struct DelayStats {
     /// How many there are: launches with a known call.
     pub count: u64,
     /// Shortest.
@@ -24,7 +24,7 @@ pub struct TimeStats {
     pub mean_ns: f64,
 }
 
-impl TimeStats {
+impl DelayStats {
     /// Summary of `times`, or `None` if there are none.
     pub(super) fn of(mut times: Vec<Ns>) -> Option<Self> {
         times.sort_unstable();
