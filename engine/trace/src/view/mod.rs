@@ -15,7 +15,6 @@ pub mod overlap;
 pub mod ranks;
 pub mod steps;
 
-mod lanes;
 mod replays;
 #[cfg(test)]
 mod tiny;
