@@ -79,6 +79,12 @@ impl<'t> Analysis<'t> {
         self.links.op(event).map(|op| self.trace.text(self.trace.ops.name[op]))
     }
 
+    /// `Input Dims` of the CPU op of a GPU event, as the profiler wrote them.
+    pub fn dims(&self, event: usize) -> Option<&'t str> {
+        let dims = self.links.op(event).map(|op| self.trace.text(self.trace.ops.dims[op]));
+        dims.filter(|dims| !dims.is_empty())
+    }
+
     /// The place in a source that launched a GPU event: none for graph replays, whose places are those of the capture.
     pub fn site(&self, event: usize) -> Option<usize> {
         let site = self.site_of_event[event];

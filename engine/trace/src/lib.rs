@@ -9,6 +9,7 @@ mod columns;
 mod analysis;
 mod error;
 pub mod intern;
+pub mod layers;
 pub mod link;
 pub mod name;
 pub mod read;

@@ -3,5 +3,9 @@
 //! One view is one file: the struct, `build`, and its tests.
 
 pub mod devices;
+pub mod flow;
 pub mod integrity;
 pub mod kernels;
+pub mod layer_diff;
+pub mod layers;
+pub mod passes;

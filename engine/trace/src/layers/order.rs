@@ -1,0 +1,52 @@
+//! The order in which the program issued GPU events, which is the same in every layer, unlike their order in time.
+
+use crate::analysis::Analysis;
+use crate::store::Ns;
+
+/// Moment of launch of every GPU event; of events without a known call that of the one before it on its stream.
+pub fn moments(analysis: &Analysis<'_>) -> Vec<Ns> {
+    let trace = analysis.trace;
+    let mut last = vec![Ns::MIN; trace.tracks.len()];
+    let of = |event: usize| {
+        let carried = &mut last[trace.gpu.track[event] as usize];
+        if let Some(call) = analysis.links.call(event) {
+            *carried = trace.calls.start[call];
+        }
+        *carried
+    };
+    (0..analysis.len()).map(of).collect()
+}
+
+/// Puts the events of a pass, sorted by start, into the order of launches and of nodes within a graph.
+pub fn by_launch(analysis: &Analysis<'_>, moments: &[Ns], events: &mut [u32]) {
+    let gpu = &analysis.trace.gpu;
+    let by_start = events.to_vec();
+    let key = |event: u32| {
+        let event = event as usize;
+        (moments[event], gpu.graph_node[event], gpu.start[event])
+    };
+    events.sort_by_key(|&event| key(event));
+    // Node ids are given at capture, mostly in order. Where they contradict a stream's own order they say nothing.
+    if !keeps_streams(analysis, events) {
+        events.copy_from_slice(&by_start);
+        events.sort_by_key(|&event| (moments[event as usize], gpu.start[event as usize]));
+    }
+}
+
+fn keeps_streams(analysis: &Analysis<'_>, events: &[u32]) -> bool {
+    let gpu = &analysis.trace.gpu;
+    let mut last = vec![Ns::MIN; analysis.trace.tracks.len()];
+    let mut wrong = 0;
+    for &event in events {
+        let (track, start) = (gpu.track[event as usize] as usize, gpu.start[event as usize]);
+        wrong += usize::from(start < last[track]);
+        last[track] = last[track].max(start);
+    }
+    wrong * 100 <= events.len()
+}
+
+/// Whether every event of a replayed graph says which node it is.
+pub fn has_nodes(analysis: &Analysis<'_>, events: &[u32]) -> bool {
+    let nodes = &analysis.trace.gpu.graph_node;
+    events.iter().all(|&event| !analysis.links.in_graph(event as usize) || nodes[event as usize].is_some())
+}
