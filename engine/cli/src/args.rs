@@ -74,6 +74,8 @@ verbs! {
     Lint(lint) = "lint";
     /// Bring skills and workflows into their canonical layout
     Fmt(fmt) = "fmt";
+    /// Turn a profiler trace into the tables that decide the next patch
+    Trace(trace) = "trace";
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from

@@ -10,8 +10,10 @@ mod html;
 mod mark;
 mod markdown;
 mod model;
+pub mod sheet;
 mod svg;
 pub mod table;
+pub mod trace;
 mod value;
 
 use assay_protocol::{PlanDoc, RunState};

@@ -12,6 +12,7 @@ mod looks;
 mod order;
 mod summary;
 mod walsh;
+mod welch;
 
 pub use compare::{Better, Comparison, Pair, PairedComparison, Verdict, needs_more};
 pub use diagnose::{Concern, Diagnostics, Drift, OrderEffect};
@@ -20,3 +21,4 @@ pub use interval::{LogInterval, Method, log_interval};
 pub use looks::{Look, Looks};
 pub use order::{Side, pair_order};
 pub use summary::{MAD_TO_SIGMA, Summary, mad, mean, median, median_interval, percentile, stddev};
+pub use welch::{Difference, welch};

@@ -60,3 +60,22 @@ pub enum TraceError {
         reason: &'static str,
     },
 }
+
+impl TraceError {
+    /// A way out, one sentence fragment.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "check the path and its permissions",
+            Self::Truncated { .. } => {
+                "copy the file again, or wait until the profiler has written it whole and capture again"
+            }
+            Self::Damaged { .. } => "copy the file again; `gzip -t` says whether a copy is whole",
+            Self::NotATrace { .. } => {
+                "give a trace that `torch.profiler` wrote (`export_chrome_trace`), plain or gzip"
+            }
+            Self::Syntax { .. } => {
+                "the file was changed by hand or written by several processes at once; capture again"
+            }
+        }
+    }
+}

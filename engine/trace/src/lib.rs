@@ -7,7 +7,9 @@
 #[macro_use]
 mod columns;
 mod analysis;
+mod document;
 mod error;
+pub mod generate;
 pub mod intern;
 pub mod layers;
 pub mod link;
@@ -19,5 +21,6 @@ pub mod timeline;
 pub mod view;
 
 pub use analysis::{Analysis, Options};
+pub use document::{Document, Mode, VERSION, ViewName, schema};
 pub use error::TraceError;
 pub use store::{Ns, Trace};

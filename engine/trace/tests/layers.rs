@@ -144,7 +144,7 @@ fn b13_real_traces_have_the_layers_of_their_models() {
         ("inference_sglang_decode_sglang_Qwen3-8B_decode", 36, Method::GraphStarts),
         ("inference_sglang_prefilldecode_sglang_Qwen3-8B_prefilldecode", 36, Method::Modules),
         // gpt-oss-20b
-        ("inference_vllm_prefilldecode_piecewise_graph_execution", 24, Method::Period),
+        ("inference_vllm_prefilldecode_piecewise_graph_execution", 24, Method::GraphStarts),
     ] {
         let Some(trace) = trace(name) else { return };
         let analysis = Analysis::new(&trace, Options::default());

@@ -16,6 +16,7 @@ pub mod resume;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod trace;
 pub mod wait;
 
 pub use crate::args::dispatch;

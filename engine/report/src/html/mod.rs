@@ -8,7 +8,7 @@ mod head;
 mod pictures;
 mod records;
 mod results;
-mod style;
+pub(crate) mod style;
 
 use crate::escape;
 use crate::mark::{self, Mark};
@@ -134,7 +134,7 @@ fn badge(mark: Mark) -> String {
 }
 
 /// Escaped text with what stands between backticks as code.
-fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut parts = text.split('`').peekable();
     let mut is_code = false;

@@ -6,8 +6,10 @@
 pub mod axis;
 pub mod compare;
 pub mod dag;
+pub mod flame;
 mod layout;
 mod reduce;
+pub mod shares;
 pub mod style;
 pub mod timeline;
 

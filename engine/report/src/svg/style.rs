@@ -35,4 +35,9 @@ stroke-width:1.5}.tl .session{stroke:var(--live);stroke-dasharray:3 3;fill:none}
 .cp .tie{fill:var(--quiet-tint)}.cp .ci{stroke:var(--live);stroke-width:3;stroke-linecap:round;fill:none}\
 .cp .point{fill:var(--live);stroke:var(--card);stroke-width:1.5}.cp .sample{fill:var(--live);fill-opacity:.38}\
 .cp .quartiles{fill:var(--live-tint);fill-opacity:.7;stroke:var(--live);stroke-width:1}\
-.cp .median{stroke:var(--live);stroke-width:2.2;fill:none}.cp .whisker{stroke:var(--live);fill:none}";
+.cp .median{stroke:var(--live);stroke-width:2.2;fill:none}.cp .whisker{stroke:var(--live);fill:none}\
+svg text.in{font-size:11.5px;fill:#14171b;pointer-events:none}.part{stroke:var(--card);stroke-width:.8}\
+.fl text.in{font-size:11px}\
+.k0{fill:#8fb8f0}.k1{fill:#f2b88a}.k2{fill:#9fd3a8}.k3{fill:#e6a3b8}.k4{fill:#c9b6ee}.k5{fill:#e9d98a}.k6{fill:#8fd0d3}\
+.k7{fill:#d0b9a2}.k8{fill:#b7c0cb}.k9{fill:#d7e3a0}\
+.f0{fill:#f3c98b}.f1{fill:#f0b48a}.f2{fill:#f6d79a}.f3{fill:#eab98f}.f4{fill:#f2c1a1}.f5{fill:#ecd08f}";

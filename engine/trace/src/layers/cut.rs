@@ -19,7 +19,9 @@ pub struct Cut {
 /// Cuts by the smallest period of `tokens`; `None` where nothing repeats. `categories` is as long as `tokens`.
 pub fn by_period(tokens: &[u32], categories: &[Category]) -> Option<Cut> {
     let run = period::longest(tokens)?;
-    let starts = by_marks(&run, categories).unwrap_or_else(|| by_run(&run, categories));
+    let marks =
+        by_marks(&run, categories).filter(|marks| !starts_and_ends_with_layers(&run, categories, marks));
+    let starts = marks.unwrap_or_else(|| by_run(&run, categories));
     let starts = past_foreign_heads(tokens, categories, starts);
     let layers = with_ends(tokens, categories, &starts, run.period);
     Some(Cut { explained: explained(tokens, &layers), layers })
@@ -38,6 +40,16 @@ fn by_marks(run: &Run, categories: &[Category]) -> Option<Vec<usize>> {
     let units = run.at.len() / run.period;
     let enough = starts.iter().filter(within).count() + 1 >= units;
     (periodic && enough && !starts.is_empty()).then_some(starts)
+}
+
+/// Whether a stretch is whole layers and nothing else: then where it begins says more than what kernels are called,
+/// unless a norm of another name before it belongs to the first layer, or a unit has several layers.
+fn starts_and_ends_with_layers(run: &Run, categories: &[Category], marks: &[usize]) -> bool {
+    let units = run.at.len() / run.period;
+    let before = run.at.start.checked_sub(1).map(|place| categories[place]);
+    run.at.len().is_multiple_of(run.period)
+        && before != Some(Category::Norm)
+        && marks.iter().filter(|mark| run.at.contains(mark)).count() <= units
 }
 
 /// Beginnings by the period alone.

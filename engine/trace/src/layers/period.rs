@@ -14,8 +14,10 @@ pub struct Run {
 
 /// A layer has more kernels than this; shorter periods are loops of copies or fills.
 const SHORTEST: usize = 3;
-/// A period is as good as a longer one when it covers this share of what that covers.
+/// A period of layers is as good as a longer one when its stretch is this share of the longer one's.
 const AS_GOOD: f64 = 0.9;
+/// The same for all stretches of a trace: there whole passes repeat too, with what lies around their layers.
+const AS_GOOD_IN_ALL: f64 = 0.5;
 /// Up to this length every period is tried, beyond it those that distances between equal names suggest.
 const SHORT_SEQUENCE: usize = 600;
 /// How many of those.
@@ -23,7 +25,7 @@ const SUGGESTIONS: usize = 64;
 
 /// The longest stretch of the smallest period that repeats.
 pub fn longest(tokens: &[u32]) -> Option<Run> {
-    best(tokens, |runs| runs.iter().map(|run| run.at.len()).max().unwrap_or_default())?
+    best(tokens, AS_GOOD, |runs| runs.iter().map(|run| run.at.len()).max().unwrap_or_default())?
         .into_iter()
         .rev()
         .max_by_key(|run| run.at.len())
@@ -31,10 +33,10 @@ pub fn longest(tokens: &[u32]) -> Option<Run> {
 
 /// All stretches of the period that covers most of the sequence; of periods that cover about the same the smallest.
 pub fn all(tokens: &[u32]) -> Option<Vec<Run>> {
-    best(tokens, |runs| runs.iter().map(|run| run.at.len()).sum())
+    best(tokens, AS_GOOD_IN_ALL, |runs| runs.iter().map(|run| run.at.len()).sum())
 }
 
-fn best(tokens: &[u32], worth: impl Fn(&[Run]) -> usize) -> Option<Vec<Run>> {
+fn best(tokens: &[u32], as_good: f64, worth: impl Fn(&[Run]) -> usize) -> Option<Vec<Run>> {
     let found: Vec<(usize, Vec<Run>)> = candidates(tokens)
         .into_iter()
         .map(|period| runs(tokens, period))
@@ -43,7 +45,7 @@ fn best(tokens: &[u32], worth: impl Fn(&[Run]) -> usize) -> Option<Vec<Run>> {
         .collect();
     let most = found.iter().map(|(worth, _)| *worth).max()?;
     // Candidates ascend: a multiple of the period covers the same and comes later.
-    found.into_iter().find(|(worth, _)| *worth as f64 >= AS_GOOD * most as f64).map(|(_, runs)| runs)
+    found.into_iter().find(|(worth, _)| *worth as f64 >= as_good * most as f64).map(|(_, runs)| runs)
 }
 
 /// Maximal stretches in which each token equals the one `period` further on, with at least two whole units.

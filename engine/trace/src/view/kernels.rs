@@ -30,6 +30,19 @@ pub struct Section {
     pub hidden_rows: u64,
     /// Their time, in ns.
     pub hidden_ns: Ns,
+    /// Time of each category, every row counted, most first.
+    pub categories: Vec<CategoryTime>,
+}
+
+/// A category of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CategoryTime {
+    /// The category.
+    pub category: Category,
+    /// Sum of durations, in ns.
+    pub time_ns: Ns,
+    /// Share of the stage's `total_ns`, in percent.
+    pub share: f64,
 }
 
 /// One kernel of one stage.
@@ -112,7 +125,21 @@ fn section(stage: Stage, mut rows: Vec<Row>) -> Section {
     }
     rows.sort_by(|a, b| b.time_ns.cmp(&a.time_ns).then_with(|| a.kernel.cmp(&b.kernel)));
     let launches = rows.iter().map(|row| row.launches).sum();
-    Section { stage, total_ns, launches, rows, hidden_rows: 0, hidden_ns: 0 }
+    let categories = categories(&rows, total_ns);
+    Section { stage, total_ns, launches, rows, hidden_rows: 0, hidden_ns: 0, categories }
+}
+
+fn categories(rows: &[Row], total_ns: Ns) -> Vec<CategoryTime> {
+    let mut sums: std::collections::BTreeMap<Category, Ns> = std::collections::BTreeMap::new();
+    for row in rows {
+        *sums.entry(row.category).or_default() += row.time_ns;
+    }
+    let share = |time_ns: Ns| time_ns as f64 * 100.0 / total_ns as f64;
+    let times =
+        sums.into_iter().map(|(category, time_ns)| CategoryTime { category, time_ns, share: share(time_ns) });
+    let mut times: Vec<CategoryTime> = times.collect();
+    times.sort_by_key(|time| std::cmp::Reverse(time.time_ns));
+    times
 }
 
 /// All launches of one kernel in one stage.

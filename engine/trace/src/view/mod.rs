@@ -2,10 +2,15 @@
 //!
 //! One view is one file: the struct, `build`, and its tests.
 
+pub mod answer;
 pub mod devices;
+pub mod diff;
+pub mod flame;
 pub mod flow;
 pub mod integrity;
 pub mod kernels;
 pub mod layer_diff;
 pub mod layers;
 pub mod passes;
+pub mod ranks;
+pub mod steps;

@@ -1,0 +1,136 @@
+//! All views of a trace in one value: what `assay trace --format json` prints. Its schema is `schemas/trace.schema.json`.
+
+use crate::analysis::Analysis;
+use crate::view::answer::{self, Answer};
+use crate::view::devices::{self, DeviceTotals};
+use crate::view::diff::{self, Diff};
+use crate::view::flame::{self, Flame};
+use crate::view::integrity::{self, Integrity};
+use crate::view::kernels::{self, KernelTable};
+use crate::view::steps::{self, StepRow};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the format. Fields are added without a new one.
+pub const VERSION: u32 = 1;
+
+/// Whether one trace was read or two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One trace.
+    #[default]
+    SingleTrace,
+    /// A readable trace without graphs names the kernels of the served one.
+    MappingFormal,
+}
+
+/// What a trace shows. Times are whole nanoseconds, shares are percent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Document {
+    /// Version of this format: 1.
+    pub v: u32,
+    /// Whether one trace was read or two.
+    pub mode: Mode,
+    /// The trace's file.
+    pub trace: String,
+    /// The mapping trace's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// The serving framework, where something proves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framework: Option<String>,
+    /// The model, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Traces of other ranks beside this one that are not in these tables.
+    pub other_ranks: u64,
+    /// What dominates, and what to try next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// What the tables stand on.
+    pub integrity: Integrity,
+    /// Exact sums of each device.
+    pub devices: Vec<DeviceTotals>,
+    /// Table 1: kernels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<KernelTable>,
+    /// Steps of the engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<StepRow>>,
+    /// The difference from another trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
+    /// GPU time by program path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flame: Option<Flame>,
+}
+
+macro_rules! views {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
+        /// A view that can be asked for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ViewName { $($(#[doc = $doc])* $variant,)* }
+
+        impl ViewName {
+            /// All, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name as typed.
+            pub fn name(self) -> &'static str { match self { $(Self::$variant => $name),* } }
+
+            /// What it shows, in one line.
+            pub fn summary(self) -> &'static str { match self { $(Self::$variant => concat!($($doc),*).trim_ascii()),* } }
+        }
+    };
+}
+
+views! {
+    /// where the time goes, kernel by kernel
+    Kernels = "kernels";
+    /// steps of the engine and the GPU's share in each
+    Steps = "steps";
+    /// GPU time by stage, Python stack, CPU op and kernel
+    Flame = "flame";
+}
+
+impl Document {
+    /// Builds the views asked for; integrity and devices are always there.
+    pub fn build(analysis: &Analysis<'_>, trace: String, views: &[ViewName]) -> Self {
+        let wants = |view| views.contains(&view);
+        let integrity = integrity::build(analysis);
+        let kernels = wants(ViewName::Kernels).then(|| kernels::build(analysis));
+        Self {
+            v: VERSION,
+            mode: Mode::SingleTrace,
+            trace,
+            mapping: None,
+            framework: None,
+            model: None,
+            other_ranks: 0,
+            answer: kernels.as_ref().map(|kernels| answer::build(&integrity, kernels)),
+            integrity,
+            devices: devices::build(analysis),
+            kernels,
+            steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
+            diff: None,
+            flame: wants(ViewName::Flame).then(|| flame::build(analysis)),
+        }
+    }
+}
+
+impl Document {
+    /// Adds the difference from `base`, which is shown as `name`.
+    #[must_use]
+    pub fn against(self, name: String, base: &Analysis<'_>, own: &Analysis<'_>) -> Self {
+        Self { diff: Some(diff::build(name, base, own)), ..self }
+    }
+}
+
+/// The JSON Schema of [`Document`], draft 7 and open: a field may come without a new version.
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    let mut schema = settings.into_generator().into_root_schema_for::<Document>().to_value();
+    schema["title"] = serde_json::json!("Assay trace document");
+    schema
+}
