@@ -53,8 +53,12 @@ pub struct Kernels<'p> {
 
 /// Cuts a pass; `layers` is the expected number.
 pub fn cut(kernels: &Kernels<'_>, anchor: &Anchor, layers: Option<u32>) -> Result<Cut, LayerError> {
-    let starts = marks::starts(kernels.categories);
-    let per_layer = per_layer(kernels, anchor, layers, &starts)?;
+    let by_period = cut::by_period(kernels.tokens, kernels.categories);
+    let starts = match &by_period {
+        Some(cut) => cut.layers.iter().map(|layer| layer.start).collect(),
+        None => marks::starts(kernels.categories),
+    };
+    let per_layer = per_layer(kernels, anchor, layers, &starts, by_period.as_ref())?;
     let anchors = fitting(kernels, anchor, layers, per_layer, &starts)?;
     let layers = ranges(&anchors, per_layer as usize, &starts, kernels.tokens.len());
     Ok(Cut { explained: cut::explained(kernels.tokens, &layers), layers })
@@ -65,6 +69,7 @@ fn per_layer(
     anchor: &Anchor,
     layers: Option<u32>,
     starts: &[usize],
+    by_period: Option<&Cut>,
 ) -> Result<u32, LayerError> {
     let found = kernels.anchors.len();
     let unknown =
@@ -77,9 +82,8 @@ fn per_layer(
         let whole = [found, inside].into_iter().find(|count| *count > 0 && count % layers as usize == 0);
         return Ok(whole.map_or(1, |count| (count / layers as usize) as u32));
     }
-    let by_period = cut::by_period(kernels.tokens, kernels.categories).ok_or_else(unknown)?;
     // The first layer may differ from the others.
-    let layer = by_period.layers.get(1).ok_or_else(unknown)?;
+    let layer = by_period.and_then(|cut| cut.layers.get(1)).ok_or_else(unknown)?;
     let within = kernels.anchors.iter().filter(|place| layer.contains(place)).count() as u32;
     Some(within).filter(|&within| within > 0).ok_or_else(unknown)
 }
