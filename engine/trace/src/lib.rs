@@ -14,6 +14,7 @@ pub mod intern;
 pub mod layers;
 pub mod link;
 pub mod name;
+pub mod pair;
 pub mod read;
 pub mod stage;
 pub mod store;
