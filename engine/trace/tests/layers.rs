@@ -145,6 +145,9 @@ fn b13_real_traces_have_the_layers_of_their_models() {
         ("inference_sglang_prefilldecode_sglang_Qwen3-8B_prefilldecode", 36, Method::Modules),
         // gpt-oss-20b
         ("inference_vllm_prefilldecode_piecewise_graph_execution", 24, Method::GraphStarts),
+        // Without steps: one forward of a model of `transformers`.
+        ("h100_gaunernst_bert-small-uncased__1016001", 4, Method::Modules),
+        ("h100_Qwen_Qwen1.5-0.5B-Chat__1016005", 24, Method::Modules),
     ] {
         let Some(trace) = trace(name) else { return };
         let analysis = Analysis::new(&trace, Options::default());
@@ -169,6 +172,23 @@ fn b13_real_traces_have_the_layers_of_their_models() {
 }
 
 #[test]
+fn training_of_other_models_has_no_layers() {
+    for name in [
+        "critical_path_alexnet_benchmark_result_2869224_1695835535_trace",
+        "nccl_parser_config_nccl_data",
+        "ns_resolution_trace_rank-0.Apr_03_18_51_38.1102.pt.trace",
+        "mi210_gpu_only_trace_gpu_only_trace",
+    ] {
+        let Some(trace) = trace(name) else { return };
+        let analysis = Analysis::new(&trace, Options::default());
+        let report = view::layers::build(&analysis);
+        assert!(report.tables.is_empty(), "{name}");
+        let reason = "there are no steps, and no layers of a transformer repeat";
+        assert_eq!(report.withheld.as_deref(), Some(reason), "{name}");
+    }
+}
+
+#[test]
 fn views_of_passes_and_layers_agree() {
     let Some(trace) = trace("small_graph") else { return };
     let analysis = Analysis::new(&trace, Options::default());
@@ -187,4 +207,62 @@ fn views_of_passes_and_layers_agree() {
             assert!(row.busy_ns <= row.wall_ns && row.busy_ns <= row.sum_ns);
         }
     }
+}
+
+#[test]
+fn b17_the_compute_flow_of_a_real_trace_has_layers_halves_and_shapes() {
+    let Some(trace) = trace("b200_eager_trace") else { return };
+    let analysis = Analysis::new(&trace, Options::default());
+    let passes = layers::find(&analysis, &LayerOptions::default()).expect("passes");
+    for layer in 0..36 {
+        let flow = view::flow::build(&analysis, &passes, 0, layer).expect("a flow");
+        assert_eq!(flow.module, Some(format!("TransformerBlock_{layer}")));
+        assert!(flow.halves_from.is_some());
+        assert!(flow.rows.iter().any(|row| row.input_dims.is_some()));
+        assert!(flow.rows.iter().filter(|row| row.site.is_some()).count() * 2 > flow.rows.len());
+    }
+}
+
+#[test]
+fn events_of_every_real_trace_are_in_exactly_one_part_of_one_pass_or_outside() {
+    let Some(folder) = shared() else { return };
+    let mut traces = 0;
+    for entry in std::fs::read_dir(folder).expect("traces") {
+        let path = entry.expect("an entry").path();
+        if !path.to_string_lossy().ends_with(".json.gz") {
+            continue;
+        }
+        traces += 1;
+        let trace = read::read(&path).expect("a trace");
+        let analysis = Analysis::new(&trace, Options::default());
+        let passes = layers::find(&analysis, &LayerOptions::default()).expect("passes");
+        let mut seen = vec![0; trace.gpu.len()];
+        for pass in &passes.passes {
+            let layers = pass.layers.iter().flat_map(|layer| &layer.events);
+            let parts = layers.chain(&pass.prologue).chain(&pass.between).chain(&pass.epilogue);
+            parts.for_each(|&event| seen[event as usize] += 1);
+            assert!((0.0..=100.0).contains(&pass.explained), "{}: {}", path.display(), pass.explained);
+            assert_eq!(pass.layers.is_empty(), pass.method.is_none(), "{}", path.display());
+        }
+        let outside = seen.iter().filter(|&&count| count == 0).count();
+        // Events of a pass without layers are in no part.
+        let unlayered: usize =
+            passes.passes.iter().filter(|pass| pass.layers.is_empty()).map(|pass| pass.events.len()).sum();
+        assert!(seen.iter().all(|&count| count <= 1), "{}", path.display());
+        assert_eq!(outside, passes.outside as usize + unlayered, "{}", path.display());
+        println!(
+            "{}: {} passes, layers {:?}",
+            path.file_name().expect("a name").to_string_lossy(),
+            passes.passes.len(),
+            passes
+                .passes
+                .iter()
+                .map(|pass| (pass.layers.len(), pass.method, pass.explained as u32))
+                .take(6)
+                .collect::<Vec<_>>()
+        );
+        view::passes::build(&analysis);
+        view::layers::build(&analysis);
+    }
+    assert!(traces >= 20, "{traces}");
 }

@@ -15,21 +15,30 @@ use std::collections::HashMap;
 /// Below this share of a pass's kernels modules do not tell its layers: they are in a replayed graph.
 const MODULES_NEEDED: f64 = 0.5;
 
+/// What repeats must be this share of a pass's kernels to be called its layers: around the layers of a model of a few
+/// layers there is less than that.
+const COVERAGE_NEEDED: f64 = 0.5;
+
 /// See [`super::find`].
 pub fn passes(analysis: &Analysis<'_>, options: &LayerOptions) -> Result<Passes, LayerError> {
     let moments = order::moments(analysis);
-    let (mut groups, source) = groups(analysis, &moments);
+    let modules = Modules::new(analysis);
+    let (mut groups, source) = groups(analysis, &moments, modules.as_ref());
     let inside: usize = groups.iter().map(|group| group.events.len()).sum();
     let withheld = groups.is_empty().then(|| {
-        if analysis.is_empty() { "nothing ran on a GPU" } else { "there are no steps and no kernels repeat" }
-            .into()
+        if analysis.is_empty() {
+            "nothing ran on a GPU"
+        } else {
+            "there are no steps, and no layers of a transformer repeat"
+        }
+        .into()
     });
     if let Some(anchor) = &options.anchor
         && !analysis.trace.names.iter().any(|(_, name)| anchor.matches(name))
     {
         return Err(LayerError::AnchorAbsent { anchor: anchor.substring.clone() });
     }
-    let mut finder = Finder { analysis, options, modules: Modules::new(analysis), known: HashMap::new() };
+    let mut finder = Finder { analysis, options, modules, known: HashMap::new() };
     let mut passes = Vec::with_capacity(groups.len());
     for (number, group) in groups.iter_mut().enumerate() {
         if source == PassSource::Steps {
@@ -49,7 +58,7 @@ struct Group {
 }
 
 /// Events by device and step, or by what recurs where there are no steps.
-fn groups(analysis: &Analysis<'_>, moments: &[Ns]) -> (Vec<Group>, PassSource) {
+fn groups(analysis: &Analysis<'_>, moments: &[Ns], modules: Option<&Modules>) -> (Vec<Group>, PassSource) {
     let steps = analysis.segments.steps.len();
     let devices = analysis.trace.devices.len();
     if steps == 0 {
@@ -59,7 +68,9 @@ fn groups(analysis: &Analysis<'_>, moments: &[Ns]) -> (Vec<Group>, PassSource) {
         let stage = analysis.segments.of_file.unwrap_or(Stage::Unknown);
         let group = |device: usize, events| Group { device: device as u32, step: None, stage, events };
         let groups = of_device.into_iter().enumerate().flat_map(|(device, events)| {
-            recurring::passes(analysis, moments, events).into_iter().map(move |events| group(device, events))
+            recurring::passes(analysis, moments, modules, events)
+                .into_iter()
+                .map(move |events| group(device, events))
         });
         return (groups.collect(), PassSource::Recurring);
     }
@@ -173,10 +184,18 @@ impl Finder<'_, '_> {
                 .cloned()
                 .unwrap_or_else(|| cut::by_period(&tokens, &self.categories(pass, &places)));
             self.known.insert(tokens, cut.clone());
-            if let Some(cut) = cut {
-                self.apply(pass, &places, &cut, method);
-                return;
+            let Some(cut) = cut else { continue };
+            let covered: usize = cut.layers.iter().map(|layer| layer.len()).sum();
+            if (covered as f64) < COVERAGE_NEEDED * places.len() as f64 {
+                pass.withheld = Some(format!(
+                    "what repeats is {:.0} % of the kernels of this pass, too little to be its layers",
+                    covered as f64 * 100.0 / places.len() as f64
+                ));
+                continue;
             }
+            pass.withheld = None;
+            self.apply(pass, &places, &cut, method);
+            return;
         }
     }
 

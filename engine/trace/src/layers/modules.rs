@@ -6,10 +6,13 @@ use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::link::StackId;
 use crate::store::Ns;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A class whose time is below this share of the largest class's is no kind of layer.
-const MINOR: f64 = 0.1;
+const MINOR_TIME: f64 = 0.1;
+/// Nor is one whose instances launch fewer than this share of what those of the largest class do: a linear layer of the
+/// head may take long and is one kernel.
+const MINOR_LAUNCHES: f64 = 0.25;
 
 /// The class and number of a module frame: `nn.Module: Qwen3MoeDecoderLayer_7`, or with a path `layers.7`.
 pub fn parse(frame: &str) -> Option<(&str, u32)> {
@@ -38,18 +41,20 @@ impl Modules {
             let around = stacks.ancestors(stack).filter_map(|node| stacks.frame(node));
             around.filter(|name| frames.class(*name).is_some_and(|class| repeated.contains(class))).last()
         };
-        let mut time: HashMap<&str, Ns> = HashMap::new();
+        let mut classes: BTreeMap<&str, Class> = BTreeMap::new();
         let mut layer_of_stack = vec![None; stacks.len()];
-        for &(stack, ns) in &used {
+        for &(stack, launches, time) in &used {
             let layer = outermost(stack);
             layer_of_stack[stack.index()] = layer;
-            if let Some(class) = layer.and_then(|name| frames.class(name)) {
-                *time.entry(class).or_default() += ns;
+            if let Some((class, name)) = layer.and_then(|name| Some((frames.class(name)?, name))) {
+                let class = classes.entry(class).or_default();
+                class.launches += launches;
+                class.time += time;
+                class.instances.insert(name);
             }
         }
-        let most = time.values().max().copied()?;
-        let minor =
-            |name: NameId| frames.class(name).is_none_or(|class| (time[class] as f64) < MINOR * most as f64);
+        let largest = classes.values().max_by_key(|class| (class.time, class.launches))?;
+        let minor = |name: NameId| frames.class(name).is_none_or(|class| classes[class].is_minor(largest));
         for layer in &mut layer_of_stack {
             *layer = layer.filter(|&name| !minor(name));
         }
@@ -63,13 +68,30 @@ impl Modules {
     }
 }
 
-/// Stacks with what was launched in them, and its time.
-fn used(analysis: &Analysis<'_>) -> Vec<(StackId, Ns)> {
-    let mut time: HashMap<StackId, Ns> = HashMap::new();
-    for event in (0..analysis.len()).filter(|&event| !analysis.links.in_graph(event)) {
-        *time.entry(analysis.links.stack(event)).or_default() += analysis.trace.gpu.dur[event];
+/// What instances of one class launched as outermost repeated module.
+#[derive(Default)]
+struct Class {
+    launches: u64,
+    time: Ns,
+    instances: HashSet<NameId>,
+}
+
+impl Class {
+    fn is_minor(&self, largest: &Self) -> bool {
+        let each = |class: &Self| class.launches as f64 / class.instances.len() as f64;
+        (self.time as f64) < MINOR_TIME * largest.time as f64 || each(self) < MINOR_LAUNCHES * each(largest)
     }
-    let mut used: Vec<(StackId, Ns)> = time.into_iter().collect();
+}
+
+/// Stacks with the number of launches in them and their time.
+fn used(analysis: &Analysis<'_>) -> Vec<(StackId, u64, Ns)> {
+    let mut used: HashMap<StackId, (u64, Ns)> = HashMap::new();
+    for event in (0..analysis.len()).filter(|&event| !analysis.links.in_graph(event)) {
+        let sums = used.entry(analysis.links.stack(event)).or_default();
+        *sums = (sums.0 + 1, sums.1 + analysis.trace.gpu.dur[event]);
+    }
+    let mut used: Vec<(StackId, u64, Ns)> =
+        used.into_iter().map(|(stack, (launches, time))| (stack, launches, time)).collect();
     used.sort_unstable();
     used
 }
@@ -91,11 +113,11 @@ impl<'t> Frames<'t> {
 
     /// Classes of which several instances launched something. A model of one layer has none: then classes called a
     /// layer or a block count.
-    fn repeated(&self, analysis: &Analysis<'_>, used: &[(StackId, Ns)]) -> HashSet<&'t str> {
+    fn repeated(&self, analysis: &Analysis<'_>, used: &[(StackId, u64, Ns)]) -> HashSet<&'t str> {
         let stacks = &analysis.links.stacks;
         let mut instances: HashMap<&str, HashSet<u32>> = HashMap::new();
         let mut seen = vec![false; stacks.len()];
-        for &(stack, _) in used {
+        for &(stack, ..) in used {
             for node in stacks.ancestors(stack) {
                 if std::mem::replace(&mut seen[node.index()], true) {
                     break;

@@ -1,38 +1,73 @@
-//! Passes of a trace without steps: blocks of repeating kernels with what lies between them.
+//! Passes of a trace without steps: blocks of layers with what lies between them.
+//!
+//! Layers are those of modules where frames show them, and repeating kernels otherwise. What repeats in a program that
+//! nobody knows may be anything: without a kernel that mixes tokens in it, it is not called a layer.
 
+use super::modules::Modules;
 use super::{mixes_tokens, order, period};
 use crate::analysis::Analysis;
 use crate::name::EventKind;
 use crate::store::Ns;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Prefill and decode, each with up to two kinds of layers.
 const ROUNDS: u32 = 4;
 /// A period that covers less than this share of a device's kernels makes no passes.
 const WORTHWHILE: f64 = 0.05;
+/// Below this share of a device's events modules do not show its passes.
+const MODULES_NEEDED: f64 = 0.5;
 
-/// A stretch of repeating kernels.
+/// A stretch of layers.
 struct Block {
     /// Positions within the device's events.
     at: Range<usize>,
-    round: u32,
+    /// Stretches of different rounds may be one pass; those of modules never are.
+    round: Option<u32>,
 }
 
 /// Events of one device, sorted by start, cut into passes, each in the order of launches.
-pub fn passes(analysis: &Analysis<'_>, moments: &[Ns], mut events: Vec<u32>) -> Vec<Vec<u32>> {
+pub fn passes(
+    analysis: &Analysis<'_>,
+    moments: &[Ns],
+    modules: Option<&Modules>,
+    mut events: Vec<u32>,
+) -> Vec<Vec<u32>> {
     order::by_launch(analysis, moments, &mut events);
-    let blocks = blocks(analysis, &events);
+    let of_modules = modules.and_then(|modules| module_blocks(analysis, modules, &events));
+    let blocks = of_modules.unwrap_or_else(|| blocks(analysis, &events));
+    if blocks.is_empty() {
+        return Vec::new();
+    }
     let mut cuts = vec![0];
     for pair in blocks.windows(2) {
         if let Some(cut) = boundary(analysis, moments, &events, &pair[0], &pair[1]) {
             cuts.push(cut);
         }
     }
-    if blocks.is_empty() {
-        return Vec::new();
-    }
     cuts.push(events.len());
     cuts.windows(2).map(|pair| events[pair[0]..pair[1]].to_vec()).collect()
+}
+
+/// A block ends where a layer's module comes again.
+fn module_blocks(analysis: &Analysis<'_>, modules: &Modules, events: &[u32]) -> Option<Vec<Block>> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut seen = HashSet::new();
+    let (mut last, mut inside) = (None, 0);
+    for (place, &event) in events.iter().enumerate() {
+        let Some(module) = modules.layer(analysis, event as usize) else { continue };
+        inside += 1;
+        if last != Some(module) && !seen.insert(module) {
+            seen = HashSet::from([module]);
+            blocks.push(Block { at: place..place + 1, round: None });
+        }
+        last = Some(module);
+        match blocks.last_mut() {
+            Some(block) => block.at.end = place + 1,
+            None => blocks.push(Block { at: place..place + 1, round: None }),
+        }
+    }
+    (inside as f64 >= MODULES_NEEDED * events.len() as f64).then_some(blocks)
 }
 
 fn blocks(analysis: &Analysis<'_>, events: &[u32]) -> Vec<Block> {
@@ -52,7 +87,10 @@ fn blocks(analysis: &Analysis<'_>, events: &[u32]) -> Vec<Block> {
             for (place, token) in tokens[run.at.clone()].iter_mut().enumerate() {
                 *token = u32::MAX - (run.at.start + place) as u32;
             }
-            blocks.push(Block { at: places[run.at.start]..places[run.at.end - 1] + 1, round });
+            let at = places[run.at.start]..places[run.at.end - 1] + 1;
+            if events[at.clone()].iter().any(|&event| mixes_tokens(analysis.category(event as usize))) {
+                blocks.push(Block { at, round: Some(round) });
+            }
         }
     }
     blocks.sort_by_key(|block| block.at.start);
@@ -75,7 +113,7 @@ fn boundary(
         return Some(copy + 1);
     }
     let attends = |place: usize| mixes_tokens(analysis.category(events[place] as usize));
-    if block.round != next.round || between.clone().any(attends) {
+    if block.round.is_some() && (block.round != next.round || between.clone().any(attends)) {
         return None;
     }
     let pause = |place: usize| {

@@ -1,6 +1,6 @@
 //! The layers of one pass: a row each, classes of equal kernels, and clusters of equal types.
 
-use super::passes::{self, Choice, Range, busy_of};
+use super::passes::{self, Choice, PassRow, Range, busy_of};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{self, ForwardPass, Layer, LayerError, LayerOptions, Method, Passes, is_all_reduce};
@@ -158,9 +158,9 @@ pub fn build_with(analysis: &Analysis<'_>, options: &LayerOptions) -> Result<Lay
 
 /// The same of passes that were found.
 pub fn report(analysis: &Analysis<'_>, passes: &Passes, options: &LayerOptions) -> LayerReport {
-    let chosen = passes::table(analysis, passes).chosen;
-    let tables: Vec<LayerTable> =
-        chosen.iter().filter_map(|choice| of_choice(analysis, passes, options, choice)).collect();
+    let described = passes::table(analysis, passes);
+    let of = |choice: &Choice| of_choice(analysis, passes, options, choice, &described.rows);
+    let tables: Vec<LayerTable> = described.chosen.iter().filter_map(of).collect();
     let withheld = tables.is_empty().then(|| {
         let of_passes = passes.passes.iter().find_map(|pass| pass.withheld.clone());
         passes.withheld.clone().or(of_passes).unwrap_or_else(|| "there are no layers".into())
@@ -173,16 +173,18 @@ fn of_choice(
     passes: &Passes,
     options: &LayerOptions,
     choice: &Choice,
+    rows: &[PassRow],
 ) -> Option<LayerTable> {
     if let Some(pass) = choice.pass.filter(|&pass| !passes.passes[pass as usize].layers.is_empty()) {
         let mut table = of_pass(analysis, passes, pass, options)?;
         (table.steady, table.reason) = (true, choice.reason.clone());
         return Some(table);
     }
-    let of_stage = |pass: &ForwardPass| {
-        pass.stage == choice.stage && analysis.trace.devices[pass.device as usize].label == choice.device
+    let fits = |row: &PassRow| {
+        let kind = choice.kind.is_none_or(|kind| kind == row.kind);
+        row.layers > 0 && row.stage == choice.stage && row.device == choice.device && kind
     };
-    let last = passes.passes.iter().rposition(|pass| of_stage(pass) && !pass.layers.is_empty())?;
+    let last = rows.iter().rposition(fits)?;
     let mut table = of_pass(analysis, passes, last as u32, options)?;
     table.reason = format!("the last pass of this stage that has layers; {}", choice.reason);
     Some(table)

@@ -1,6 +1,7 @@
 //! Forward passes: one row each, what settled down and what did not, and one steady pass of each stage to look at.
 
 use crate::analysis::Analysis;
+use crate::intern::NameId;
 use crate::layers::{self, ForwardPass, LayerError, LayerOptions, Method, PassSource, Passes};
 use crate::name::EventKind;
 use crate::stage::{Batch, Stage};
@@ -8,7 +9,7 @@ use crate::store::{Ns, Trace};
 use crate::timeline::{Span, busy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The passes of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,9 @@ pub struct PassRow {
     pub device: String,
     /// What it computes.
     pub stage: Stage,
+    /// Passes of one kind have the same kernels in their first layer. Where nothing proves the stage, passes are
+    /// compared with those of their kind only.
+    pub kind: u32,
     /// Number of the engine's step, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
@@ -75,7 +79,7 @@ pub struct PassRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PassNote {
-    /// The first pass of its stage on its device.
+    /// The first pass of its stage on its device (of its kind where nothing proves the stage).
     ColdStart,
     /// Its layer time is within 5 % of that of the pass before of the same stage and batch, and two such came before.
     Steady,
@@ -90,6 +94,9 @@ pub struct Choice {
     pub device: String,
     /// The stage.
     pub stage: Stage,
+    /// The kind of pass, where nothing proves the stage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<u32>,
     /// Number of the pass; absent where none is steady.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pass: Option<u32>,
@@ -172,11 +179,17 @@ pub fn build_with(analysis: &Analysis<'_>, options: &LayerOptions) -> Result<Pas
 /// Describes passes that were found.
 pub fn table(analysis: &Analysis<'_>, passes: &Passes) -> PassTable {
     let origin = origin(analysis.trace);
+    let mut kinds: HashMap<Vec<NameId>, u32> = HashMap::new();
+    let mut kind = |pass: &ForwardPass| {
+        let sequence = pass.layers.first().map(|layer| layer.sequence(analysis)).unwrap_or_default();
+        let next = kinds.len() as u32;
+        *kinds.entry(sequence).or_insert(next)
+    };
     let mut rows: Vec<PassRow> = passes
         .passes
         .iter()
         .enumerate()
-        .map(|(index, pass)| row(analysis, pass, index as u32, origin))
+        .map(|(index, pass)| row(analysis, pass, index as u32, kind(pass), origin))
         .collect();
     annotate(&mut rows);
     PassTable {
@@ -188,7 +201,7 @@ pub fn table(analysis: &Analysis<'_>, passes: &Passes) -> PassTable {
     }
 }
 
-fn row(analysis: &Analysis<'_>, pass: &ForwardPass, index: u32, origin: Ns) -> PassRow {
+fn row(analysis: &Analysis<'_>, pass: &ForwardPass, index: u32, kind: u32, origin: Ns) -> PassRow {
     let trace = analysis.trace;
     let walls: Ns = pass.layers.iter().map(layers::Layer::wall).sum();
     let is_kernel = |event: &&u32| trace.gpu.kind[**event as usize] == EventKind::Kernel;
@@ -196,6 +209,7 @@ fn row(analysis: &Analysis<'_>, pass: &ForwardPass, index: u32, origin: Ns) -> P
         index,
         device: trace.devices[pass.device as usize].label.clone(),
         stage: pass.stage,
+        kind,
         step: pass.step,
         batch: pass.step.map(|step| analysis.segments.steps[step as usize].batch).unwrap_or_default(),
         range: Range::new(origin, pass.start, pass.end),
@@ -231,15 +245,23 @@ fn layer_time(row: &PassRow) -> Ns {
     row.average_layer_ns.unwrap_or(row.wall_ns)
 }
 
+/// What passes must share to be compared: the device, the stage, and the kind where nothing proves the stage.
+type Group = (String, Stage, Option<u32>);
+
+fn group(row: &PassRow) -> Group {
+    (row.device.clone(), row.stage, (row.stage == Stage::Unknown).then_some(row.kind))
+}
+
 fn annotate(rows: &mut [PassRow]) {
-    let mut seen: HashMap<(String, Stage), ()> = HashMap::new();
-    let mut before: HashMap<(String, Stage, Batch), (u32, Ns)> = HashMap::new();
+    let mut seen: HashSet<Group> = HashSet::new();
+    let mut before: HashMap<(Group, Batch), (u32, Ns)> = HashMap::new();
     for row in rows {
-        if seen.insert((row.device.clone(), row.stage), ()).is_none() {
+        let group = group(row);
+        if seen.insert(group.clone()) {
             row.notes.push(PassNote::ColdStart);
         }
         let time = layer_time(row);
-        let (count, last) = before.entry((row.device.clone(), row.stage, row.batch)).or_default();
+        let (count, last) = before.entry((group, row.batch)).or_default();
         if *count > 0 && *last > 0 {
             let growth = time as f64 / *last as f64;
             row.growth = Some(growth);
@@ -253,25 +275,24 @@ fn annotate(rows: &mut [PassRow]) {
     }
 }
 
-/// The steady pass with the median layer time, for each device and stage.
+/// The steady pass with the median layer time of each group, in the order of their first passes.
 fn choose(rows: &[PassRow]) -> Vec<Choice> {
-    let mut places: Vec<(String, Stage)> = Vec::new();
+    let mut groups: Vec<(Group, Vec<&PassRow>)> = Vec::new();
     for row in rows {
-        let place = (row.device.clone(), row.stage);
-        if !places.contains(&place) {
-            places.push(place);
+        let group = group(row);
+        match groups.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, members)) => members.push(row),
+            None => groups.push((group, vec![row])),
         }
     }
-    let choice = |(device, stage): (String, Stage)| {
-        let of_place: Vec<&PassRow> =
-            rows.iter().filter(|row| row.device == device && row.stage == stage).collect();
+    let choice = |((device, stage, kind), of_place): (Group, Vec<&PassRow>)| {
         let mut steady: Vec<&PassRow> =
             of_place.iter().copied().filter(|row| row.notes.contains(&PassNote::Steady)).collect();
         steady.sort_by_key(|row| (layer_time(row), row.index));
         let median = steady.get(steady.len().saturating_sub(1) / 2);
         let reason = match median {
             Some(row) => format!(
-                "its {} of {:.1} µs is the median of the {} steady passes of this stage ({} in all)",
+                "its {} of {:.1} µs is the median of the {} steady ones of the {} passes of this stage and device",
                 if row.average_layer_ns.is_some() { "mean layer time" } else { "wall time" },
                 layer_time(row) as f64 / 1e3,
                 steady.len(),
@@ -288,7 +309,7 @@ fn choose(rows: &[PassRow]) -> Vec<Choice> {
                 of_place.len()
             ),
         };
-        Choice { device, stage, pass: median.map(|row| row.index), reason }
+        Choice { device, stage, kind, pass: median.map(|row| row.index), reason }
     };
-    places.into_iter().map(choice).collect()
+    groups.into_iter().map(choice).collect()
 }
