@@ -42,7 +42,7 @@ pub struct Analysis<'t> {
     /// Different places in sources.
     pub sites: Vec<Site>,
     site_of_event: Vec<u32>,
-    category_of_event: Vec<Category>,
+    class_of_event: Vec<(Category, Lane)>,
     mapped: Option<Mapped<'t>>,
 }
 
@@ -62,8 +62,8 @@ impl<'t> Analysis<'t> {
         let links = Links::new(trace);
         let segments = segment(trace, &links, options.stage_from_path.as_deref());
         let (sites, site_of_event) = sites(trace, &links);
-        let category_of_event = categories(trace, |event| links.op(event).map(|op| (trace, op)));
-        Self { trace, options, links, segments, sites, site_of_event, category_of_event, mapped: None }
+        let class_of_event = classes(trace, |event| links.op(event).map(|op| (trace, op)));
+        Self { trace, options, links, segments, sites, site_of_event, class_of_event, mapped: None }
     }
 
     /// Lets a second, readable trace of the same program name the kernels that cannot name themselves: those of graph
@@ -96,7 +96,7 @@ impl<'t> Analysis<'t> {
         self.mapped =
             Some(Mapped { trace: mapping.trace, op_of_event, way_of_event, coverage: joined.coverage });
         // The op may say what a name leaves open.
-        self.category_of_event = categories(self.trace, |event| self.op(event));
+        self.class_of_event = classes(self.trace, |event| self.op(event));
         self
     }
 
@@ -160,12 +160,12 @@ impl<'t> Analysis<'t> {
 
     /// What a GPU event is.
     pub fn category(&self, event: usize) -> Category {
-        self.category_of_event[event]
+        self.class_of_event[event].0
     }
 
     /// What a GPU event is to the overlap of streams.
     pub fn lane(&self, event: usize) -> Lane {
-        name::lane(self.category(event), self.raw_name(event))
+        self.class_of_event[event].1
     }
 
     /// The stage of a GPU event.
@@ -198,17 +198,19 @@ fn sites(trace: &Trace, links: &Links) -> (Vec<Site>, Vec<u32>) {
     (all, of_event)
 }
 
-fn categories<'t>(trace: &'t Trace, op: impl Fn(usize) -> Option<(&'t Trace, usize)>) -> Vec<Category> {
+/// Category and lane of each event, worked out once for each name and op.
+fn classes<'t>(trace: &'t Trace, op: impl Fn(usize) -> Option<(&'t Trace, usize)>) -> Vec<(Category, Lane)> {
     /// What decides a category; the op is one of this trace's names or one of the mapping's.
     type Key = (EventKind, NameId, Option<(bool, NameId)>);
-    let mut known: HashMap<Key, Category> = HashMap::new();
+    let mut known: HashMap<Key, (Category, Lane)> = HashMap::new();
     let of = |event: usize| {
         let (kind, name) = (trace.gpu.kind[event], trace.gpu.name[event]);
         let op = op(event).map(|(owner, op)| (owner, owner.ops.name[op]));
         let key = (kind, name, op.map(|(owner, op)| (std::ptr::eq(owner, trace), op)));
-        *known
-            .entry(key)
-            .or_insert_with(|| name::classify(kind, trace.text(name), op.map(|(owner, op)| owner.text(op))))
+        *known.entry(key).or_insert_with(|| {
+            let category = name::classify(kind, trace.text(name), op.map(|(owner, op)| owner.text(op)));
+            (category, category.lane(name::multiplies(trace.text(name))))
+        })
     };
     (0..trace.gpu.len()).map(of).collect()
 }

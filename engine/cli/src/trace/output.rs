@@ -3,8 +3,8 @@
 use crate::context::Cx;
 use crate::fail::Failure;
 use assay_protocol::ExitCode;
-use assay_report::{sheet, trace as report};
-use assay_trace::{Document, TraceError};
+use assay_report::{sheet, trace};
+use assay_trace::{RequestError, TraceError, TraceReport};
 use clap::ValueEnum;
 use std::path::Path;
 
@@ -21,28 +21,33 @@ pub enum Format {
     Csv,
 }
 
-/// Why a trace could not be read, and who must act.
-pub fn unreadable(error: &TraceError) -> Failure {
+/// Why there is no answer, and who must act.
+pub fn unanswered(error: &RequestError) -> Failure {
     let (exit, code) = match error {
-        TraceError::Io { .. } | TraceError::NotATrace { .. } => (ExitCode::Usage, "no-trace"),
-        TraceError::Truncated { .. } | TraceError::Damaged { .. } | TraceError::Syntax { .. } => {
-            (ExitCode::Inconclusive, "broken-trace")
-        }
+        RequestError::Trace(
+            TraceError::Truncated { .. }
+            | TraceError::Damaged { .. }
+            | TraceError::Syntax { .. }
+            | TraceError::Database { .. },
+        ) => (ExitCode::Inconclusive, "broken-trace"),
+        RequestError::Trace(_) => (ExitCode::Usage, "no-trace"),
+        RequestError::Registry(_) => (ExitCode::Usage, "bad-registry"),
+        RequestError::NoRank { .. } => (ExitCode::Nothing, "no-rank"),
     };
     Failure::new(exit, code, error.to_string()).help(error.hint())
 }
 
-/// The document in one form.
+/// The report in one form.
 ///
 /// # Errors
 /// If a table cannot be written as CSV.
-pub fn printed(document: &Document, format: Format) -> Result<String, Failure> {
+pub fn printed(report: &TraceReport, format: Format) -> Result<String, Failure> {
     Ok(match format {
-        Format::Markdown => sheet::markdown(&report::sheet(document)),
-        Format::Html => sheet::html(&report::sheet(document)),
-        Format::Json => report::json(document),
+        Format::Markdown => sheet::markdown(&trace::sheet(report)),
+        Format::Html => sheet::html(&trace::sheet(report)),
+        Format::Json => trace::json(report),
         Format::Csv => {
-            let sheet = report::sheet(document);
+            let sheet = trace::sheet(report);
             let tables = sheet.tables().filter(|table| !table.columns.is_empty()).map(sheet::csv);
             let tables: Result<Vec<String>, _> = tables.collect();
             tables.map_err(|error| Failure::internal(error.to_string()))?.join("\n")
@@ -54,7 +59,7 @@ pub fn printed(document: &Document, format: Format) -> Result<String, Failure> {
 ///
 /// # Errors
 /// If the folder cannot be written.
-pub fn write(cx: &Cx, folder: &Path, document: &Document) -> Result<String, Failure> {
+pub fn write(cx: &Cx, folder: &Path, report: &TraceReport) -> Result<String, Failure> {
     let io = |path: &Path| {
         let shown = cx.paths.shown(path);
         move |error: std::io::Error| {
@@ -63,10 +68,10 @@ pub fn write(cx: &Cx, folder: &Path, document: &Document) -> Result<String, Fail
     };
     std::fs::create_dir_all(folder).map_err(io(folder))?;
     let mut text = String::new();
-    if let Some(answer) = &document.answer {
+    for answer in report.documents.iter().filter_map(|document| document.answer.as_ref()) {
         text.push_str(&format!("{}\n", answer.sentence));
     }
-    for (name, content) in report::files(document).map_err(|error| Failure::internal(error.to_string()))? {
+    for (name, content) in trace::files(report).map_err(|error| Failure::internal(error.to_string()))? {
         let path = folder.join(name);
         std::fs::write(&path, content).map_err(io(&path))?;
         text.push_str(&format!("{}\n", cx.paths.shown(&path)));

@@ -4,10 +4,12 @@ use crate::context::Cx;
 use crate::fail::Failure;
 use crate::reply::Reply;
 use crate::trace::generate;
-use crate::trace::output::{Format, printed, unreadable, write};
+use crate::trace::output::{Format, printed, unanswered, write};
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
-use assay_trace::{Analysis, Document, Options as Analyse, ViewName, read};
+use assay_trace::name::Framework;
+use assay_trace::request::{Choice, Request, analyse};
+use assay_trace::{Options as Analyse, ViewName};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
@@ -22,11 +24,11 @@ pub struct Options {
     /// Something else than reading a trace
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Trace of `torch.profiler` (`.json` or `.json.gz`; told by content)
+    /// Trace of `torch.profiler`, export of Nsight Systems, or a folder of them (told by content, not by name)
     #[arg(required = true)]
     pub path: Option<String>,
-    /// Views, divided by commas; `all` for every one
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "all")]
+    /// Views, divided by commas: `triage` for the three tables of a triage, `all` for every one
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "triage")]
     pub view: Vec<String>,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]
@@ -37,6 +39,21 @@ pub struct Options {
     /// Compare with this trace, per step of each stage
     #[arg(long, value_name = "BASE")]
     pub diff: Option<String>,
+    /// Rank to read from a folder: a number, `lowest`, or `all` to compare them
+    #[arg(long, value_name = "RANK", default_value = "lowest")]
+    pub rank: String,
+    /// Framework, where the trace does not prove it: `sglang`, `vllm`, `tensorrt-llm` or `tokenspeed`
+    #[arg(long, value_name = "NAME")]
+    pub framework: Option<String>,
+    /// Model, where no `server_args.json` beside the trace says it; some fusions are for some models only
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Ranks of the tensor-parallel group, where no `server_args.json` says it
+    #[arg(long, value_name = "N")]
+    pub tp: Option<u32>,
+    /// More fusions to look for: a file like those in `engine/trace/registry`
+    #[arg(long, value_name = "FILE")]
+    pub registry: Vec<String>,
     /// Share of a stage's kernel time in percent below which a row is left out
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub min_share: f64,
@@ -57,41 +74,69 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if let Some(Command::Generate(options)) = &options.command {
         return generate::run(cx, options);
     }
-    let views = views(&options.view)?;
+    let request = request(cx, &options)?;
+    let mut report = analyse(&request).map_err(|error| unanswered(&error))?;
+    for document in &mut report.documents {
+        document.trace = cx.paths.shown(Path::new(&document.trace));
+    }
+    let exit = if report.sound() { ExitCode::Ok } else { ExitCode::Inconclusive };
+    let text = match &options.out {
+        Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &report)?,
+        None => printed(&report, options.format)?,
+    };
+    Ok(Reply::new(exit, json!(report), text))
+}
+
+fn request(cx: &Cx, options: &Options) -> Result<Request, Failure> {
     if !(0.0..=100.0).contains(&options.min_share) {
         return Err(Failure::usage(format!("`--min-share {}` is no percentage", options.min_share)));
     }
-    let path = absolute(&cx.paths.cwd, options.path.as_deref().unwrap_or_default());
-    let how = |path: &Path| Analyse {
-        min_share: options.min_share,
-        stage_from_path: options.stage_from_path.then(|| path.to_owned()),
-    };
-    let trace = read::read(&path).map_err(|error| unreadable(&error))?;
-    let analysis = Analysis::new(&trace, how(&path));
-    let mut document = Document::build(&analysis, cx.paths.shown(&path), &views);
-    if let Some(base) = &options.diff {
-        let path = absolute(&cx.paths.cwd, base);
-        let trace = read::read(&path).map_err(|error| unreadable(&error))?;
-        document = document.against(cx.paths.shown(&path), &Analysis::new(&trace, how(&path)), &analysis);
+    let path = |text: &str| absolute(&cx.paths.cwd, text);
+    Ok(Request {
+        path: path(options.path.as_deref().unwrap_or_default()),
+        views: views(&options.view)?,
+        ranks: rank(&options.rank)?,
+        diff: options.diff.as_deref().map(path),
+        options: Analyse { min_share: options.min_share, ..Analyse::default() },
+        stage_from_path: options.stage_from_path,
+        framework: options.framework.as_deref().map(framework).transpose()?,
+        model: options.model.clone(),
+        tp: options.tp,
+        registries: options.registry.iter().map(|file| path(file)).collect(),
+    })
+}
+
+fn rank(text: &str) -> Result<Choice, Failure> {
+    match text {
+        "lowest" => Ok(Choice::Lowest),
+        "all" => Ok(Choice::All),
+        number => number.parse().map(Choice::One).map_err(|_| {
+            Failure::usage(format!("`--rank {text}` is no rank")).help("use a number, `lowest` or `all`")
+        }),
     }
-    let exit = if document.integrity.sound { ExitCode::Ok } else { ExitCode::Inconclusive };
-    let text = match &options.out {
-        Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &document)?,
-        None => printed(&document, options.format)?,
-    };
-    Ok(Reply::new(exit, json!(document), text))
+}
+
+fn framework(name: &str) -> Result<Framework, Failure> {
+    Framework::ALL.into_iter().find(|framework| framework.as_str() == name).ok_or_else(|| {
+        let known = Framework::ALL.map(|framework| format!("`{}`", framework.as_str())).join(", ");
+        Failure::usage(format!("there is no framework `{name}`")).help(format!("use one of {known}"))
+    })
 }
 
 fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
     if wanted.iter().any(|name| name == "all") {
         return Ok(ViewName::ALL.to_vec());
     }
-    let find = |name: &String| {
-        ViewName::ALL.iter().copied().find(|view| view.name() == name).ok_or_else(|| {
-            let known: Vec<String> = ViewName::ALL.iter().map(|view| format!("`{}`", view.name())).collect();
-            Failure::usage(format!("there is no view `{name}`"))
-                .help(format!("use `all`, or some of {}", known.join(", ")))
-        })
+    let find = |name: &String| match name.as_str() {
+        "triage" => Ok(ViewName::TRIAGE.to_vec()),
+        name => {
+            ViewName::ALL.iter().find(|view| view.name() == name).map(|view| vec![*view]).ok_or_else(|| {
+                let known: Vec<String> =
+                    ViewName::ALL.iter().map(|view| format!("`{}`", view.name())).collect();
+                let help = format!("use `all`, `triage`, or some of {}", known.join(", "));
+                Failure::usage(format!("there is no view `{name}`")).help(help)
+            })
+        }
     };
-    wanted.iter().map(find).collect()
+    Ok(wanted.iter().map(find).collect::<Result<Vec<_>, _>>()?.concat())
 }

@@ -20,7 +20,7 @@ pub use modules::parse as module;
 
 use crate::analysis::Analysis;
 use crate::intern::NameId;
-use crate::name::{Category, EventKind};
+use crate::name::{Category, EventKind, PipelineKey, Profile, pipeline_key};
 use crate::stage::Stage;
 use crate::store::Ns;
 use schemars::JsonSchema;
@@ -195,17 +195,7 @@ pub fn find(analysis: &Analysis<'_>, options: &LayerOptions) -> Result<Passes, L
 
 /// Whether a kernel's name is an all-reduce: of NCCL and RCCL, or one of the engines' own (B14).
 pub fn is_all_reduce(name: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "allreduce",
-        "all_reduce",
-        "cross_device_reduce",
-        "twoshot",
-        "oneshot_lamport",
-        "lamport_style",
-        "allreduce_fusion",
-    ];
-    let name = name.to_ascii_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
+    pipeline_key(name, Profile::Generic) == PipelineKey::Allreduce
 }
 
 /// First start and last end of events; `events` is not empty.

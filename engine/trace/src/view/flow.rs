@@ -4,7 +4,7 @@ use super::passes::{Range, origin};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{ForwardPass, Layer, Passes, is_all_reduce};
-use crate::name::{Category, canonical};
+use crate::name::{Category, canonical, display_within};
 use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,9 @@ pub struct FlowRow {
     pub site: Option<String>,
 }
 
+/// Characters of a short name.
+pub(super) const SHORT: usize = 60;
+
 /// The kernels of layer `layer` of pass `pass`; `None` if there is no such layer.
 pub fn build(analysis: &Analysis<'_>, passes: &Passes, pass: u32, layer: u32) -> Option<Flow> {
     let found: &ForwardPass = passes.passes.get(pass as usize)?;
@@ -100,7 +103,7 @@ pub fn build(analysis: &Analysis<'_>, passes: &Passes, pass: u32, layer: u32) ->
             number: place as u32 + 1,
             half: split.map(|split| if place < split { Half::Attn } else { Half::Ffn }),
             category: analysis.category(event),
-            short: short(&kernel),
+            short: display_within(analysis.raw_name(event), SHORT),
             kernel,
             dur_ns: gpu.dur[event],
             share: gpu.dur[event] as f64 * 100.0 / sum_ns as f64,
@@ -176,42 +179,9 @@ fn half_of(frame: &str) -> Option<Half> {
     }
 }
 
-/// A kernel's own name: no return type, namespaces, template arguments and parameters.
-pub fn short(kernel: &str) -> String {
-    let name = kernel.trim_start_matches("void ").replace("(anonymous namespace)::", "");
-    let head = name.split(['<', '(']).next().unwrap_or(&name);
-    // A wrapper says nothing: what it wraps is its first argument.
-    let wrapped = ["cutlass::device_kernel", "cutlass::Kernel", "cutlass::Kernel2", "ck_tile::kentry"];
-    let head = match name.split_once('<') {
-        Some((wrapper, inner)) if wrapped.contains(&wrapper) => {
-            let inner = inner.trim_start_matches("flash::enable_sm90_or_later<");
-            inner.split(['<', '(', '>', ',']).next().unwrap_or(head)
-        }
-        _ => head,
-    };
-    let own = head.trim().rsplit("::").next().unwrap_or(head);
-    if own.is_empty() { kernel.chars().take(60).collect() } else { own.chars().take(60).collect() }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Half, half_of, short};
-
-    #[test]
-    fn short_names() {
-        for (name, shown) in [
-            ("void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>", "FusedAddRMSNormKernel"),
-            ("void (anonymous namespace)::fused_qknorm_warp<128l, true>", "fused_qknorm_warp"),
-            ("nvjet_tst_64x8_64x16_4x1_v_bz_splitK_TNT", "nvjet_tst_64x8_64x16_4x1_v_bz_splitK_TNT"),
-            (
-                "void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<x> > >",
-                "FlashAttnFwdSm90",
-            ),
-            ("Memcpy HtoD (Pinned -> Device)", "Memcpy HtoD"),
-        ] {
-            assert_eq!(short(name), shown);
-        }
-    }
+    use super::{Half, half_of};
 
     #[test]
     fn halves_by_the_names_of_modules() {

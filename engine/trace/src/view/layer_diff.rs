@@ -1,9 +1,9 @@
 //! Two layers side by side: which kernels only one of them has, and where their time differs.
 
-use super::flow::short;
+use super::flow::SHORT;
 use crate::analysis::Analysis;
 use crate::layers::{Layer, Passes};
-use crate::name::{Category, canonical};
+use crate::name::{Category, canonical, display_within};
 use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ fn add(analysis: &Analysis<'_>, rows: &mut BTreeMap<String, DiffRow>, event: usi
     let kernel = canonical(analysis.raw_name(event)).into_owned();
     let row = rows.entry(kernel).or_insert_with_key(|kernel| DiffRow {
         kernel: kernel.clone(),
-        short: short(kernel),
+        short: display_within(analysis.raw_name(event), SHORT),
         category: analysis.category(event),
         count_a: 0,
         count_b: 0,
