@@ -9,6 +9,7 @@ use assay_trace::{Analysis, Options, Trace, read, view};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+#[expect(clippy::print_stdout, reason = "a test that skips says so")]
 fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/traces");
     if folder.is_dir() {
