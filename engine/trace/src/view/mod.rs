@@ -7,11 +7,15 @@ pub mod answer;
 pub mod devices;
 pub mod diff;
 pub mod flame;
+pub mod flow;
 pub mod fuse;
 pub mod integrity;
 pub mod kernels;
 pub mod launches;
+pub mod layer_diff;
+pub mod layers;
 pub mod overlap;
+pub mod passes;
 pub mod ranks;
 pub mod steps;
 
