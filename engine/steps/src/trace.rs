@@ -7,7 +7,7 @@ use assay_protocol::{Status, Value, ValueMap};
 use assay_report::trace as forms;
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_trace::name::Framework;
-use assay_trace::request::{Choice, Request, analyse};
+use assay_trace::request::{Anchor, Choice, Request, analyse};
 use assay_trace::{Options, RequestError, TraceError, TraceReport, ViewName};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,6 +22,23 @@ struct Config {
     /// Views to build: names as in `assay trace --help`, `triage` or `all`. Default: `[triage]`.
     #[serde(default)]
     views: Option<Vec<String>>,
+    /// Readable trace of the same program (graphs off, with stacks) that names the kernels of this one; a file or a folder.
+    #[serde(default)]
+    mapping: Option<FilePath>,
+    /// `config.json` of the model: number and types of its layers.
+    #[serde(default)]
+    config: Option<FilePath>,
+    /// Kernels whose name holds this mark layers, instead of what the trace itself shows.
+    #[serde(default)]
+    anchor: Option<String>,
+    /// How often the anchor occurs in a layer. Default: worked out.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    anchors_per_layer: Option<u32>,
+    /// Layers of a pass, where no `config.json` says it.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    layers: Option<u32>,
     /// Trace to compare with, per step of each stage.
     #[serde(default)]
     base: Option<FilePath>,
@@ -105,6 +122,31 @@ impl Step for Trace {
                     doc: "Kernel time of each stage in ms, by `prefill`, `decode`, `mixed`, `unknown`",
                     volatile: false,
                 },
+                OutputDoc {
+                    name: "steady",
+                    doc: "Number of the steady pass by stage, null where none is; needs the view `passes`",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "layers",
+                    doc: "Layers of the chosen passes, `{columns, rows}`; needs the view `layers`",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "passes",
+                    doc: "Forward passes, `{columns, rows}`; needs the view `passes`",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "flow",
+                    doc: "Kernels of one layer in order, `{columns, rows}`; needs the view `flow`",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "clusters",
+                    doc: "Layers by type, `{columns, rows}`; needs the view `layers`",
+                    volatile: false,
+                },
                 OutputDoc { name: "kernels", doc: "Table 1, `{columns, rows}`", volatile: false },
                 OutputDoc { name: "overlap", doc: "Table 2, `{columns, rows}`", volatile: false },
                 OutputDoc { name: "fuse", doc: "Table 3, `{columns, rows}`", volatile: false },
@@ -133,6 +175,11 @@ impl Step for Trace {
             ("framework", Value::Null),
             ("integrity", json!({})),
             ("stages", json!({})),
+            ("steady", json!({})),
+            ("layers", table()),
+            ("passes", table()),
+            ("flow", table()),
+            ("clusters", table()),
             ("kernels", table()),
             ("overlap", table()),
             ("fuse", table()),
@@ -180,6 +227,10 @@ fn request(config: Config) -> Result<Request, String> {
         path: config.path.0,
         views: views(config.views.as_deref().unwrap_or(&["triage".to_owned()]))?,
         ranks,
+        mapping: config.mapping.map(|mapping| mapping.0),
+        config: config.config.map(|file| file.0),
+        anchor: config.anchor.map(|substring| Anchor { substring, per_layer: config.anchors_per_layer }),
+        layers: config.layers,
         diff: config.base.map(|base| base.0),
         options: Options {
             min_share: config.min_share.unwrap_or(Options::default().min_share),
@@ -242,7 +293,14 @@ fn outputs(report: &TraceReport) -> ValueMap {
         stages.insert(name, json!(known + section.total_ns as f64 / 1e6));
     }
     put("stages", Value::Object(stages));
-    for (name, table) in forms::triage(report) {
+    let mut steady = ValueMap::new();
+    let tables = report.documents.iter().filter_map(|document| document.passes.as_ref());
+    for choice in tables.flat_map(|table| &table.chosen) {
+        let name = json!(choice.stage).as_str().unwrap_or_default().to_owned();
+        steady.entry(name).or_insert(json!(choice.pass));
+    }
+    put("steady", Value::Object(steady));
+    for (name, table) in forms::tables(report) {
         put(name, table);
     }
     outputs

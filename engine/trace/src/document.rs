@@ -2,16 +2,22 @@
 
 use crate::analysis::Analysis;
 use crate::fuse::{Context, Registry};
+use crate::layers::{self, LayerError, LayerOptions, Passes};
+use crate::pair::Coverage;
+use crate::view;
 use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
 use crate::view::devices::{self, DeviceTotals};
 use crate::view::diff::{self, Diff};
 use crate::view::flame::{self, Flame};
+use crate::view::flow::{self, Flow};
 use crate::view::fuse::{self, FuseTable};
 use crate::view::integrity::{self, Integrity};
 use crate::view::kernels::{self, KernelTable};
 use crate::view::launches::{self, LaunchStats};
+use crate::view::layers::LayerReport;
 use crate::view::overlap::{self, OverlapTable};
+use crate::view::passes::{self, PassTable};
 use crate::view::ranks::Ranks;
 use crate::view::steps::{self, StepRow};
 use schemars::JsonSchema;
@@ -41,6 +47,9 @@ pub struct Document {
     /// The serving framework, where something proves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub framework: Option<String>,
+    /// How much of the trace the mapping trace named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapped: Option<Coverage>,
     /// The model, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -65,6 +74,15 @@ pub struct Document {
     /// Steps of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepRow>>,
+    /// Forward passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passes: Option<PassTable>,
+    /// Layers of the chosen passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<LayerReport>,
+    /// Kernels of one layer of each chosen pass, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Vec<Flow>>,
     /// The GPU's time, accounted for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<GpuAccount>,
@@ -110,6 +128,12 @@ views! {
     Fuse = "fuse";
     /// steps of the engine and the GPU's share in each
     Steps = "steps";
+    /// forward passes, and which one is steady
+    Passes = "passes";
+    /// layers of the steady pass, one by one and by class
+    Layers = "layers";
+    /// kernels of one layer in order, with shapes
+    Flow = "flow";
     /// where each nanosecond of the GPU went: busy, exposed communication, idle by cause
     Account = "account";
     /// launch delays, graph coverage, calls of the runtime
@@ -142,23 +166,35 @@ impl ViewName {
 
 impl Document {
     /// Builds the views asked for; integrity and devices are always there.
+    ///
+    /// # Errors
+    /// [`LayerError`] if what the caller says about layers does not fit the trace.
     pub fn build(
         analysis: &Analysis<'_>,
         trace: String,
         views: &[ViewName],
         registry: &Registry,
         context: &Context<'_>,
-    ) -> Self {
+        layers: &LayerOptions,
+    ) -> Result<Self, LayerError> {
         let wants = |view| views.contains(&view);
         let integrity = integrity::build(analysis);
         let complete = kernels::complete(analysis);
         let fuse = wants(ViewName::Fuse).then(|| fuse::build(&complete, registry, context));
         let kernels =
             wants(ViewName::Kernels).then(|| kernels::above_bar(complete, analysis.options.min_share));
-        Self {
+        let found = if wants(ViewName::Passes) || wants(ViewName::Layers) || wants(ViewName::Flow) {
+            Some(layers::find(analysis, layers)?)
+        } else {
+            None
+        };
+        let report = found.as_ref().map(|found| view::layers::report(analysis, found, layers));
+        let flow = found.as_ref().zip(report.as_ref()).map(|(found, report)| flows(analysis, found, report));
+        Ok(Self {
             mode: Mode::SingleTrace,
             trace,
             mapping: None,
+            mapped: analysis.mapping_coverage(),
             framework: None,
             model: None,
             other_ranks: 0,
@@ -168,13 +204,19 @@ impl Document {
             kernels,
             overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
             fuse,
+            passes: found
+                .as_ref()
+                .filter(|_| wants(ViewName::Passes))
+                .map(|found| passes::table(analysis, found)),
+            layers: report.filter(|_| wants(ViewName::Layers)),
+            flow: flow.filter(|_| wants(ViewName::Flow)),
             account: wants(ViewName::Account).then(|| account::build(analysis)),
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
             diff: None,
             flame: wants(ViewName::Flame).then(|| flame::build(analysis)),
-        }
+        })
     }
 }
 
@@ -184,4 +226,13 @@ impl Document {
     pub fn against(self, name: String, base: &Analysis<'_>, own: &Analysis<'_>) -> Self {
         Self { diff: Some(diff::build(name, base, own)), ..self }
     }
+}
+
+/// The layer in the middle of each chosen pass: the first and the last one are special more often.
+fn flows(analysis: &Analysis<'_>, found: &Passes, report: &LayerReport) -> Vec<Flow> {
+    let middle = |table: &view::layers::LayerTable| {
+        let layer = u32::try_from(table.rows.len() / 2).ok()?;
+        flow::build(analysis, found, table.pass, layer)
+    };
+    report.tables.iter().filter_map(middle).collect()
 }

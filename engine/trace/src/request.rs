@@ -1,9 +1,10 @@
 //! One question about a file or a folder of traces, answered whole: what the verb and the step type ask for.
 
 use crate::analysis::{Analysis, Options};
-use crate::document::{Document, ViewName};
+use crate::document::{Document, Mode, ViewName};
 use crate::error::TraceError;
 use crate::fuse::{self, Registry, RegistryError};
+use crate::layers::{ConfigError, LayerError, LayerOptions, ModelConfig};
 use crate::name::Framework;
 use crate::read;
 use crate::read::folder::{self, Capture, TraceFile};
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+pub use crate::layers::Anchor;
 pub use crate::read::folder::Ranks as Choice;
 
 /// Version of the format of [`TraceReport`]. Fields are added without a new one.
@@ -27,6 +29,9 @@ pub struct Request {
     pub views: Vec<ViewName>,
     /// Which ranks of a folder to read.
     pub ranks: Choice,
+    /// A readable trace of the same program, without graphs and with stacks, whose places and ops name the kernels of
+    /// this one. A file, or a folder with one trace for each stage.
+    pub mapping: Option<PathBuf>,
     /// A trace to compare with.
     pub diff: Option<PathBuf>,
     /// How to look at it.
@@ -39,6 +44,12 @@ pub struct Request {
     pub model: Option<String>,
     /// Ranks of the tensor-parallel group, if the caller knows it.
     pub tp: Option<u32>,
+    /// The model's `config.json`.
+    pub config: Option<PathBuf>,
+    /// Kernels that mark layers, instead of what the trace itself shows.
+    pub anchor: Option<Anchor>,
+    /// Layers of a pass, where no configuration says it.
+    pub layers: Option<u32>,
     /// Registries of fusions beside the built-in ones.
     pub registries: Vec<PathBuf>,
 }
@@ -52,6 +63,17 @@ pub enum RequestError {
     /// A registry could not be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The model's configuration could not be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What was said about layers does not fit the trace.
+    #[error("`{path}`: {error}")]
+    Layers {
+        /// The trace.
+        path: PathBuf,
+        /// What does not fit.
+        error: LayerError,
+    },
     /// The wanted rank is not there.
     #[error("there is no rank {rank} in `{path}`; it has {known}")]
     NoRank {
@@ -70,6 +92,10 @@ impl RequestError {
         match self {
             Self::Trace(error) => error.hint().to_owned(),
             Self::Registry(error) => error.help(),
+            Self::Config(_) => "give the `config.json` of the model that was served".to_owned(),
+            Self::Layers { .. } => {
+                "leave the anchor out, and layers are found by modules or by what repeats".to_owned()
+            }
             Self::NoRank { .. } => "choose one of these, or `all`".to_owned(),
         }
     }
@@ -119,9 +145,22 @@ pub fn analyse(request: &Request) -> Result<TraceReport, RequestError> {
         model: request.model.clone().or(found.context.model),
         tp: request.tp.or(found.context.tp),
     };
-    let document = |file: &&TraceFile| of_file(request, file, &capture, &context, &registry);
+    let known = Known { context, registry, layers: layers(request)? };
+    let document = |file: &&TraceFile| of_file(request, file, &capture, &known);
     let documents: Result<Vec<Document>, RequestError> = chosen.iter().map(document).collect();
     Ok(TraceReport { v: VERSION, documents: documents? })
+}
+
+/// What every document is made with.
+struct Known {
+    context: KnownContext,
+    registry: Registry,
+    layers: LayerOptions,
+}
+
+fn layers(request: &Request) -> Result<LayerOptions, ConfigError> {
+    let config = request.config.as_deref().map(ModelConfig::read).transpose()?;
+    Ok(LayerOptions { anchor: request.anchor.clone(), layers: request.layers, config })
 }
 
 /// What is known beside the trace.
@@ -153,17 +192,28 @@ fn of_file(
     request: &Request,
     file: &TraceFile,
     capture: &Capture,
-    context: &KnownContext,
-    registry: &Registry,
+    known: &Known,
 ) -> Result<Document, RequestError> {
     let trace = read::read(&file.path)?;
-    let analysis = Analysis::new(&trace, options(request, &file.path));
-    let framework = context.framework.or_else(|| framework_of(&trace));
-    let fuse = fuse::Context { framework, model: context.model.as_deref(), tp: context.tp };
+    let mut analysis = Analysis::new(&trace, options(request, &file.path));
+    let mapping = request.mapping.as_deref().map(|path| mapping_for(path, file)).transpose()?;
+    if let Some((_, mapping)) = &mapping {
+        analysis = analysis.with_mapping(&Analysis::new(mapping, options(request, &file.path)));
+    }
+    let frames = mapping.as_ref().map_or(&trace, |(_, mapping)| mapping);
+    let framework = known.context.framework.or_else(|| framework_of(&trace)).or_else(|| framework_of(frames));
+    let model = known.context.model.as_deref();
+    let fuse = fuse::Context { framework, model, tp: known.context.tp };
+    let name = file.path.display().to_string();
     let mut document =
-        Document::build(&analysis, file.path.display().to_string(), &request.views, registry, &fuse);
+        Document::build(&analysis, name, &request.views, &known.registry, &fuse, &known.layers)
+            .map_err(|error| RequestError::Layers { path: file.path.clone(), error })?;
     document.framework = framework.map(|framework| framework.as_str().to_owned());
-    document.model = context.model.clone();
+    document.model = known.context.model.clone();
+    if let Some((path, _)) = &mapping {
+        document.mode = Mode::MappingFormal;
+        document.mapping = Some(path.display().to_string());
+    }
     if request.views.contains(&ViewName::Ranks) {
         document.ranks = ranks_of(request, file, capture, &analysis)?;
     }
@@ -177,6 +227,15 @@ fn of_file(
         document = document.against(base.display().to_string(), &base_analysis, &analysis);
     }
     Ok(document)
+}
+
+/// The mapping trace for a formal one: of a folder the file of the same stage.
+fn mapping_for(path: &Path, formal: &TraceFile) -> Result<(PathBuf, Trace), RequestError> {
+    let found = folder::look(path)?;
+    let chosen = found.newest().map(|capture| capture.choose(Choice::Lowest)).unwrap_or_default();
+    let same = chosen.iter().find(|file| file.claims == formal.claims).or(chosen.first());
+    let file = same.map_or(path, |file| &file.path);
+    Ok((file.to_owned(), read::read(file)?))
 }
 
 fn options(request: &Request, path: &Path) -> Options {

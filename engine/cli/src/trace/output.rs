@@ -32,6 +32,8 @@ pub fn unanswered(error: &RequestError) -> Failure {
         ) => (ExitCode::Inconclusive, "broken-trace"),
         RequestError::Trace(_) => (ExitCode::Usage, "no-trace"),
         RequestError::Registry(_) => (ExitCode::Usage, "bad-registry"),
+        RequestError::Config(_) => (ExitCode::Usage, "bad-config"),
+        RequestError::Layers { .. } => (ExitCode::Usage, "bad-layers"),
         RequestError::NoRank { .. } => (ExitCode::Nothing, "no-rank"),
     };
     Failure::new(exit, code, error.to_string()).help(error.hint())

@@ -8,7 +8,7 @@ use crate::trace::output::{Format, printed, unanswered, write};
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
 use assay_trace::name::Framework;
-use assay_trace::request::{Choice, Request, analyse};
+use assay_trace::request::{Anchor, Choice, Request, analyse};
 use assay_trace::{Options as Analyse, ViewName};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -18,7 +18,7 @@ use std::path::Path;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace new.json.gz --diff old.json.gz       what changed, per step\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
+    after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace served.json.gz --mapping eager.json.gz  name graph kernels by a trace without graphs\n  assay trace new.json.gz --diff old.json.gz       what changed, per step\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
 )]
 pub struct Options {
     /// Something else than reading a trace
@@ -36,6 +36,21 @@ pub struct Options {
     /// Write every form into this folder, and print the answer only
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<String>,
+    /// Readable trace of the same program (graphs off, with stacks) that names the kernels of this one
+    #[arg(long, value_name = "TRACE")]
+    pub mapping: Option<String>,
+    /// `config.json` of the model: number and types of its layers
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Kernels whose name holds this mark layers, instead of what the trace itself shows
+    #[arg(long, value_name = "TEXT")]
+    pub anchor: Option<String>,
+    /// How often the anchor occurs in a layer
+    #[arg(long, value_name = "N", requires = "anchor")]
+    pub anchors_per_layer: Option<u32>,
+    /// Layers of a pass, where no `config.json` says it
+    #[arg(long, value_name = "N")]
+    pub layers: Option<u32>,
     /// Compare with this trace, per step of each stage
     #[arg(long, value_name = "BASE")]
     pub diff: Option<String>,
@@ -96,6 +111,13 @@ fn request(cx: &Cx, options: &Options) -> Result<Request, Failure> {
         path: path(options.path.as_deref().unwrap_or_default()),
         views: views(&options.view)?,
         ranks: rank(&options.rank)?,
+        mapping: options.mapping.as_deref().map(path),
+        config: options.config.as_deref().map(path),
+        anchor: options
+            .anchor
+            .clone()
+            .map(|substring| Anchor { substring, per_layer: options.anchors_per_layer }),
+        layers: options.layers,
         diff: options.diff.as_deref().map(path),
         options: Analyse { min_share: options.min_share, ..Analyse::default() },
         stage_from_path: options.stage_from_path,

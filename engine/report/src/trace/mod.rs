@@ -3,11 +3,14 @@
 mod account;
 mod diff;
 mod flame;
+mod flow;
 mod fuse;
 mod integrity;
 mod kernels;
 mod launches;
+mod layers;
 mod overlap;
+mod passes;
 mod ranks;
 mod steps;
 
@@ -72,6 +75,9 @@ fn sections(document: &Document) -> Vec<Section> {
         document.fuse.as_ref().map(fuse::section),
         document.diff.as_ref().map(diff::section),
         document.steps.as_deref().map(|steps| steps::section(steps, document)),
+        document.passes.as_ref().map(passes::section),
+        document.layers.as_ref().map(layers::section),
+        document.flow.as_deref().map(flow::section),
         document.account.as_ref().map(account::section),
         document.launches.as_ref().map(launches::section),
         document.ranks.as_ref().map(ranks::section),
@@ -80,17 +86,22 @@ fn sections(document: &Document) -> Vec<Section> {
     sections.into_iter().flatten().collect()
 }
 
-/// The three tables of a triage as values `{columns, rows}` with a column for the stage: kernels, overlap, fuse.
-pub fn triage(report: &TraceReport) -> [(&'static str, Value); 3] {
+/// The tables that manifests deliver, as values `{columns, rows}`. A column in front says which part a row is from: the
+/// stage, or for tables of one pass the stage and the pass.
+pub fn tables(report: &TraceReport) -> Vec<(&'static str, Value)> {
+    const WHOLE: &str = "all";
     let sections: Vec<Section> = report.documents.iter().flat_map(sections).collect();
-    ["kernels", "overlap", "fuse"].map(|name| {
-        let blocks = sections.iter().filter(|section| section.id == name).flat_map(|section| &section.blocks);
+    let blocks = || sections.iter().flat_map(|section| &section.blocks);
+    let of = |name: &'static str| {
         let tables =
-            blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
-        let of_stage =
-            tables.filter_map(|table| Some((table.id.strip_prefix(name)?.strip_prefix('-')?, table)));
-        (name, value(("stage", "Stage"), &of_stage.collect::<Vec<_>>()))
-    })
+            blocks().filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
+        let parts = tables.filter_map(|table| match table.id.strip_prefix(name)? {
+            "" => Some((WHOLE, table)),
+            rest => Some((rest.strip_prefix('-')?, table)),
+        });
+        (name, value(("part", "Part"), &parts.collect::<Vec<_>>()))
+    };
+    ["kernels", "overlap", "fuse", "passes", "layers", "clusters", "flow"].map(of).to_vec()
 }
 
 /// A file made from a report: its name and its text.

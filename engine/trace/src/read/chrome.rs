@@ -182,19 +182,21 @@ fn pass(window: &[u8], ingest: &mut Ingest) -> (usize, Reached) {
     }
 }
 
-/// Where reading can go on after the malformed event at the beginning of `window`; `None` if more bytes are needed.
+/// Where reading can go on after the malformed event at the beginning of `window`: behind its closing bracket, or at
+/// the next event if that comes first, for brackets may be what is wrong. `None` if more bytes are needed.
 fn next_event(window: &[u8], at_end: bool) -> Option<usize> {
     let mut cursor = Cursor::new(window, 0);
-    match cursor.value() {
-        Ok(_) if cursor.at <= PATIENCE => return Some(cursor.at),
+    let closed = match cursor.value() {
+        Ok(_) => Some(cursor.at),
         Err(Stop::More) if !at_end && window.len() < PATIENCE => return None,
-        _ => {}
-    }
+        Err(_) => None,
+    };
     let finder = memchr::memmem::Finder::new(b"\"ph\"");
-    finder.find_iter(window).find_map(|place| {
+    let begins = finder.find_iter(window).find_map(|place| {
         let before = window[..place].trim_ascii_end();
         (before.len() > 1 && before.ends_with(b"{")).then(|| before.len() - 1)
-    })
+    });
+    closed.into_iter().chain(begins).min()
 }
 
 /// The trace as far as it came, sorted.
