@@ -87,6 +87,28 @@ def side_by_side(samples):
     return lines
 
 
+def hostile(shapes, peers, patience):
+    """A line per hostile file."""
+    if not shapes:
+        return ""
+    lines = [
+        "",
+        "## Hostile files",
+        "",
+        "Medians of `assay`, its peak memory, and one run of each peer, which was stopped after "
+        f"{patience} s. Peers look for faults of YAML,",
+        "or against the schema of manifests; what they say about a file is not compared.",
+        "",
+        " | ".join(["| file", "KiB", "assay", "memory", *peers]) + " |",
+        "|---" * (4 + len(peers)) + "|",
+    ]
+    for shape in shapes:
+        seconds = [f"{wall * 1000:.0f} ms" if wall else f"over {patience} s" for wall in map(shape["peers"].get, peers)]
+        cells = [shape["shape"], f"{shape['kib']:,}", number(shape["ms"], "ms"), f"{shape['rss_mb']:.1f} MB", *seconds]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
 def missing(peers):
     """Peers that could not be measured, and why."""
     return [f"* `{name}` was not measured: {why}" for name, why in peers.items()]

@@ -105,9 +105,10 @@ fn quoted(cx: &mut Lower<'_>, node: &Node) {
     let Some(text) = node.as_str() else { return };
     // A fault of syntax is reported by whoever lowers the text.
     let Ok(template) = Template::parse(text) else { return };
+    let places = node.places(cx.text);
     for range in template.unquoted_outputs() {
         let value = text.get(range.clone()).unwrap_or("value").to_owned();
-        let span = node.inner_span(cx.text, range);
+        let span = places.span(range);
         let finding =
             Diagnostic::error("unquoted-shell-value", "a value is put into `shell` without the `q` filter")
                 .at(span, "the shell would split or run what it holds")

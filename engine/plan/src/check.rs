@@ -3,10 +3,10 @@
 use crate::calls;
 use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::ManifestPlan;
-use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
+    At, COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
     instance_key,
 };
 use std::collections::HashSet;
@@ -25,15 +25,22 @@ struct Place<'a> {
 const ROOTS: &[&str] =
     &["inputs", "steps", "gates", "outputs", "each", "self", "step", "run", "skill", "facts", "env"];
 
-/// Findings with suggestions of other names.
-const MOST_SUGGESTED: usize = 200;
+/// Names that a message lists.
+const MOST_NAMED: usize = 20;
 
 /// What can be read of a gate.
 const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reason"];
 
-pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findings: &mut Vec<Diagnostic>) {
+pub(crate) fn check_references<'a>(
+    plan: &'a ManifestPlan,
+    catalog: &'a StepCatalog,
+    findings: &mut Vec<Diagnostic>,
+) {
     let manifest = &plan.manifest;
-    let mut checker = Checker { plan, catalog, findings, seen: HashSet::new(), current: None };
+    let names = |list: &'a [At<String>]| list.iter().map(|name| name.value.as_str()).collect();
+    let (secrets, passed) = (names(&manifest.secrets), names(&manifest.pass_env));
+    let mut checker =
+        Checker { plan, catalog, secrets, passed, findings, seen: HashSet::new(), current: None };
     let before = Place { step: None, outputs: false, results: false };
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
@@ -76,6 +83,9 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
 pub(crate) struct Checker<'a, 'f> {
     pub plan: &'a ManifestPlan,
     catalog: &'a StepCatalog,
+    /// `secrets` and the common `pass_env`.
+    secrets: HashSet<&'a str>,
+    passed: HashSet<&'a str>,
     findings: &'f mut Vec<Diagnostic>,
     /// Places already reported, so that an output read by three deliveries is reported once.
     seen: HashSet<(Span, String)>,
@@ -104,7 +114,9 @@ impl<'a> Checker<'a, '_> {
         otherwise: &str,
     ) {
         let mut finding = Diagnostic::error("unknown-reference", message).at(span, "does not exist");
-        finding = match did_you_mean(wrong, known.iter().copied()) {
+        let worth = is_worth_suggesting(self.findings.len(), known.len());
+        let near = if worth { did_you_mean(wrong, known.iter().copied()) } else { None };
+        finding = match near {
             Some(near) => {
                 let finding = finding.help(format!("did you mean `{near}`?"));
                 match self.place_of(wrong, span) {
@@ -231,7 +243,7 @@ impl<'a> Checker<'a, '_> {
 
     fn env_reference(&mut self, first: Option<&str>, span: Span, step: Option<&'a Step>) {
         let Some(name) = first else { return };
-        if self.manifest().secrets.iter().any(|secret| secret.value == name) {
+        if self.secrets.contains(name) {
             self.push(
                 Diagnostic::error(
                     "secret-in-scope",
@@ -242,9 +254,8 @@ impl<'a> Checker<'a, '_> {
             );
             return;
         }
-        let passed = self.manifest().pass_env.iter().chain(step.into_iter().flat_map(|step| &step.pass_env));
-        let known: Vec<&str> = passed.map(|name| name.value.as_str()).collect();
-        if !known.contains(&name) {
+        let mut own = step.into_iter().flat_map(|step| &step.pass_env);
+        if !self.passed.contains(name) && !own.any(|own| own.value == name) {
             self.push(
                 Diagnostic::error(
                     "unknown-reference",
@@ -276,14 +287,17 @@ impl<'a> Checker<'a, '_> {
 
     fn gate_reference(&mut self, reference: &Reference, first: Option<&str>, span: Span) {
         let Some(name) = first else { return };
-        let known: Vec<&str> = self.manifest().gates.iter().map(|gate| gate.id.value.as_str()).collect();
-        if !known.contains(&name) {
+        if !self.plan.by_id.get(name).is_some_and(|node| self.plan.gate(*node).is_some()) {
             if self.manifest().step(name).is_some() {
                 let finding =
                     Diagnostic::error("unknown-reference", format!("`{name}` is a step, not a gate"));
                 return self
                     .push(finding.at(span, "does not exist").help(format!("read `steps.{name}.status`")));
             }
+            let worth = is_worth_suggesting(self.findings.len(), self.manifest().gates.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let gates = self.manifest().gates.iter().take(most);
+            let known: Vec<&str> = gates.map(|gate| gate.id.value.as_str()).collect();
             return self.unknown(format!("there is no gate `{name}`"), span, name, &known, "gates");
         }
         if let Some(Segment::Name(field)) = reference.path.get(1)
@@ -324,14 +338,14 @@ impl<'a> Checker<'a, '_> {
         };
         let Some(step) = self.plan.step_called(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
-            // Nobody reads suggestions by the hundred, and each is looked for among all names.
-            let most = if self.findings.len() < MOST_SUGGESTED { usize::MAX } else { 0 };
-            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).take(most).collect();
-            if self.manifest().gates.iter().any(|gate| gate.id.value == id) {
+            if self.plan.by_id.get(id).is_some_and(|node| self.plan.gate(*node).is_some()) {
                 let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
                 return self
                     .push(finding.at(span, "does not exist").help(format!("read `gates.{id}.outcome`")));
             }
+            let worth = is_worth_suggesting(self.findings.len(), self.plan.by_id.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).take(most).collect();
             return self.unknown(format!("there is no step `{id}`"), span, id, &known, "steps");
         };
         let at = if step.foreach.is_some() { 2 } else { 1 };
@@ -437,5 +451,9 @@ pub(crate) fn instead(span: Span, near: &str) -> Fix {
 }
 
 fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    let mut list = words.iter().take(MOST_NAMED).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > MOST_NAMED {
+        list.push_str(", ...");
+    }
+    list
 }

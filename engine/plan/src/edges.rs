@@ -2,11 +2,12 @@
 
 use crate::check::instead;
 use crate::node::{Dep, ManifestPlan, Node, NodeId, What};
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
     At, Config, DeliverFrom, Demand, ExprAt, Field, Gate, Manifest, Output, OutputKind, Step, TextAt,
 };
+use std::collections::HashMap;
 
 /// Makes a node of every step, gate, delivery and finally step.
 pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
@@ -32,7 +33,7 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
     let mut all: Vec<Vec<Dep>> = Vec::with_capacity(plan.nodes.len());
     let mut pinned = Vec::new();
     for node in &plan.nodes {
-        let mut deps = Deps { plan, deps: Vec::new() };
+        let mut deps = Deps { plan, deps: Vec::new(), index: HashMap::new() };
         match node.what {
             What::Step(index) => {
                 let step = &plan.manifest.steps[index as usize];
@@ -71,16 +72,31 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Edges of one node up to which looking through them is quicker than an index.
+const FEW: usize = 32;
+
 struct Deps<'p> {
     plan: &'p ManifestPlan,
     deps: Vec<Dep>,
+    /// Where the edge to a node stands in `deps`, once there are many.
+    index: HashMap<NodeId, usize>,
 }
 
 impl Deps<'_> {
     fn add(&mut self, node: NodeId, requires_success: bool) {
-        match self.deps.iter_mut().find(|dep| dep.node == node) {
-            Some(dep) => dep.requires_success |= requires_success,
-            None => self.deps.push(Dep { node, requires_success }),
+        let known = match self.deps.len() {
+            0..FEW => self.deps.iter().position(|dep| dep.node == node),
+            _ => self.index.get(&node).copied(),
+        };
+        if let Some(at) = known {
+            self.deps[at].requires_success |= requires_success;
+            return;
+        }
+        self.deps.push(Dep { node, requires_success });
+        match self.deps.len() {
+            0..FEW => {}
+            FEW => self.index = self.deps.iter().enumerate().map(|(at, dep)| (dep.node, at)).collect(),
+            many => _ = self.index.insert(node, many - 1),
         }
     }
 
@@ -142,7 +158,10 @@ impl Deps<'_> {
                 Some(node) => self.add(node, true),
                 // What was declared with errors was reported there.
                 None if ["steps", "gates"].iter().any(|s| manifest.is_broken(s, &need.value)) => {}
-                None => findings.push(unknown_need(self.plan, need, what, finally)),
+                None => {
+                    let suggest = is_worth_suggesting(findings.len(), self.plan.by_id.len());
+                    findings.push(unknown_need(self.plan, need, what, finally, suggest));
+                }
             }
         }
     }
@@ -155,7 +174,13 @@ fn reads_status(plan: &ManifestPlan, node: NodeId, reference: &Reference) -> boo
     matches!(reference.path.get(at), Some(Segment::Name(name)) if name == "status")
 }
 
-fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: bool) -> Diagnostic {
+fn unknown_need(
+    plan: &ManifestPlan,
+    need: &At<String>,
+    what: &str,
+    finally: bool,
+    suggest: bool,
+) -> Diagnostic {
     let exists = plan.by_id.get(need.value.as_str());
     let check = plan.manifest.preflight.iter().any(|check| check.id.value == need.value);
     let message = match exists {
@@ -171,7 +196,7 @@ fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: boo
         Some(_) => "runs after all steps",
     };
     let mut finding = Diagnostic::error("unknown-reference", message).at(need.span, label);
-    let known = plan.by_id.keys().map(String::as_str);
+    let known = plan.by_id.keys().map(String::as_str).take(if suggest { usize::MAX } else { 0 });
     if exists.is_some() || check {
         finding = finding.help("remove it from `needs`");
     } else if let Some(near) = did_you_mean(&need.value, known) {

@@ -6,7 +6,7 @@ use crate::fail::Failure;
 use crate::library::read_text;
 use crate::lint::{self, STDIN, fix};
 use crate::reply::Reply;
-use assay_diagnostics::{Diagnostic, Sources, diff, render};
+use assay_diagnostics::{Diagnostic, Sources, render};
 use assay_manifest::schema::TOP_ORDER;
 use assay_protocol::ExitCode;
 use assay_yaml::{FormatError, FormatRules};
@@ -133,7 +133,9 @@ fn answer(
         (true, false) => ExitCode::Ok,
     };
     let text: String = match (options.diff, stdin && !options.check) {
-        (true, _) => changed.iter().map(|one| diff(&one.shown, &one.before, &one.after)).collect(),
+        (true, _) => {
+            changed.iter().map(|one| fix::Fixed::of(&one.shown, &one.before, &one.after).patch()).collect()
+        }
         (false, true) => laid.iter().map(|one| one.after.as_str()).collect(),
         (false, false) => changed.iter().map(|one| format!("{}\n", one.shown)).collect(),
     };

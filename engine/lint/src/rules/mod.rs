@@ -15,6 +15,7 @@ rules! {
     language {
         ambiguous_scalar,
         api_version,
+        argument_too_long,
         bad_call,
         bad_date,
         bad_default,

@@ -7,13 +7,13 @@ use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
 use crate::fixes;
 use crate::manifest::{At, Field, ManifestKind};
-use assay_diagnostics::{Diagnostic, SourceId, Span};
+use assay_diagnostics::{Diagnostic, SourceId, Span, is_worth_suggesting};
 use assay_protocol::Value;
 use assay_yaml::{Key, Kind, Node};
 use std::collections::HashSet;
 
-/// Findings with suggestions of other names.
-const MOST_SUGGESTED: usize = 200;
+/// Unknown keys of a mapping that may be slips of the pen for one that is missing.
+const MOST_SLIPS: usize = 20;
 
 /// The state of lowering one text.
 pub struct Lower<'a> {
@@ -114,14 +114,16 @@ impl<'a> Lower<'a> {
         let mut finding =
             Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
                 .at(key.span, "not a field here");
-        // Nobody reads suggestions by the hundred, and looking for them takes time.
-        let few = self.diagnostics.len() < MOST_SUGGESTED;
-        let near = if few { meant(&key.name, known) } else { None };
-        finding = match near {
+        finding = match self.meant(&key.name, known) {
             Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(key.span, near)),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
         };
         self.push(finding);
+    }
+
+    /// The known word that is meant, as long as somebody may read the answer.
+    pub fn meant<'k>(&self, wrong: &str, known: &[&'k str]) -> Option<&'k str> {
+        is_worth_suggesting(self.diagnostics.len(), known.len()).then(|| meant(wrong, known)).flatten()
     }
 
     /// Text, as it stands.
@@ -173,7 +175,7 @@ impl<'a> Lower<'a> {
         }
         let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{text}`"))
             .at(node.span, expected(&names));
-        if let Some(near) = meant(text, &names) {
+        if let Some(near) = self.meant(text, &names) {
             finding = finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near));
         }
         self.push(finding);
@@ -221,7 +223,10 @@ impl<'a> Lower<'a> {
     pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
         match Template::parse(text) {
             Ok(mut template) => {
-                template.place(|range| node.inner_span(self.text, range));
+                if !template.refs().is_empty() {
+                    let places = node.places(self.text);
+                    template.place(|range| places.span(range));
+                }
                 Some(template)
             }
             Err(error) => {
@@ -265,7 +270,8 @@ impl<'a> Lower<'a> {
         }
         match Expr::parse(text) {
             Ok(mut expr) => {
-                expr.place(|range| node.inner_span(self.text, range));
+                let places = node.places(self.text);
+                expr.place(|range| places.span(range));
                 Some(ExprAt { expr, span: node.span })
             }
             Err(error) => {
@@ -386,10 +392,8 @@ impl<'n> Fields<'n> {
 
 /// Whether an unknown key, reported already, stands for `missing`.
 pub(crate) fn is_meant(entries: &[(Key, Node)], missing: &str, known: &[&str]) -> bool {
-    entries.iter().any(|(key, _)| {
-        let name = &*key.name;
-        !known.contains(&name) && meant(name, known) == Some(missing)
-    })
+    let unknown = entries.iter().map(|(key, _)| &*key.name).filter(|name| !known.contains(name));
+    unknown.take(MOST_SLIPS).any(|name| meant(name, known) == Some(missing))
 }
 
 /// `a`, `b`, `c` in backticks.
