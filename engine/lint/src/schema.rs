@@ -47,7 +47,7 @@ pub fn config_schema() -> Value {
                 "type": "string",
             },
             "max_values": {
-                "description": "Keys, values and collections that are read of one manifest; one with more is an error. Default: 30000.",
+                "description": "Keys, values and collections that are read of one manifest; one with more is an error. Default: 20000.",
                 "type": "integer",
                 "minimum": 1,
                 "maximum": assay_yaml::Limits::default().nodes,

@@ -12,6 +12,7 @@ pub mod input;
 mod lower;
 mod manifest;
 mod paths;
+mod patterns;
 pub mod schema;
 mod shape;
 

@@ -9,7 +9,9 @@ use assay_manifest::{
     At, COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
     instance_key,
 };
-use std::collections::HashSet;
+use indexmap::IndexSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// What may be read at a place.
 #[derive(Clone, Copy)]
@@ -40,7 +42,7 @@ pub(crate) fn check_references<'a>(
     let names = |list: &'a [At<String>]| list.iter().map(|name| name.value.as_str()).collect();
     let (secrets, passed) = (names(&manifest.secrets), names(&manifest.pass_env));
     let mut checker =
-        Checker { plan, catalog, secrets, passed, findings, seen: HashSet::new(), current: None };
+        Checker { plan, catalog, secrets, passed, keys: HashMap::new(), findings, seen: HashSet::new(), current: None };
     let before = Place { step: None, outputs: false, results: false };
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
@@ -72,7 +74,7 @@ pub(crate) fn check_references<'a>(
     }
     for deliver in &manifest.deliver {
         let place = Place { outputs: true, ..after };
-        visit_deliver(deliver, manifest, &mut |reference, span| checker.reference(reference, span, place));
+        visit_deliver(deliver, &mut |reference, span| checker.reference(reference, span, place));
         if let assay_manifest::DeliverFrom::Value(expr) = &deliver.from {
             let outputs = expr.expr.refs().iter().filter(|reference| reference.root == "outputs");
             outputs.for_each(|reference| checker.reference(reference, reference.place_in(expr.span), place));
@@ -86,6 +88,8 @@ pub(crate) struct Checker<'a, 'f> {
     /// `secrets` and the common `pass_env`.
     secrets: HashSet<&'a str>,
     passed: HashSet<&'a str>,
+    /// Keys of instances by step, once they were asked for.
+    keys: HashMap<&'a str, Option<Rc<IndexSet<String>>>>,
     findings: &'f mut Vec<Diagnostic>,
     /// Places already reported, so that an output read by three deliveries is reported once.
     seen: HashSet<(Span, String)>,
@@ -128,6 +132,10 @@ impl<'a> Checker<'a, '_> {
             None => finding.help(format!("{otherwise}: {}", list(known))),
         };
         self.push(finding);
+    }
+
+    fn keys_of(&mut self, step: &'a Step) -> Option<Rc<IndexSet<String>>> {
+        self.keys.entry(&step.id.value).or_insert_with(|| instance_keys(step).map(Rc::new)).clone()
     }
 
     /// Where a name stands in the text: all of `span`, or a part of the reference there if that is written with dots alone.
@@ -352,7 +360,7 @@ impl<'a> Checker<'a, '_> {
         if at == 2
             && let Some(Segment::Name(name)) = reference.path.get(1)
             && self.outputs_of(step).is_some_and(|known| known.contains(&name.as_str()))
-            && !instance_keys(step).is_some_and(|keys| keys.contains(name))
+            && !self.keys_of(step).is_some_and(|keys| keys.contains(name))
         {
             self.push(
                 Diagnostic::error("foreach-list", format!("`steps.{id}` is a list, one entry per instance"))
@@ -365,9 +373,11 @@ impl<'a> Checker<'a, '_> {
         }
         if at == 2
             && let Some(Segment::Name(name)) = reference.path.get(1)
-            && let Some(keys) = instance_keys(step).filter(|keys| !keys.contains(name))
+            && let Some(keys) = self.keys_of(step).filter(|keys| !keys.contains(name))
         {
-            let known: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let worth = is_worth_suggesting(self.findings.len(), keys.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let known: Vec<&str> = keys.iter().take(most).map(String::as_str).collect();
             return self.unknown(
                 format!("step `{id}` has no instance `{name}`"),
                 span,
@@ -427,7 +437,7 @@ impl<'a> Checker<'a, '_> {
 }
 
 /// Keys of the instances, if the text tells them: one name that goes through a literal list.
-fn instance_keys(step: &Step) -> Option<Vec<String>> {
+fn instance_keys(step: &Step) -> Option<IndexSet<String>> {
     let [(_, list)] = step.foreach.as_ref()?.lists.as_slice() else { return None };
     let items = list.literal()?.as_array()?;
     Some(items.iter().enumerate().map(|(index, item)| instance_key(item, index)).collect())

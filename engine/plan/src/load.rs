@@ -6,7 +6,7 @@ use crate::{check, edges};
 use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::{Manifest, Origin, StepCatalog, called_names, lower_within};
 use assay_yaml::Limits;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The text of a manifest and where it comes from.
@@ -71,6 +71,9 @@ pub struct Examined {
     /// Every text that was read, the root first, by absolute file.
     pub texts: Vec<(String, String)>,
 }
+
+/// Edges of the DAG for each value that a manifest may have.
+const EDGES: usize = 10;
 
 struct Loader<'a> {
     library: &'a dyn Library,
@@ -162,12 +165,11 @@ impl<'a> Loader<'a> {
 
     fn load_callees(&mut self, manifest: &Manifest) -> HashMap<String, Rc<ManifestPlan>> {
         let mut callees = HashMap::new();
-        let mut tried: Vec<&str> = Vec::new();
+        let mut tried = HashSet::new();
         for call in called_names(manifest) {
-            if tried.contains(&call.value) {
+            if !tried.insert(call.value) {
                 continue;
             }
-            tried.push(call.value);
             if let Some(plan) = self.load_callee(call.value, call.span, manifest) {
                 callees.insert(call.value.to_owned(), plan);
             }
@@ -216,7 +218,7 @@ impl<'a> Loader<'a> {
         let mut plan = ManifestPlan { manifest, nodes: Vec::new(), by_id: HashMap::new(), callees };
         edges::add_nodes(&mut plan);
         check::check_references(&plan, self.catalog, &mut self.diagnostics);
-        edges::connect(&mut plan, &mut self.diagnostics);
+        edges::connect(&mut plan, self.limits.nodes.saturating_mul(EDGES), &mut self.diagnostics);
         for cycle in find_cycles(&plan) {
             self.diagnostics.push(graph::cycle_finding(&plan, &cycle));
         }

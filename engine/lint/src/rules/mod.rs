@@ -68,6 +68,7 @@ rules! {
         template_not_allowed,
         template_syntax,
         too_few_items,
+        too_many_edges,
         two_sources,
         type_mismatch,
         unequal_lists,

@@ -29,13 +29,39 @@ pub struct Lower<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// Names that were declared but could not be kept, as `steps.build`.
     pub broken: HashSet<String>,
+    /// What may still be read.
+    pub(crate) left: Left,
+}
+
+/// How much of a text may still be read, where that costs more than its bytes say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    /// Outputs and blocks of templates.
+    pub(crate) templates: usize,
+    /// The same, looked through for the filter `q`.
+    pub(crate) quoted: usize,
+    /// Characters and ranges of regular expressions whose classes are looked up; about 10 ms.
+    pub(crate) patterns: usize,
+}
+
+impl Left {
+    /// As many templates as values.
+    pub(crate) fn of(limits: &assay_yaml::Limits) -> Self {
+        Self { templates: limits.nodes, quoted: limits.nodes, patterns: 500_000 }
+    }
+}
+
+/// Outputs and blocks of a template.
+pub(crate) fn pieces(text: &str) -> usize {
+    text.as_bytes().windows(2).filter(|pair| matches!(*pair, b"{{" | b"{%")).count()
 }
 
 impl<'a> Lower<'a> {
     /// A fresh context.
     pub fn new(source: SourceId, text: &'a str, catalog: &'a StepCatalog) -> Self {
         let kind = ManifestKind::Skill;
-        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new() }
+        let left = Left::of(&assay_yaml::Limits::default());
+        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new(), left }
     }
 
     /// Records a finding.
@@ -221,6 +247,18 @@ impl<'a> Lower<'a> {
 
     /// Parses a template that stands in `node`.
     pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
+        let Some(left) = self.left.templates.checked_sub(pieces(text)) else {
+            // One is enough: everything behind it is left out, too.
+            if std::mem::take(&mut self.left.templates) > 0 {
+                self.push(
+                    Diagnostic::error("yaml-too-many-nodes", "too many templates in one manifest")
+                        .at(node.span, "not read from here on")
+                        .help("keep data in files of its own and name them by path"),
+                );
+            }
+            return None;
+        };
+        self.left.templates = left;
         match Template::parse(text) {
             Ok(mut template) => {
                 if !template.refs().is_empty() {

@@ -13,7 +13,7 @@ mod words;
 
 pub use calls::called_names;
 pub use context::Lower;
-pub(crate) use context::{expected, is_meant, quoted_list};
+pub(crate) use context::{expected, is_meant, pieces, quoted_list};
 pub(crate) use document::KINDS;
 pub(crate) use ends::SIGNALS;
 pub(crate) use gates::{ON_FAIL as GATE_ON_FAIL, VERDICTS};
@@ -61,6 +61,7 @@ pub fn lower_within(
 ) -> Lowered {
     let parsed = assay_yaml::parse(source, text, limits);
     let mut cx = Lower::new(source, text, catalog);
+    cx.left = context::Left::of(limits);
     cx.diagnostics = parsed.diagnostics;
     let tree = parsed.root;
     let manifest = tree.as_ref().and_then(|root| document::lower_document(&mut cx, root, origin));

@@ -6,10 +6,10 @@ pub(in crate::rules) const RULE: Rule = Rule {
     family: Family::Language,
     severity: Severity::Error,
     confidence: Confidence::High,
-    finds: "A file of more values than are read: 30,000 here, a million in a run.",
+    finds: "A file of more values than are read: 20,000 here, a million in a run.",
     why: "\
 Every value is kept with its place, about 100 bytes each, and every rule looks at it. A manifest of tens of steps has a thousand
-values. So many as 30,000, in about 2,500 steps, are judged in about 50 ms whatever they are; for a larger one that a program
+values. As many as 20,000, in about 1,500 steps, are judged in about 50 ms whatever they are; for a larger one that a program
 writes, `max_values` in `assay-lint.yaml` sets another number, up to the million that a run reads (`engine/yaml/src/limits.rs`). A table
 is data: put it into a file and name it by path.",
     bad: "\
