@@ -6,7 +6,7 @@ mod support;
 
 use schemas::{HEAD, faults, root, schema, tree, validator};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use support::Scene;
 

@@ -176,7 +176,7 @@ impl Linter<'_> {
     /// Lint reads less than a run does, and says how it reads more.
     fn with_limit(&self, found: Diagnostic) -> Diagnostic {
         let own = self.config.max_values < Limits::default().nodes;
-        if !own || !matches!(found.code, "yaml-too-many-nodes" | "yaml-alias-limit") {
+        if !own || !matches!(found.code, "yaml-too-many-nodes" | "yaml-alias-limit" | "too-many-edges") {
             return found;
         }
         let most = self.config.max_values;

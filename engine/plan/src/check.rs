@@ -28,7 +28,7 @@ const ROOTS: &[&str] =
     &["inputs", "steps", "gates", "outputs", "each", "self", "step", "run", "skill", "facts", "env"];
 
 /// Names that a message lists.
-const MOST_NAMED: usize = 20;
+const MOST_NAMED: usize = 40;
 
 /// What can be read of a gate.
 const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reason"];

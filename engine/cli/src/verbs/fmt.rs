@@ -19,7 +19,7 @@ const WIDTH: usize = 120;
 /// Options of `fmt`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay fmt                     every manifest below the current folder\n  assay fmt --check             change nothing; exit code 10 if something would change\n  assay fmt --diff skills       show what would change\n  assay fmt - < skill.yaml      from standard input to standard output\n\nTop-level fields come in the order of the manual; two spaces, one blank line between sections, quotes only where they\nare needed. What is written in brackets stays in brackets while it fits 120 characters."
+    after_help = "Examples:\n  assay fmt                     every manifest below the current folder\n  assay fmt --check             change nothing; exit code 10 if something would change\n  assay fmt --diff skills       show what would change\n  assay fmt - < skill.yaml      from standard input to standard output\n\nTop-level fields come in the order of the manual; two spaces, one blank line between sections, quotes only where they\nare needed. What is written in brackets stays in brackets while it fits 120 characters; longer lists of words fill their lines."
 )]
 pub struct Options {
     /// Manifests, folders that hold some, or `-` for standard input
