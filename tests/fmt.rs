@@ -21,9 +21,7 @@ fn fmt(folder: &Scene, args: &[&str]) -> Done {
 fn one_layout_and_no_second_change() {
     let folder = folder(&[("skills/example/skill.yaml", LOOSE), ("values.yaml", "a:   1\n")]);
     let check = fmt(&folder, &["--check"]);
-    assert_eq!(
-        (check.code, check.stdout), (10, "skills/example/skill.yaml\n".to_owned())
-    );
+    assert_eq!((check.code, check.stdout), (10, "skills/example/skill.yaml\n".to_owned()));
     assert_eq!(folder.read("skills/example/skill.yaml"), LOOSE, "a check changes nothing");
     let patch = fmt(&folder, &["--diff"]);
     assert_eq!(patch.code, 10);
@@ -70,8 +68,14 @@ fn a_long_list_of_words_fills_its_lines() {
     let laid = folder.read("skill.yaml");
     let lines: Vec<&str> = laid.lines().skip_while(|line| !line.contains("argv:")).collect();
     assert!(lines.len() > 2 && lines.len() < 8, "{laid}");
-    assert!(lines.iter().all(|line| line.split("  #").next().unwrap_or_default().chars().count() <= 120), "{laid}");
-    assert!(lines[0].starts_with("      argv: [echo, --flag-0,") && lines[1].starts_with("        --flag-"), "{laid}");
+    assert!(
+        lines.iter().all(|line| line.split("  #").next().unwrap_or_default().chars().count() <= 120),
+        "{laid}"
+    );
+    assert!(
+        lines[0].starts_with("      argv: [echo, --flag-0,") && lines[1].starts_with("        --flag-"),
+        "{laid}"
+    );
     assert!(laid.ends_with("--flag-39]  # all of them\n"), "{laid}");
     fmt(&folder, &["--check"]).expect(0);
     // One word a line stays what an author decided, and what is long itself has a line of its own.
@@ -81,5 +85,9 @@ fn a_long_list_of_words_fills_its_lines() {
     let wide = format!("{head}      argv: [{0}, {0}, {0}]\n", "x".repeat(80));
     folder.write("skill.yaml", &wide);
     fmt(&folder, &[]).expect(0);
-    assert!(folder.read("skill.yaml").ends_with(&format!("      argv:\n{}", format!("        - {}\n", "x".repeat(80)).repeat(3))));
+    assert!(
+        folder
+            .read("skill.yaml")
+            .ends_with(&format!("      argv:\n{}", format!("        - {}\n", "x".repeat(80)).repeat(3)))
+    );
 }

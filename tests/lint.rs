@@ -130,10 +130,7 @@ fn what_fails_can_be_chosen() {
 fn fixes_keep_comments_and_layout() {
     let folder = folder(&[("skills/example/skill.yaml", &manifest(NO_TIMEOUT))]);
     let safe = lint(&folder, &["--fix"]);
-    assert_eq!(
-        (safe.code, folder.read("skills/example/skill.yaml")),
-        (10, manifest(NO_TIMEOUT))
-    );
+    assert_eq!((safe.code, folder.read("skills/example/skill.yaml")), (10, manifest(NO_TIMEOUT)));
     let patch = lint(&folder, &["--diff", "--unsafe-fixes"]);
     assert_eq!(patch.code, 10, "there is something to change");
     assert_eq!(folder.read("skills/example/skill.yaml"), manifest(NO_TIMEOUT), "a patch changes nothing");

@@ -85,7 +85,9 @@ fn thousands_of_one_kind_are_counted_not_shown() {
 fn work_grows_with_the_text() {
     let many = |piece: &dyn Fn(usize) -> String| (0..5_000).map(piece).collect::<String>();
     let unknown = many(&|n| {
-        format!("  step_{n}: {{uses: command, with: {{argv: ['{{{{ steps.stp_{n}.stdout }}}}']}}, needs: [stpe_{n}]}}\n")
+        format!(
+            "  step_{n}: {{uses: command, with: {{argv: ['{{{{ steps.stp_{n}.stdout }}}}']}}, needs: [stpe_{n}]}}\n"
+        )
     });
     let list = (0..100_000).map(|n| format!("{n}, ")).collect::<String>();
     let templates = "{{ run.scratch }} ".repeat(40_000);
@@ -93,7 +95,9 @@ fn work_grows_with_the_text() {
     let reads = (0..20_000).map(|n| format!("'{{{{ env.V{n} }}}}', ")).collect::<String>();
     // 40 ms to build each of these, optimized.
     let patterns = many(&|n| {
-        format!("  s{n}: {{uses: command, with: {{argv: [x], parse: {{as: regex, fields: {{t: '(\\w{{60}})'}}}}}}}}\n")
+        format!(
+            "  s{n}: {{uses: command, with: {{argv: [x], parse: {{as: regex, fields: {{t: '(\\w{{60}})'}}}}}}}}\n"
+        )
     });
     for (name, body) in [
         ("patterns", format!("steps:\n{patterns}")),
@@ -126,6 +130,13 @@ fn what_is_too_large_is_said_with_the_way_out() {
     scene.write("x.yaml", &text);
     scene.write("assay-lint.yaml", "max_values: 100000\n");
     scene.assay(&["lint", "x.yaml", "--today", "2026-02-01"]).expect(0);
+    let long = format!(
+        "{HEAD}{STEPS}gates:\n  g: {{assert: \"1 in [{}1] and steps.hello.exit == 0\"}}\n",
+        "1, ".repeat(60_000)
+    );
+    let long = found(&long);
+    assert_eq!(codes(&long), ["yaml-too-many-nodes"]);
+    assert_eq!(long[0]["message"], "too much in templates and expressions");
     // A run reads what the language allows.
     scene.assay(&["plan", "x.yaml"]).expect(0);
 }
@@ -138,6 +149,11 @@ fn what_no_program_can_take_is_an_error() {
     };
     assert_eq!(codes(&found(&shell(131_071))), [""; 0]);
     assert_eq!(codes(&found(&shell(131_072))), ["argument-too-long"]);
+    let many = format!(
+        "{HEAD}steps:\n  a: {{uses: command, timeout: 1m, with: {{shell: \"{}\"}}}}\n",
+        "a;".repeat(30_000)
+    );
+    assert_eq!(codes(&found(&many)), ["argument-too-long"]);
     let argv = shell(131_080).replace("shell: echo ", "argv: [echo, y").replace("}}\n", "]}}\n");
     assert_eq!(codes(&found(&argv)), ["argument-too-long"]);
 }

@@ -26,16 +26,22 @@ fn generated(rule: &str, folder: &Path) -> Option<&'static str> {
         "yaml-too-large" => format!("{HEAD}# {}\n", "x".repeat(16 << 20)).into_bytes(),
         "yaml-too-many-nodes" => format!("{HEAD}env: [{}]\n", "0,".repeat(1_000_001)).into_bytes(),
         "argument-too-long" => {
-            let step = format!("{{uses: command, timeout: 1m, with: {{shell: \"true {}\"}}}}", "x".repeat(128 << 10));
+            let step = format!(
+                "{{uses: command, timeout: 1m, with: {{shell: \"true {}\"}}}}",
+                "x".repeat(128 << 10)
+            );
             let verified = "verified: {against: \"gcc 12.2\", date: 2026-01-31, stale_after: 3650d}";
             format!("{HEAD}description: Shows what a rule finds. Use it to test that rule.\n{verified}\nsteps:\n  a: {step}\n").into_bytes()
         }
         "too-many-edges" => {
             let verified = "verified: {against: \"gcc 12.2\", date: 2026-01-31, stale_after: 3650d}";
-            let head = format!("{HEAD}description: Shows what a rule finds. Use it to test that rule.\n{verified}\n");
+            let head = format!(
+                "{HEAD}description: Shows what a rule finds. Use it to test that rule.\n{verified}\n"
+            );
             let step = |n| format!("  s{n}: {{uses: command, with: {{argv: [echo, a]}}, timeout: 1m}}\n");
             let file = |n| format!("  out/{n}.md: {{template: all.md.j2}}\n");
-            let (steps, files) = ((0..500).map(step).collect::<String>(), (0..500).map(file).collect::<String>());
+            let (steps, files) =
+                ((0..500).map(step).collect::<String>(), (0..500).map(file).collect::<String>());
             format!("{head}steps:\n{steps}deliver:\n{files}").into_bytes()
         }
         "yaml-too-many-problems" => format!("{HEAD}env: [{}]\n", "!t a,".repeat(1_100)).into_bytes(),

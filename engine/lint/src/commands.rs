@@ -138,6 +138,9 @@ impl Command<'_> {
 /// Bytes of one argument of a program: 32 pages of 4 KiB less the zero behind it (`MAX_ARG_STRLEN`, execve(2)).
 pub(crate) const LONGEST_ARGUMENT: usize = (128 << 10) - 1;
 
+/// Commands of all shell texts: at six bytes each as many as one argument holds.
+const MOST_COMMANDS: usize = LONGEST_ARGUMENT / 6;
+
 /// The commands of a manifest.
 #[derive(Debug, Default)]
 pub struct Commands<'a> {
@@ -145,7 +148,10 @@ pub struct Commands<'a> {
     list: Vec<Command<'a>>,
     /// Bytes of shell text that were read.
     read: usize,
-    /// The first shell text that was left out, because those before it and itself are longer than one argument can be.
+    /// Signs in them that may end a command.
+    ends: usize,
+    /// The first shell text that was left out, because those before it and itself are longer than one argument can be,
+    /// or hold too many commands.
     pub(crate) left_out: Option<Span>,
 }
 
@@ -260,7 +266,8 @@ fn scalar<'a>(
     out: &mut Commands<'a>,
 ) {
     out.read += text.len();
-    if out.read > LONGEST_ARGUMENT {
+    out.ends += text.bytes().filter(|byte| b";|&\n()`".contains(byte)).count();
+    if out.read > LONGEST_ARGUMENT || out.ends > MOST_COMMANDS {
         out.left_out = out.left_out.or(Some(span));
         return;
     }

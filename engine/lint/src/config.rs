@@ -175,7 +175,10 @@ impl Reader {
                     _ => self.wrong(
                         value.span,
                         "`max_values` cannot be this",
-                        format!("write a number from 1 to {}, the limit of the language", Limits::default().nodes),
+                        format!(
+                            "write a number from 1 to {}, the limit of the language",
+                            Limits::default().nodes
+                        ),
                     ),
                 },
                 _ => self.unknown(key, FIELDS),

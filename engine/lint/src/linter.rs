@@ -100,7 +100,8 @@ impl Linter<'_> {
         let file_name = name(path.file_name()).filter(|_| !built_in);
         let examined = examine(found, self.config.limits(), self.library, self.catalog, &mut sources);
         let folder = folder.unwrap_or_default();
-        let skill_md = skill_md.map(|(shown, text)| SkillMd::read(&mut sources, &self.config.limits(), &shown, &folder, text));
+        let skill_md = skill_md
+            .map(|(shown, text)| SkillMd::read(&mut sources, &self.config.limits(), &shown, &folder, text));
         let has_errors = examined.diagnostics.iter().any(|found| found.severity == Severity::Error);
         let mut list = Few::default();
         list.extend(examined.diagnostics.into_iter().map(|found| self.with_limit(found)));
@@ -180,7 +181,9 @@ impl Linter<'_> {
             return found;
         }
         let most = self.config.max_values;
-        found.help(format!("lint reads {most} values of a manifest; `max_values` in `assay-lint.yaml` sets another number"))
+        found.help(format!(
+            "lint reads {most} values of a manifest; `max_values` in `assay-lint.yaml` sets another number"
+        ))
     }
 
     /// Applies the comments that silence rules, and reports what is wrong with them.

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn without_front_matter_everything_is_body() {
         for text in ["# Title\n", "---\nname: open\n", ""] {
-            let skill = SkillMd::read(&mut Sources::new(), &Limits::default(), "SKILL.md", "x", text.to_owned());
+            let skill =
+                SkillMd::read(&mut Sources::new(), &Limits::default(), "SKILL.md", "x", text.to_owned());
             assert!(skill.front.is_none() && skill.body == (0..text.len()), "{text:?}");
         }
     }

@@ -256,7 +256,10 @@ mod tests {
         let begin = "-----BEGIN RSA PRIVATE KEY-----";
         let end = "-----END RSA PRIVATE KEY-----";
         for (text, wanted) in [
-            (format!("{begin}\n  {line}\n  {line}\n  {end}\nb: 1\n"), format!("{begin}\n  {line}\n  {line}\n  {end}")),
+            (
+                format!("{begin}\n  {line}\n  {line}\n  {end}\nb: 1\n"),
+                format!("{begin}\n  {line}\n  {line}\n  {end}"),
+            ),
             (format!("# {begin}\n# {line}\n# {end}\n"), format!("{begin}\n# {line}\n# {end}")),
             (format!("a: \"{begin}\\n{line}\\n{end}\\n\"\n"), format!("{begin}\\n{line}\\n{end}")),
             (format!("{begin}\n{line}\nb: three words here\n"), format!("{begin}\n{line}")),

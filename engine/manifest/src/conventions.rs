@@ -5,7 +5,7 @@
 
 use crate::expr::Template;
 use crate::fixes;
-use crate::lower::{Lower, is_meant, pieces};
+use crate::lower::{Lower, is_meant};
 use crate::patterns::{self, Fault, Pattern};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::{Value, ValueMap};
@@ -104,7 +104,7 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
 /// Every value that is put into a shell line goes through `q`.
 fn quoted(cx: &mut Lower<'_>, node: &Node) {
     let Some(text) = node.as_str().filter(|text| text.contains("{{")) else { return };
-    let Some(left) = cx.left.quoted.checked_sub(pieces(text)) else { return };
+    let Some(left) = cx.left.quoted.checked_sub(text.len()) else { return };
     cx.left.quoted = left;
     // A fault of syntax is reported by whoever lowers the text.
     let Ok(template) = Template::parse(text) else { return };

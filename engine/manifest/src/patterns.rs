@@ -92,7 +92,10 @@ impl Walk<'_> {
     /// What stands in the brackets, with named classes as large as they can be.
     fn bracketed(&self, range: std::ops::Range<usize>) -> usize {
         let inside = self.text.get(range).unwrap_or_default();
-        let named = inside.split('\\').skip(1).filter(|rest| rest.starts_with(['w', 'W', 'd', 'D', 's', 'S', 'p', 'P']));
+        let named = inside
+            .split('\\')
+            .skip(1)
+            .filter(|rest| rest.starts_with(['w', 'W', 'd', 'D', 's', 'S', 'p', 'P']));
         inside.len() + named.count() * CLASS
     }
 }
@@ -122,7 +125,9 @@ mod tests {
 
     #[test]
     fn what_takes_long_to_build_is_too_large() {
-        for text in [r"\w{300}", r"((a{50}){50}){100}", r"[\w\d]{100}", &r"\w".repeat(100), &"a".repeat(5_000)] {
+        for text in
+            [r"\w{300}", r"((a{50}){50}){100}", r"[\w\d]{100}", &r"\w".repeat(100), &"a".repeat(5_000)]
+        {
             assert_eq!(read(text, ENOUGH), Err(Fault::TooLarge), "{text}");
         }
     }
@@ -133,6 +138,10 @@ mod tests {
             let theirs = regex::Regex::new(text).expect_err("a fault").to_string();
             assert_eq!(read(text, ENOUGH), Err(Fault::Syntax(theirs)), "{text}");
         }
-        assert_eq!(read(r"\p{Foo}", 0).map(|found| found.groups), Ok(0), "left to the run once the budget is spent");
+        assert_eq!(
+            read(r"\p{Foo}", 0).map(|found| found.groups),
+            Ok(0),
+            "left to the run once the budget is spent"
+        );
     }
 }

@@ -6,8 +6,8 @@ use crate::node::ManifestPlan;
 use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    At, COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
-    instance_key,
+    At, COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog,
+    Uses, instance_key,
 };
 use indexmap::IndexSet;
 use std::collections::{HashMap, HashSet};
@@ -41,8 +41,16 @@ pub(crate) fn check_references<'a>(
     let manifest = &plan.manifest;
     let names = |list: &'a [At<String>]| list.iter().map(|name| name.value.as_str()).collect();
     let (secrets, passed) = (names(&manifest.secrets), names(&manifest.pass_env));
-    let mut checker =
-        Checker { plan, catalog, secrets, passed, keys: HashMap::new(), findings, seen: HashSet::new(), current: None };
+    let mut checker = Checker {
+        plan,
+        catalog,
+        secrets,
+        passed,
+        keys: HashMap::new(),
+        findings,
+        seen: HashSet::new(),
+        current: None,
+    };
     let before = Place { step: None, outputs: false, results: false };
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
@@ -461,7 +469,8 @@ pub(crate) fn instead(span: Span, near: &str) -> Fix {
 }
 
 fn list(words: &[&str]) -> String {
-    let mut list = words.iter().take(MOST_NAMED).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let mut list =
+        words.iter().take(MOST_NAMED).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     if words.len() > MOST_NAMED {
         list.push_str(", ...");
     }

@@ -22,7 +22,9 @@ const RUNS: usize = 20;
 
 /// Options of `list`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json\n  assay list rules --family safety")]
+#[command(
+    after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json\n  assay list rules --family safety"
+)]
 pub struct Options {
     /// What to list
     #[arg(value_enum, default_value = "skills")]

@@ -13,7 +13,7 @@ mod words;
 
 pub use calls::called_names;
 pub use context::Lower;
-pub(crate) use context::{expected, is_meant, pieces, quoted_list};
+pub(crate) use context::{expected, is_meant, quoted_list};
 pub(crate) use document::KINDS;
 pub(crate) use ends::SIGNALS;
 pub(crate) use gates::{ON_FAIL as GATE_ON_FAIL, VERDICTS};

@@ -13,7 +13,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     why: "\
 Linux passes no argument of 131,072 bytes or more to a program (`MAX_ARG_STRLEN`, execve(2)), and the text of a `shell` is one argument
 of `sh`: such a step cannot start. Shell texts that are together longer than one of them could be are not looked at by any rule from
-the first one on that is too much: what they do would be unknown, so this is an error, too. Long programs belong into files, which
+the first one on that is too much: what they do would be unknown, so this is an error, too. The same holds for more than 21,845
+commands, six bytes each. Long programs belong into files, which
 can be read, tested and compared.",
     bad: "\
 # a `shell` of more than 128 KiB
@@ -36,7 +37,9 @@ fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
         }
     }
     if let Some(span) = cx.all_commands().left_out {
-        let message = format!("the shell texts up to here have more than {LONGEST_ARGUMENT} bytes");
+        let message = format!(
+            "the shell texts up to here are longer than {LONGEST_ARGUMENT} bytes, or hold too many commands"
+        );
         let finding = found.at(span, message, "not looked at from here on");
         found.push(finding.help("put the script into a file: `argv: [sh, \"{{ skill.dir }}/build.sh\"]`"));
     }
