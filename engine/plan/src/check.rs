@@ -41,9 +41,11 @@ pub(crate) fn check_references<'a>(
     let manifest = &plan.manifest;
     let names = |list: &'a [At<String>]| list.iter().map(|name| name.value.as_str()).collect();
     let (secrets, passed) = (names(&manifest.secrets), names(&manifest.pass_env));
+    let gates = manifest.gates.iter().map(|gate| gate.id.value.as_str()).collect();
     let mut checker = Checker {
         plan,
         catalog,
+        gates,
         secrets,
         passed,
         keys: HashMap::new(),
@@ -93,6 +95,7 @@ pub(crate) fn check_references<'a>(
 pub(crate) struct Checker<'a, 'f> {
     pub plan: &'a ManifestPlan,
     catalog: &'a StepCatalog,
+    gates: HashSet<&'a str>,
     /// `secrets` and the common `pass_env`.
     secrets: HashSet<&'a str>,
     passed: HashSet<&'a str>,
@@ -303,7 +306,7 @@ impl<'a> Checker<'a, '_> {
 
     fn gate_reference(&mut self, reference: &Reference, first: Option<&str>, span: Span) {
         let Some(name) = first else { return };
-        if !self.plan.by_id.get(name).is_some_and(|node| self.plan.gate(*node).is_some()) {
+        if !self.gates.contains(name) {
             if self.manifest().step(name).is_some() {
                 let finding =
                     Diagnostic::error("unknown-reference", format!("`{name}` is a step, not a gate"));
@@ -354,7 +357,7 @@ impl<'a> Checker<'a, '_> {
         };
         let Some(step) = self.plan.step_called(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
-            if self.plan.by_id.get(id).is_some_and(|node| self.plan.gate(*node).is_some()) {
+            if self.gates.contains(id) {
                 let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
                 return self
                     .push(finding.at(span, "does not exist").help(format!("read `gates.{id}.outcome`")));
