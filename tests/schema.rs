@@ -167,7 +167,7 @@ fn records_answers_and_plans_of_real_runs_fit() {
     }
     ask(&["status", "nope"], 33);
     ask(&["frobnicate"], 2);
-    scene.write("bad.yaml", &format!("{HEAD}steps: {{a: {{uses: comand, with: {{}}}}}}\nstep: 1\n"));
+    scene.write("bad.yaml", format!("{HEAD}steps: {{a: {{uses: comand, with: {{}}}}}}\nstep: 1\n"));
     let refused = ask(&["plan", "bad.yaml"], 11);
     assert!(refused["diagnostics"].as_array().expect("findings").len() >= 2);
     assert!(asked >= 19);
@@ -314,7 +314,7 @@ fn ask_the_language_server() {
     ];
     let asked: Vec<Value> =
         cases.iter().map(|(name, text)| json!({"name": name, "text": format!("{header}{text}")})).collect();
-    let asked = scene.write("cases.json", &Value::from(asked).to_string());
+    let asked = scene.write("cases.json", Value::from(asked).to_string());
     let server = scene.dir().join("node_modules/yaml-language-server/bin/yaml-language-server");
     let said = Command::new("node")
         .arg(root().join("tests/schema/language_server.mjs"))
