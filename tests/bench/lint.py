@@ -147,7 +147,8 @@ class Script:
             command = self.lint("--no-cache", file.name, cwd=folder)
             runs = interleaved(self.bench, {f"{name}: assay": command}, rounds, self.say)[f"{name}: assay"]
             self.shapes.append({
-                "shape": name, "kib": len(content) >> 10, "ms": millis(runs), "rss_mb": max(one.rss_mb for one in runs),
+                "shape": name, "kib": len(content) >> 10, "ms": millis(runs),
+                "cpu_ms": spread([one.cpu * 1000 for one in runs]), "rss_mb": max(one.rss_mb for one in runs),
                 "peers": {peer: self.patient(peer, file.name, folder) for peer in self.peers},
             })
         count, slowest = len(self.shapes), max(self.shapes, key=lambda shape: shape["ms"]["median"])
