@@ -1,99 +1,93 @@
 //! `assay fmt`: one layout, every comment kept, nothing changed that means something.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod support;
+
+use support::{Done, Scene};
 
 const LOOSE: &str = "# what it is\nsteps:\n    hello:   # the only one\n        uses:   command\n        with: { argv: [ echo,   'hello' ] }\n        timeout: 1m\n\n\n\nname: example\nkind: Skill\napiVersion: 'assay/v1'\nversion: 1.0.0\n";
 const TIGHT: &str = "apiVersion: assay/v1\nkind: Skill\nname: example\nversion: 1.0.0\n\n# what it is\nsteps:\n  hello:  # the only one\n";
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder"));
-        for (name, text) in files {
-            let file = folder.path(name);
-            std::fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
-            std::fs::write(file, text).expect("a file");
-        }
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).expect("a file")
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
-        command.arg("fmt").args(args).current_dir(self.0.path());
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.0.path());
-        command
-    }
-
-    fn fmt(&self, args: &[&str]) -> Output {
-        self.command(args).output().expect("it runs")
-    }
+fn folder(files: &[(&str, &str)]) -> Scene {
+    let scene = Scene::new();
+    files.iter().for_each(|(name, text)| _ = scene.write(name, text));
+    scene
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+fn fmt(folder: &Scene, args: &[&str]) -> Done {
+    folder.assay(&[&["fmt"], args].concat())
 }
 
 #[test]
 fn one_layout_and_no_second_change() {
-    let folder = Folder::new(&[("skills/example/skill.yaml", LOOSE), ("values.yaml", "a:   1\n")]);
-    let check = folder.fmt(&["--check"]);
-    assert_eq!(
-        (check.status.code(), text(&check.stdout)),
-        (Some(10), "skills/example/skill.yaml\n".to_owned())
-    );
+    let folder = folder(&[("skills/example/skill.yaml", LOOSE), ("values.yaml", "a:   1\n")]);
+    let check = fmt(&folder, &["--check"]);
+    assert_eq!((check.code, check.stdout), (10, "skills/example/skill.yaml\n".to_owned()));
     assert_eq!(folder.read("skills/example/skill.yaml"), LOOSE, "a check changes nothing");
-    let patch = folder.fmt(&["--diff"]);
-    assert_eq!(patch.status.code(), Some(10));
-    assert!(text(&patch.stdout).starts_with("--- skills/example/skill.yaml\n"), "{}", text(&patch.stdout));
-    assert_eq!(folder.fmt(&[]).status.code(), Some(0));
+    let patch = fmt(&folder, &["--diff"]);
+    assert_eq!(patch.code, 10);
+    assert!(patch.stdout.starts_with("--- skills/example/skill.yaml\n"), "{}", patch.stdout);
+    assert_eq!(fmt(&folder, &[]).code, 0);
     let laid = folder.read("skills/example/skill.yaml");
     assert!(laid.starts_with(TIGHT), "{laid}");
     assert!(laid.contains("    with: {argv: [echo, hello]}\n"), "{laid}");
-    assert_eq!(folder.fmt(&["--check"]).status.code(), Some(0));
+    assert_eq!(fmt(&folder, &["--check"]).code, 0);
     assert_eq!(folder.read("values.yaml"), "a:   1\n", "what is no manifest is left alone");
 }
 
 #[test]
 fn standard_input_goes_to_standard_output() {
-    let folder = Folder::new(&[]);
-    let mut command = folder.command(&["-"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(LOOSE.as_bytes()).expect("written");
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).starts_with(TIGHT));
+    let output = Scene::new().assay_reading(&["fmt", "-"], LOOSE).expect(0);
+    assert!(output.stdout.starts_with(TIGHT));
 }
 
 #[test]
 fn what_cannot_be_read_stays_and_the_rest_is_laid_out() {
-    let folder = Folder::new(&[("a/skill.yaml", "apiVersion: assay/v1\nname: [\n"), ("b/skill.yaml", LOOSE)]);
-    let output = folder.fmt(&[]);
-    assert_eq!(output.status.code(), Some(11));
-    assert!(text(&output.stderr).contains("a/skill.yaml:"), "{}", text(&output.stderr));
+    let folder = folder(&[("a/skill.yaml", "apiVersion: assay/v1\nname: [\n"), ("b/skill.yaml", LOOSE)]);
+    let output = fmt(&folder, &[]);
+    assert_eq!(output.code, 11);
+    assert!(output.stderr.contains("a/skill.yaml:"), "{}", output.stderr);
     assert_eq!(folder.read("a/skill.yaml"), "apiVersion: assay/v1\nname: [\n");
     assert!(folder.read("b/skill.yaml").starts_with(TIGHT));
-    assert_eq!(Folder::new(&[]).fmt(&[]).status.code(), Some(3));
+    Scene::new().assay(&["fmt"]).expect(3);
 }
 
 #[test]
 fn the_project_keeps_its_own_layout() {
-    let home = tempfile::tempdir().expect("a home");
-    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
-        .args(["fmt", "--diff", "skills", "workflows"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .env("HOME", home.path())
-        .output()
-        .expect("it runs");
-    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let root = env!("CARGO_MANIFEST_DIR");
+    let done = Scene::new().shell(&format!("cd '{root}' && assay fmt --diff skills workflows"));
+    assert_eq!((done.code, &*done.stdout), (0, ""), "{}", done.stderr);
+}
+
+#[test]
+fn a_long_list_of_words_fills_its_lines() {
+    let words = (0..40).map(|n| format!("--flag-{n}")).collect::<Vec<_>>();
+    let head = "apiVersion: assay/v1\nkind: Skill\nname: example\nversion: 1.0.0\n\nsteps:\n  hello:\n    uses: command\n    with:\n";
+    let long = format!("{head}      argv: [echo, {}]  # all of them\n", words.join(", "));
+    let folder = folder(&[("skill.yaml", &long)]);
+    fmt(&folder, &[]).expect(0);
+    let laid = folder.read("skill.yaml");
+    let lines: Vec<&str> = laid.lines().skip_while(|line| !line.contains("argv:")).collect();
+    assert!(lines.len() > 2 && lines.len() < 8, "{laid}");
+    assert!(
+        lines.iter().all(|line| line.split("  #").next().unwrap_or_default().chars().count() <= 120),
+        "{laid}"
+    );
+    assert!(
+        lines[0].starts_with("      argv: [echo, --flag-0,") && lines[1].starts_with("        --flag-"),
+        "{laid}"
+    );
+    assert!(laid.ends_with("--flag-39]  # all of them\n"), "{laid}");
+    fmt(&folder, &["--check"]).expect(0);
+    // One word a line stays what an author decided, and what is long itself has a line of its own.
+    let own = format!("{head}      argv:\n        - echo\n        - {}\n", words.join("\n        - "));
+    folder.write("skill.yaml", &own);
+    fmt(&folder, &["--check"]).expect(0);
+    let wide = format!("{head}      argv: [{0}, {0}, {0}]\n", "x".repeat(80));
+    folder.write("skill.yaml", &wide);
+    fmt(&folder, &[]).expect(0);
+    assert!(
+        folder
+            .read("skill.yaml")
+            .ends_with(&format!("      argv:\n{}", format!("        - {}\n", "x".repeat(80)).repeat(3)))
+    );
 }

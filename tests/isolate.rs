@@ -31,7 +31,7 @@ fn scene() -> Scene {
 fn attempts(scene: &Scene, name: &str, lines: &[&str]) -> String {
     let other = scene.run_dir();
     let home = scene.dir().parent().expect("a folder").to_owned();
-    scene.write(name, &format!("{}\n", lines.join("\n")));
+    scene.write(name, format!("{}\n", lines.join("\n")));
     format!(
         "[sh, '{{{{ skill.dir }}}}/try.sh', '{{{{ run.dir }}}}', '{{{{ step.dir }}}}', '{{{{ run.scratch }}}}', '{}', '{}', '{{{{ skill.dir }}}}/{name}']",
         home.display(),

@@ -320,7 +320,7 @@ fn every_step_tells_how_it_ended() {
     assert!(words[3].parse::<u32>().unwrap() > 0);
     // A kept step tells the same after the manifest changed.
     let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap();
-    scene.write(&file, &text.replace("[cat, ", "[cat, '-u', "));
+    scene.write(&file, text.replace("[cat, ", "[cat, '-u', "));
     scene.assay(&["resume", "latest"]).expect(0);
     assert_eq!(scene.outputs()["a"], outputs["a"]);
     assert_eq!(scene.outputs()["took"], outputs["took"]);

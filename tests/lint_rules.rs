@@ -3,25 +3,20 @@
 //! A rule has a folder `lint/<rule>/` with `bad` and `good`, each a file `<bad|good>.yaml` or a folder. What is said about
 //! the bad one stands in `lint/<rule>/bad.snap`. `INSTA_UPDATE=always` writes it anew: read the difference.
 
+mod support;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+use support::Scene;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint")
 }
 
-/// `assay ...` in a folder, with nothing of the caller's environment, an empty home and a fixed day.
+/// `assay ...` in a folder, with nothing of the caller's environment and an empty home.
 fn assay(folder: &Path, args: &[&str]) -> Output {
-    let home = tempfile::tempdir().expect("a folder");
-    Command::new(env!("CARGO_BIN_EXE_assay"))
-        .args(args)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", home.path())
-        .output()
-        .expect("the binary runs")
+    Scene::new().command(args).current_dir(folder).output().expect("the binary runs")
 }
 
 /// What a rule finds that no text in the repository can show, made in a folder: the name of what is to be linted.
@@ -30,6 +25,25 @@ fn generated(rule: &str, folder: &Path) -> Option<&'static str> {
     let text = match rule {
         "yaml-too-large" => format!("{HEAD}# {}\n", "x".repeat(16 << 20)).into_bytes(),
         "yaml-too-many-nodes" => format!("{HEAD}env: [{}]\n", "0,".repeat(1_000_001)).into_bytes(),
+        "argument-too-long" => {
+            let step = format!(
+                "{{uses: command, timeout: 1m, with: {{shell: \"true {}\"}}}}",
+                "x".repeat(128 << 10)
+            );
+            let verified = "verified: {against: \"gcc 12.2\", date: 2026-01-31, stale_after: 3650d}";
+            format!("{HEAD}description: Shows what a rule finds. Use it to test that rule.\n{verified}\nsteps:\n  a: {step}\n").into_bytes()
+        }
+        "too-many-edges" => {
+            let verified = "verified: {against: \"gcc 12.2\", date: 2026-01-31, stale_after: 3650d}";
+            let head = format!(
+                "{HEAD}description: Shows what a rule finds. Use it to test that rule.\n{verified}\n"
+            );
+            let step = |n| format!("  s{n}: {{uses: command, with: {{argv: [echo, a]}}, timeout: 1m}}\n");
+            let file = |n| format!("  out/{n}.md: {{template: all.md.j2}}\n");
+            let (steps, files) =
+                ((0..500).map(step).collect::<String>(), (0..500).map(file).collect::<String>());
+            format!("{head}steps:\n{steps}deliver:\n{files}").into_bytes()
+        }
         "yaml-too-many-problems" => format!("{HEAD}env: [{}]\n", "!t a,".repeat(1_100)).into_bytes(),
         "yaml-not-utf8" => [HEAD.as_bytes(), b"slug: gr\xf6\xdfe\n"].concat(),
         // Reading the start of one's own memory fails for everybody, root too.

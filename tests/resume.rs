@@ -77,7 +77,7 @@ fn a_changed_manifest_runs_what_changed_and_what_depends_on_it() {
     std::fs::write(&flag, "").unwrap();
     scene.assay(&["run", &file]).expect(0);
     let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap();
-    scene.write(&file, &text.replace("[echo, A]", "[echo, AA]"));
+    scene.write(&file, text.replace("[echo, A]", "[echo, AA]"));
     let plan = scene.assay(&["plan", "latest"]);
     assert!(plan.stdout.contains('a'), "{plan:?}");
     scene.assay(&["resume", "latest"]).expect(0);
@@ -86,7 +86,7 @@ fn a_changed_manifest_runs_what_changed_and_what_depends_on_it() {
     assert_eq!(again, ["a", "b", "c"], "`side` is the same");
     assert!(reason_of(&scene, "a").contains("changed"), "{}", reason_of(&scene, "a"));
     // A comment changes the digest, and no step.
-    scene.write(&file, &format!("{}# a comment\n", text.replace("[echo, A]", "[echo, AA]")));
+    scene.write(&file, format!("{}# a comment\n", text.replace("[echo, A]", "[echo, AA]")));
     scene.assay(&["resume", "latest"]).expect(0);
     assert_eq!(started_last(&scene), Vec::<String>::new());
 }
@@ -97,7 +97,7 @@ fn only_failed_leaves_changed_steps_alone() {
     let (file, flag) = chain(&scene);
     scene.assay(&["run", &file]).expect(21);
     let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap();
-    scene.write(&file, &text.replace("[echo, S]", "[echo, SS]"));
+    scene.write(&file, text.replace("[echo, S]", "[echo, SS]"));
     std::fs::write(flag, "").unwrap();
     scene.assay(&["resume", "latest", "--only-failed"]).expect(0);
     assert_eq!(started_last(&scene), ["b", "c", "f"]);

@@ -162,7 +162,7 @@ fn plans_are_shown_in_every_format() {
         "{data}"
     );
     assert!(plan("dot").starts_with("digraph") && plan("mermaid").contains("flowchart"));
-    let svg = scene.write("plan.svg", &plan("svg"));
+    let svg = scene.write("plan.svg", plan("svg"));
     let parse = "import sys, xml.etree.ElementTree as e; print(e.parse(sys.argv[1]).getroot().tag)";
     let parsed =
         std::process::Command::new("/usr/bin/env").args(["python3", "-c", parse]).arg(&svg).output().unwrap();

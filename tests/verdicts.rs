@@ -141,9 +141,9 @@ fn a_baseline_that_changed_between_freeze_and_gate_is_tampered() {
 fn a_resume_that_would_change_a_baseline_is_refused() {
     let (scene, file) = frozen("true");
     let text = std::fs::read_to_string(scene.dir().join(&file)).unwrap();
-    scene.write(&file, &text.replace("'true'", "'false'"));
+    scene.write(&file, text.replace("'true'", "'false'"));
     scene.assay(&["run", &file]).expect(21);
-    scene.write(&file, &text.replace(", '{{ skill.dir }}/data'", ""));
+    scene.write(&file, text.replace(", '{{ skill.dir }}/data'", ""));
     let done = scene.assay(&["resume", "latest"]).expect(24);
     assert!(format!("{}{}", done.stdout, done.stderr).contains("freeze"), "{done:?}");
     assert_eq!(frozen_times(&scene), 1, "it is never rerun");

@@ -123,26 +123,107 @@ def filled(size, piece, before="", after=""):
 
 
 def hostile(quick=False):
-    """Shapes of one mebibyte each (a sixteenth of it when `quick`), by name."""
-    size = MIB // 16 if quick else MIB
-    step = "    uses: command\n    timeout: 1m\n"
+    """Files of one mebibyte each, or what is left of it in the shape (a sixteenth of all when `quick`): name to bytes."""
+    size, share = (MIB // 16, 16) if quick else (MIB, 1)
+    shapes = nested(size) | repeated(size, share) | texts(size) | sound(size) | tangled(size, share)
+    return {name: text if isinstance(text, bytes) else text.encode() for name, text in shapes.items()}
+
+
+STEP = "    uses: command\n    timeout: 1m\n"
+SHELL = START + f"steps:\n  a:\n{STEP}    with: {{shell: "
+
+
+def nested(size):
+    """Brackets, blocks and aliases inside one another."""
+    bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 31))
     return {
         "deep": "[" * size,
+        "unclosed braces": START + "steps: " + "{" * (size - 100),
+        "deep mappings": "{a: " * (size // 4),
+        "deep blocks": filled(size, lambda n: " " * n + "a:\n"),
+        "alias bomb": bomb + filled(size - len(bomb), lambda n: f"k{n}: *a30\n"),
+        "alias bomb, 64 KiB": bomb + filled((64 << 10) - len(bomb), lambda n: f"k{n}: *a30\n"),
+    }
+
+
+def repeated(size, share):
+    """Thousands of one thing."""
+    count = 60_000 // share
+    return {
         "wide list": filled(size, lambda _: "1, ", "a: [", "]\n"),
         "many keys": filled(size, lambda n: f"key{n}: {n}\n"),
-        "many steps": filled(size, lambda n: f"  s{n}:\n{step}    with: {{argv: [echo, a]}}\n", START + "steps:\n"),
+        "60,000 unknown keys": START + "".join(f"k{n}: {n}\n" for n in range(count)),
+        "60,000 duplicate keys": START + "k: 1\n" * count,
+        "anchors": filled(size, lambda n: f"k{n}: &a{n} x\n"),
+        "comments": filled(size, lambda n: f"# {n}\n"),
+        "ignores": filled(size, lambda n: f"# assay: ignore[missing-timeout] reason {n}\n"),
+        "documents": "---\na: 1\n" * (size // 9),
+        "private keys": "# -----BEGIN RSA PRIVATE KEY-----" * (size // 33),
         "many findings": filled(
             size, lambda n: f"  s{n}: {{uses: comand, needs: [t{n}], with: {{shell: \"pkill -f {{{{ inputs.x }}}}\"}}}}\n",
             START + "steps:\n",
         ),
-        "long shell line": filled(
-            size, lambda n: f"echo {n} && ", START + f"steps:\n  a:\n{step}    with: {{shell: \"", "true\"}\n"
+        "many warnings": filled(
+            size, lambda n: f"  s{n}: {{uses: command, with: {{shell: 'sudo pkill -f x; cp a /etc/b; curl x | sh; a &'}}}}\n",
+            START + "steps:\n",
         ),
-        "nested shell": filled(size, lambda _: "$(", START + f"steps:\n  a:\n{step}    with: {{shell: \"", "\"}\n"),
-        "open templates": filled(size, lambda _: "{{ a ", START + f"steps:\n  a:\n{step}    with: {{shell: '", "'}\n"),
-        "alias bomb": "a0: &a0 [x]\n" + "".join(
-            f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 31)
-        ) + filled(size, lambda n: f"k{n}: *a30\n"),
-        "ignores": filled(size, lambda n: f"# assay: ignore[missing-timeout] reason {n}\n"),
-        "bytes": "\0" * size,
+    }
+
+
+def texts(size):
+    """Long texts of all kinds."""
+    random_bytes = random.Random(SEED).randbytes(size)
+    return {
+        "zeros": "\0" * size,
+        "random bytes": random_bytes,
+        "not UTF-8": START.encode() + b"slug: " + b"\xff\xfe" * (size // 2 - 50),
+        "tabs": "\t" * size,
+        "tab indents": START + "steps:\n" + "\ta:\n" * (size // 4 - 50),
+        "long line": "x" * size,
+        "huge scalar": START + "slug: " + "x" * (size - 100) + "\n",
+        "escapes": START + "slug: \"" + "\\x41" * (size // 4 - 50) + "\"\n",
+        "long shell line": filled(size, lambda n: f"echo {n} && ", SHELL + '"', 'true"}\n'),
+        "pipes": filled(size, lambda n: f"a{n} | ", SHELL + '"', 'true"}\n'),
+        "nested shell": filled(size, lambda _: "$(", SHELL + '"', '"}\n'),
+        "open templates": filled(size, lambda _: "{{ a ", SHELL + "'", "'}\n"),
+        "template soup": filled(size, lambda n: f"{{{{ inputs.x{n} | q }}}} {{% if a %}} {{# ", SHELL + "'", "'}\n"),
+        "templates": filled(size, lambda _: "{{ run.scratch }} ", SHELL + "'", "'}\n"),
+        "brackets in an expression": START + f"steps:\n  a:\n{STEP}    when: " + "(" * (size - 200) + "\n",
+    }
+
+
+def sound(size):
+    """Nothing is wrong but that there is so much of it."""
+    one = START + f"steps:\n  a:\n{STEP}    with: {{argv: [echo, a]}}\n    expect: {{exit: [0, 1]}}\n"
+    server = "{{argv: [srv, '{{{{ self.port }}}}'], ready: {{http: {{path: /health}}}}}}"
+    return {
+        "sound steps": filled(size, lambda n: f"  s{n}:\n{STEP}    with: {{argv: [echo, a]}}\n", START + "steps:\n"),
+        "sound gates": filled(size, lambda n: f"  g{n}: {{assert: steps.a.exit == 0, on_fail: warn}}\n", one + "gates:\n"),
+        "sound servers": filled(
+            size, lambda n: f"  s{n}:\n    uses: server\n    with: {server.format()}\n", START + "steps:\n"
+        ),
+        "sound checks": filled(
+            size, lambda n: f"  c{n}: {{check: load, with: {{max_per_core: 0.5}}}}\n", one + "preflight:\n"
+        ),
+    }
+
+
+def tangled(size, share):
+    """Names that lead everywhere and nowhere."""
+    count = 10_000 // share
+    ring = "".join(
+        f"  s{n}: {{uses: command, with: {{argv: [x]}}, timeout: 1m, needs: [s{(n + 1) % count}]}}\n" for n in range(count)
+    )
+    return {
+        "ring of 10,000 steps": START + "steps:\n" + ring,
+        "unknown names": filled(
+            size, lambda n: f"  step_{n}: {{uses: command, with: {{argv: ['{{{{ steps.stp_{n}.stdout }}}}']}}, needs: [x_{n}]}}\n",
+            START + "steps:\n",
+        ),
+        "long loop": filled(
+            size, lambda n: f"{n}, ", START + f"steps:\n  a:\n{STEP}    with: {{argv: [x]}}\n    foreach: {{x: [", "0]}\n"
+        ),
+        "files of templates": START + f"steps:\n  a:\n{STEP}    with: {{argv: [x]}}\ngates:\n" + "".join(
+            f"  g{n}: {{assert: true}}\n" for n in range(3_600 // share)
+        ) + "deliver:\n" + "".join(f"  out/{n}.md: {{template: a.j2}}\n" for n in range(3_600 // share)),
     }

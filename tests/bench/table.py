@@ -87,6 +87,30 @@ def side_by_side(samples):
     return lines
 
 
+def hostile(shapes, peers, patience):
+    """A line per hostile file."""
+    if not shapes:
+        return ""
+    lines = [
+        "",
+        "## Hostile files",
+        "",
+        "Medians of `assay`, its peak memory, and one run of each peer, which was stopped after "
+        f"{patience} s. Peers look for faults of YAML,",
+        "or against the schema of manifests; what they say about a file is not compared. `assay` refuses a file with more than 20,000",
+        "values, a sound one too, unless `max_values` in `assay-lint.yaml` says otherwise: to judge 150,000 takes 0.25 s and 60 MB.",
+        "",
+        " | ".join(["| file", "KiB", "assay", "CPU", "memory", *peers]) + " |",
+        "|---" * (5 + len(peers)) + "|",
+    ]
+    for shape in shapes:
+        seconds = [f"{wall * 1000:.0f} ms" if wall else f"over {patience} s" for wall in map(shape["peers"].get, peers)]
+        times = [number(shape[what], "ms") for what in ("ms", "cpu_ms")]
+        cells = [shape["shape"], f"{shape['kib']:,}", *times, f"{shape['rss_mb']:.1f} MB", *seconds]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
 def missing(peers):
     """Peers that could not be measured, and why."""
     return [f"* `{name}` was not measured: {why}" for name, why in peers.items()]

@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -62,11 +63,17 @@ impl Scene {
     }
 
     /// Writes a file below [`Scene::dir`].
-    pub fn write(&self, path: &str, text: &str) -> PathBuf {
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.dir().join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
         std::fs::write(&path, text).expect("a file");
         path
+    }
+
+    /// The text of a file below [`Scene::dir`].
+    #[track_caller]
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.dir().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Writes a workflow `<name>.yaml` with this body below the head.
@@ -127,6 +134,15 @@ impl Scene {
     pub fn assay(&self, args: &[&str]) -> Done {
         let output = self.command(args).output().expect("the binary starts");
         done(&output)
+    }
+
+    /// Runs the binary to its end with a text on its standard input.
+    pub fn assay_reading(&self, args: &[&str], input: &str) -> Done {
+        let mut command = self.command(args);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
+        finish(child)
     }
 
     /// Starts the binary; its output is kept for [`finish`].

@@ -3,8 +3,10 @@
 
 use crate::builtin;
 use crate::paths::Paths;
+use assay_diagnostics::is_worth_suggesting;
 use assay_manifest::{Origin, absolute};
 use assay_plan::{Found, Library, NotFound};
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 /// Longest manifest that is read; the reader of YAML has the same limit.
@@ -15,6 +17,10 @@ pub(crate) const LONGEST: u64 = 16 << 20;
 pub struct Shelves<'a> {
     paths: &'a Paths,
     base: PathBuf,
+    /// Every name, once one was not found.
+    names: OnceCell<Vec<String>>,
+    /// How often one was not found.
+    missed: Cell<usize>,
 }
 
 /// A manifest file that could be run, or is shadowed by one of the same name before it.
@@ -35,7 +41,7 @@ pub struct Listed {
 impl<'a> Shelves<'a> {
     /// Relative names start at `base`.
     pub fn new(paths: &'a Paths, base: &Path) -> Self {
-        Self { paths, base: base.to_owned() }
+        Self { paths, base: base.to_owned(), names: OnceCell::new(), missed: Cell::new(0) }
     }
 
     /// The manifest that a user names: a path, or a name.
@@ -95,8 +101,16 @@ impl<'a> Shelves<'a> {
     }
 
     fn unknown(&self, name: &str) -> NotFound {
-        let mut known: Vec<String> = self.list().into_iter().map(|listed| listed.name).collect();
-        known.dedup();
+        // A manifest may call thousands that do not exist: the shelves are looked through once.
+        let known = self.names.get_or_init(|| {
+            let shelves = [&self.base, &self.paths.config].into_iter().flat_map(|folder| on_shelf(folder));
+            let builtins = builtin::all().map(|builtin| builtin.name.to_owned());
+            let mut names: Vec<String> = shelves.map(|(name, _)| name).chain(builtins).collect();
+            names.dedup();
+            names
+        });
+        let missed = self.missed.replace(self.missed.get() + 1);
+        let known = if is_worth_suggesting(missed, known.len()) { known.clone() } else { Vec::new() };
         NotFound { why: format!("there is no skill or workflow called `{name}`"), known }
     }
 

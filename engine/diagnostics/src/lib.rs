@@ -17,6 +17,7 @@ mod suggest;
 pub use diagnostic::{Confidence, Diagnostic, Edit, Fix, Label, Severity};
 pub use edits::{Applied, apply, diff};
 pub use fingerprint::Fingerprints;
+pub use mask::hidden;
 pub use portable::{Portable, PortableFix, PortableText};
 pub use source::{SourceId, Sources, Span};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, is_worth_suggesting};

@@ -29,7 +29,7 @@ pub(crate) fn masked<'s, 'd>(
 }
 
 /// A text with stars in sorted ranges, which may overlap and may end inside a character.
-fn hidden(text: &str, ranges: &[Range<usize>]) -> String {
+pub fn hidden(text: &str, ranges: &[Range<usize>]) -> String {
     let mut out = String::with_capacity(text.len());
     for range in ranges {
         let start = text.floor_char_boundary(range.start.min(text.len()));

@@ -3,6 +3,16 @@
 /// Longer names are no typing errors, and the distance takes time in the square of the length.
 const LONGEST: usize = 80;
 
+/// Findings with suggestions of other names: nobody reads them by the hundred.
+const MOST_SUGGESTED: usize = 200;
+/// Names compared for all findings before; a comparison takes about half a microsecond.
+const MOST_COMPARED: usize = 20_000;
+
+/// Whether another name is still looked for after so many findings, each of which was compared with so many candidates.
+pub fn is_worth_suggesting(findings: usize, candidates: usize) -> bool {
+    findings < MOST_SUGGESTED && findings.saturating_mul(candidates) < MOST_COMPARED
+}
+
 /// The candidate nearest to `wrong`, if it is near enough to be meant.
 ///
 /// Near means a Damerau-Levenshtein distance, upper and lower case taken as equal, of at most a third of the
@@ -25,7 +35,7 @@ pub fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a st
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{did_you_mean, is_worth_suggesting};
 
     const FIELDS: [&str; 6] = ["uses", "with", "needs", "timeout", "foreach", "on_fail"];
 
@@ -35,6 +45,12 @@ mod tests {
         assert_eq!(did_you_mean("tiemout", FIELDS), Some("timeout"), "a swap is one error");
         assert_eq!(did_you_mean("Needs", FIELDS), Some("needs"));
         assert_eq!(did_you_mean("for_each", FIELDS), Some("foreach"));
+    }
+
+    #[test]
+    fn thousands_of_names_are_not_compared_with_each_other() {
+        assert!(is_worth_suggesting(0, 1_000_000) && is_worth_suggesting(199, 100));
+        assert!(!is_worth_suggesting(200, 1) && !is_worth_suggesting(10, 10_000));
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub struct Command<'a> {
     pub condition: bool,
     /// Number of the line or `argv` that it stands in.
     pub group: usize,
+    /// Words that only start the rest.
+    starters: usize,
 }
 
 impl Command<'_> {
@@ -108,12 +110,12 @@ impl Command<'_> {
 
     /// Program and arguments without what only starts them: `sudo`, `env A=b`, `nohup`, `timeout 5`, `exec`, ...
     pub fn effective(&self) -> &[Word] {
-        &self.words[starters::count(&self.words)..]
+        &self.words[self.starters..]
     }
 
     /// The programs that [`Self::effective`] leaves out, outermost first.
     pub fn starters(&self) -> Vec<&Word> {
-        starters::of(&self.words)
+        if self.starters == 0 { Vec::new() } else { starters::of(&self.words) }
     }
 
     /// The name of the program that does the work, without its folder; empty if it is not known.
@@ -133,9 +135,36 @@ impl Command<'_> {
     }
 }
 
-/// All commands of a manifest, in its order.
-pub(crate) fn of<'a>(cx: &Cx<'a>, manifest: &'a Manifest) -> Vec<Command<'a>> {
-    let mut out = Vec::new();
+/// Bytes of one argument of a program: 32 pages of 4 KiB less the zero behind it (`MAX_ARG_STRLEN`, execve(2)).
+pub(crate) const LONGEST_ARGUMENT: usize = (128 << 10) - 1;
+
+/// Commands of all shell texts: at six bytes each as many as one argument holds.
+const MOST_COMMANDS: usize = LONGEST_ARGUMENT / 6;
+
+/// The commands of a manifest.
+#[derive(Debug, Default)]
+pub struct Commands<'a> {
+    /// In the order of the manifest.
+    list: Vec<Command<'a>>,
+    /// Bytes of shell text that were read.
+    read: usize,
+    /// Signs in them that may end a command.
+    ends: usize,
+    /// The first shell text that was left out, because those before it and itself are longer than one argument can be,
+    /// or hold too many commands.
+    pub(crate) left_out: Option<Span>,
+}
+
+impl<'a> Commands<'a> {
+    /// In the order of the manifest.
+    pub fn list(&self) -> &[Command<'a>] {
+        &self.list
+    }
+}
+
+/// All commands of a manifest.
+pub(crate) fn of<'a>(cx: &Cx<'a>, manifest: &'a Manifest) -> Commands<'a> {
+    let mut out = Commands::default();
     for check in &manifest.preflight {
         collect(cx, Owner::Check(check), &check.with, &mut Vec::new(), &mut out);
     }
@@ -150,7 +179,7 @@ fn collect<'a>(
     owner: Owner<'a>,
     config: &'a Config,
     path: &mut Vec<&'a str>,
-    out: &mut Vec<Command<'a>>,
+    out: &mut Commands<'a>,
 ) {
     match &config.kind {
         ConfigKind::Map(entries) => {
@@ -173,7 +202,7 @@ fn collect<'a>(
     }
 }
 
-fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], out: &mut Vec<Command<'a>>) {
+fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], out: &mut Commands<'a>) {
     let words: Vec<Word> = match &value.kind {
         ConfigKind::List(items) => items.iter().map(word_of).collect(),
         // A list of literals is one literal; the tree knows where each stands.
@@ -185,8 +214,9 @@ fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], 
         }
         _ => return,
     };
-    let script = script_of(&words).cloned();
-    out.push(Command {
+    let starters = starters::count(&words);
+    let script = script_of(&words[starters..]).cloned();
+    out.list.push(Command {
         owner,
         path: path.to_vec(),
         words,
@@ -197,16 +227,17 @@ fn argv<'a>(cx: &Cx<'a>, owner: Owner<'a>, value: &'a Config, path: &[&'a str], 
         in_shell: false,
         nested: false,
         condition: false,
-        group: out.len(),
+        group: out.list.len(),
+        starters,
     });
     if let Some(script) = script {
         scalar(cx, owner, &script.text, script.span, path, out);
     }
 }
 
-/// The script of `sh -c script`, with whatever starts the shell before it.
+/// The script of `sh -c script`.
 fn script_of(words: &[Word]) -> Option<&Word> {
-    let [shell, rest @ ..] = &words[starters::count(words)..] else { return None };
+    let [shell, rest @ ..] = words else { return None };
     if !matches!(shell.base(), "sh" | "bash" | "dash" | "zsh" | "ash" | "ksh") {
         return None;
     }
@@ -232,8 +263,14 @@ fn scalar<'a>(
     text: &str,
     span: Span,
     path: &[&'a str],
-    out: &mut Vec<Command<'a>>,
+    out: &mut Commands<'a>,
 ) {
+    out.read += text.len();
+    out.ends += text.bytes().filter(|byte| b";|&\n()`".contains(byte)).count();
+    if out.read > LONGEST_ARGUMENT || out.ends > MOST_COMMANDS {
+        out.left_out = out.left_out.or(Some(span));
+        return;
+    }
     let places = cx.node_at(span).map(|node| node.places(cx.text));
     let place = |range: Range<usize>| places.as_ref().map_or(span, |places| places.span(range));
     line(&Line { owner, path, depth: 0 }, text, &place, out);
@@ -249,23 +286,24 @@ struct Line<'a, 'p> {
 /// Shells inside shells that are followed.
 const DEEPEST: usize = 4;
 
-fn line<'a>(at: &Line<'a, '_>, text: &str, place: &dyn Fn(Range<usize>) -> Span, out: &mut Vec<Command<'a>>) {
+fn line<'a>(at: &Line<'a, '_>, text: &str, place: &dyn Fn(Range<usize>) -> Span, out: &mut Commands<'a>) {
     let word = |word: &shell::Word| Word {
         span: place(word.range.clone()),
         text: word.text.clone(),
         open: word.open,
     };
-    let group = out.len();
+    let group = out.list.len();
     let mut scripts = Vec::new();
     for simple in shell::commands(text) {
         let words: Vec<Word> = simple.words.iter().map(word).collect();
+        let starters = starters::count(&words);
         if at.depth < DEEPEST
-            && let Some(script) = script_of(&words)
+            && let Some(script) = script_of(&words[starters..])
             && let Some(index) = words.iter().position(|word| std::ptr::eq(word, script))
         {
             scripts.push(simple.words[index].clone());
         }
-        out.push(Command {
+        out.list.push(Command {
             owner: at.owner,
             path: at.path.to_vec(),
             words,
@@ -284,6 +322,7 @@ fn line<'a>(at: &Line<'a, '_>, text: &str, place: &dyn Fn(Range<usize>) -> Span,
             nested: simple.nested,
             condition: simple.condition,
             group,
+            starters,
         });
     }
     for script in scripts {

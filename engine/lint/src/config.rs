@@ -28,7 +28,12 @@ pub struct Config {
     pub fail_on: Level,
     /// File of accepted findings, relative to the configuration.
     pub baseline: Option<String>,
+    /// Keys, values and collections of one manifest that are read, aliases expanded.
+    pub max_values: usize,
 }
+
+/// A manifest of tens of steps has a thousand values; so many are read and judged in about 50 ms (`tests/bench/LINT.md`).
+pub(crate) const MOST_VALUES: usize = 20_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -38,11 +43,12 @@ impl Default for Config {
             exclude: GlobSet::empty(),
             fail_on: Level::On(Severity::Warning),
             baseline: None,
+            max_values: MOST_VALUES,
         }
     }
 }
 
-const FIELDS: &[&str] = &["fail_on", "rules", "overrides", "exclude", "baseline"];
+const FIELDS: &[&str] = &["fail_on", "rules", "overrides", "exclude", "baseline", "max_values"];
 const LEVELS: &[&str] = &["off", "note", "warning", "error"];
 
 impl Config {
@@ -57,6 +63,11 @@ impl Config {
             .find_map(|level| level)
             .or_else(|| of(&self.rules))
             .unwrap_or(Level::On(severity))
+    }
+
+    /// How much of a manifest is read.
+    pub fn limits(&self) -> Limits {
+        Limits { nodes: self.max_values, expanded_nodes: self.max_values, ..Limits::default() }
     }
 
     /// Whether a file is left out.
@@ -157,6 +168,17 @@ impl Reader {
                         value.span,
                         "`baseline` names a file",
                         "write `baseline: lint-baseline.json`",
+                    ),
+                },
+                "max_values" => match value.as_int().and_then(|most| usize::try_from(most).ok()) {
+                    Some(most) if (1..=Limits::default().nodes).contains(&most) => config.max_values = most,
+                    _ => self.wrong(
+                        value.span,
+                        "`max_values` cannot be this",
+                        format!(
+                            "write a number from 1 to {}, the limit of the language",
+                            Limits::default().nodes
+                        ),
                     ),
                 },
                 _ => self.unknown(key, FIELDS),
@@ -279,6 +301,15 @@ mod tests {
         let found = parse(text).expect_err("faults");
         assert_eq!(found.len(), 6, "{found:#?}");
         assert!(found[0].contains("did you mean `missing-timeout`?"), "{found:#?}");
+    }
+
+    #[test]
+    fn more_can_be_read_up_to_the_limit_of_the_language() {
+        assert_eq!(Config::default().limits().nodes, MOST_VALUES);
+        assert_eq!(parse("max_values: 1000000\n").expect("a configuration").limits().nodes, 1_000_000);
+        for wrong in ["0", "1000001", "-1", "all"] {
+            assert_eq!(parse(&format!("max_values: {wrong}\n")).expect_err("a fault").len(), 1, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a rule may look at beside what it is given: the text, the tree, places in them, and edits to them.
 
-use crate::commands::{self, Command};
+use crate::commands::{self, Command, Commands};
 use crate::keys::Keys;
 use crate::skill_md::SkillMd;
 use assay_diagnostics::{Edit, SourceId, Span};
@@ -31,7 +31,7 @@ pub struct Cx<'a> {
     /// Reading found an error: what seems to be missing may only be what could not be understood.
     pub has_errors: bool,
     pub(crate) manifest: Option<&'a Manifest>,
-    pub(crate) commands: OnceCell<Vec<Command<'a>>>,
+    pub(crate) commands: OnceCell<Commands<'a>>,
     /// Keys of large mappings that were asked for.
     pub(crate) keys: Keys<'a>,
 }
@@ -39,6 +39,10 @@ pub struct Cx<'a> {
 impl<'a> Cx<'a> {
     /// Every command of the manifest.
     pub fn commands(&self) -> &[Command<'a>] {
+        self.all_commands().list()
+    }
+
+    pub(crate) fn all_commands(&self) -> &Commands<'a> {
         self.commands
             .get_or_init(|| self.manifest.map(|manifest| commands::of(self, manifest)).unwrap_or_default())
     }

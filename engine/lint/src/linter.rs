@@ -2,17 +2,19 @@
 
 use crate::config::{Config, Level};
 use crate::context::Cx;
+use crate::few::Few;
 use crate::ignores::{self, Ignore, Index};
 use crate::keys::Keys;
-use crate::rule::{Check, Found, MOST_FINDINGS, Rule};
+use crate::rule::{Check, Found, Rule};
 use crate::rules;
 use crate::skill_md::SkillMd;
 use assay_diagnostics::{Diagnostic, Severity, Sources};
 use assay_manifest::StepCatalog;
 use assay_plan::{Library, examine};
+use assay_yaml::Limits;
 use jiff::civil::Date;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// What is looked at.
 #[derive(Debug, Clone)]
@@ -96,10 +98,13 @@ impl Linter<'_> {
         let built_in = !path.is_absolute();
         let folder = name(path.parent().and_then(std::path::Path::file_name)).filter(|_| !built_in);
         let file_name = name(path.file_name()).filter(|_| !built_in);
-        let examined = examine(found, self.library, self.catalog, &mut sources);
+        let examined = examine(found, self.config.limits(), self.library, self.catalog, &mut sources);
         let folder = folder.unwrap_or_default();
-        let skill_md = skill_md.map(|(shown, text)| SkillMd::read(&mut sources, &shown, &folder, text));
-        let mut list = examined.diagnostics;
+        let skill_md = skill_md
+            .map(|(shown, text)| SkillMd::read(&mut sources, &self.config.limits(), &shown, &folder, text));
+        let has_errors = examined.diagnostics.iter().any(|found| found.severity == Severity::Error);
+        let mut list = Few::default();
+        list.extend(examined.diagnostics.into_iter().map(|found| self.with_limit(found)));
         list.extend(skill_md.iter().flat_map(|skill| skill.diagnostics.iter().cloned()));
         let plan = examined.plan.as_deref();
         let cx = Cx {
@@ -111,7 +116,7 @@ impl Linter<'_> {
             catalog: self.catalog,
             today: self.today,
             skill_md: skill_md.as_ref(),
-            has_errors: list.iter().any(|found| found.severity == Severity::Error),
+            has_errors: has_errors || skill_md.as_ref().is_some_and(SkillMd::has_errors),
             manifest: plan.map(|plan| &plan.manifest),
             commands: OnceCell::new(),
             keys: Keys::default(),
@@ -141,8 +146,10 @@ impl Linter<'_> {
 
     fn skill_md(&self, shown: &str, folder: &str, text: String, file: &str) -> Report {
         let mut sources = Sources::new();
-        let mut skill = SkillMd::read(&mut sources, shown, folder, text);
-        let mut list = std::mem::take(&mut skill.diagnostics);
+        let mut skill = SkillMd::read(&mut sources, &self.config.limits(), shown, folder, text);
+        let has_errors = skill.has_errors();
+        let mut list = Few::default();
+        list.extend(std::mem::take(&mut skill.diagnostics));
         let cx = Cx {
             source: skill.source,
             text: &skill.text,
@@ -152,7 +159,7 @@ impl Linter<'_> {
             catalog: self.catalog,
             today: self.today,
             skill_md: Some(&skill),
-            has_errors: list.iter().any(|found| found.severity == Severity::Error),
+            has_errors,
             manifest: None,
             commands: OnceCell::new(),
             keys: Keys::default(),
@@ -167,11 +174,23 @@ impl Linter<'_> {
         self.settle(sources, list, ignores, Vec::new(), file)
     }
 
+    /// Lint reads less than a run does, and says how it reads more.
+    fn with_limit(&self, found: Diagnostic) -> Diagnostic {
+        let own = self.config.max_values < Limits::default().nodes;
+        if !own || !matches!(found.code, "yaml-too-many-nodes" | "yaml-alias-limit" | "too-many-edges") {
+            return found;
+        }
+        let most = self.config.max_values;
+        found.help(format!(
+            "lint reads {most} values of a manifest; `max_values` in `assay-lint.yaml` sets another number"
+        ))
+    }
+
     /// Applies the comments that silence rules, and reports what is wrong with them.
     fn settle(
         &self,
         sources: Sources,
-        list: Vec<Diagnostic>,
+        list: Few,
         mut ignores: Vec<Ignore>,
         others: Vec<(String, String)>,
         file: &str,
@@ -179,7 +198,7 @@ impl Linter<'_> {
         let mut report = Report { sources, others, ..Report::default() };
         let mut seen = HashSet::new();
         let index = Index::new(&ignores);
-        for finding in first_of_each(list) {
+        for finding in list.finish() {
             if !seen.insert((finding.code, finding.primary(), finding.message.clone())) {
                 continue;
             }
@@ -193,41 +212,19 @@ impl Linter<'_> {
             }
         }
         let off = |id: &str| self.config.level(id, Severity::Warning, file) == Level::Off;
+        let mut of_ignores = Few::default();
         for rule in rules::ALL {
             let Check::Ignores(check) = rule.check else { continue };
             if let Level::On(severity) = self.config.level(rule.id, rule.severity, file) {
-                check(&ignores, &off, &mut Found::new(rule, severity, &mut report.findings));
+                check(&ignores, &off, &mut Found::new(rule, severity, &mut of_ignores));
             }
         }
+        report.findings.extend(of_ignores.finish());
         report
             .findings
             .sort_by_key(|finding| finding.primary().map(|span| (span.source, span.start, span.end)));
         report
     }
-}
-
-/// The first findings of each rule, with a word about those left out. Rules count themselves; what reading finds, it finds all.
-fn first_of_each(list: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut counted: HashMap<&'static str, usize> = HashMap::new();
-    let mut kept: Vec<Diagnostic> = Vec::new();
-    let mut last: HashMap<&'static str, usize> = HashMap::new();
-    for finding in list {
-        let count = counted.entry(finding.code).or_default();
-        *count += 1;
-        // A rule of its own adds one that says how many more there are.
-        if *count <= MOST_FINDINGS + 1 {
-            last.insert(finding.code, kept.len());
-            kept.push(finding);
-        }
-    }
-    for (code, count) in counted.into_iter().filter(|(_, count)| *count > MOST_FINDINGS + 1) {
-        let more = &mut kept[last[code]];
-        more.message = format!("{} more of these are not shown", count - MOST_FINDINGS);
-        more.labels.truncate(1);
-        more.help = vec!["mend those that are shown first".to_owned()];
-        more.fix = None;
-    }
-    kept
 }
 
 fn ignores_of(skill: &SkillMd) -> Vec<Ignore> {

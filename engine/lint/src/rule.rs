@@ -1,6 +1,7 @@
 //! What a rule is.
 
 use crate::context::Cx;
+use crate::few::Few;
 use crate::ignores::Ignore;
 use crate::skill_md::SkillMd;
 use assay_diagnostics::{Confidence, Diagnostic, Severity, Span};
@@ -26,6 +27,10 @@ pub enum Family {
 }
 
 impl Family {
+    /// In the order in which they are listed.
+    pub const ALL: [Self; 6] =
+        [Self::Language, Self::Safety, Self::Evidence, Self::Freshness, Self::Ecosystem, Self::Ignores];
+
     /// The word shown to users.
     pub fn word(self) -> &'static str {
         match self {
@@ -115,22 +120,16 @@ impl std::fmt::Debug for Rule {
     }
 }
 
-/// Findings of one rule in one file that are shown; what has more is not read to its end by anybody.
-pub(crate) const MOST_FINDINGS: usize = 200;
-
 /// Where a rule puts what it finds.
 pub struct Found<'a> {
     rule: &'static Rule,
     severity: Severity,
-    list: &'a mut Vec<Diagnostic>,
-    kept: usize,
-    more: usize,
-    first_more: Option<Span>,
+    list: &'a mut Few,
 }
 
 impl<'a> Found<'a> {
-    pub(crate) fn new(rule: &'static Rule, severity: Severity, list: &'a mut Vec<Diagnostic>) -> Self {
-        Self { rule, severity, list, kept: 0, more: 0, first_more: None }
+    pub(crate) fn new(rule: &'static Rule, severity: Severity, list: &'a mut Few) -> Self {
+        Self { rule, severity, list }
     }
 
     /// A finding of this rule at its place. `message` is one lowercase sentence without a period, `label` what is said
@@ -160,22 +159,6 @@ impl<'a> Found<'a> {
             "`{}` gives no way out",
             self.rule.id
         );
-        if self.kept < MOST_FINDINGS {
-            self.kept += 1;
-            self.list.push(finding);
-        } else {
-            self.more += 1;
-            self.first_more = self.first_more.or(finding.primary());
-        }
-    }
-}
-
-impl Drop for Found<'_> {
-    fn drop(&mut self) {
-        if let Some(span) = self.first_more {
-            let message = format!("{} more of these are not shown", self.more);
-            let last = self.at(span, message, "the first of them").help("mend those that are shown first");
-            self.list.push(last);
-        }
+        self.list.push(finding);
     }
 }

@@ -46,6 +46,12 @@ pub fn config_schema() -> Value {
                 "description": "File of accepted findings, relative to this one; `assay lint --write-baseline` writes it.",
                 "type": "string",
             },
+            "max_values": {
+                "description": "Keys, values and collections that are read of one manifest; one with more is an error. Default: 20000.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": assay_yaml::Limits::default().nodes,
+            },
         },
     })
 }

@@ -1,6 +1,6 @@
 //! A `SKILL.md` of the public Agent Skills format: YAML between two `---` lines, then markdown.
 
-use assay_diagnostics::{Diagnostic, SourceId, Sources, Span};
+use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources, Span};
 use assay_yaml::{Limits, Node};
 use std::ops::Range;
 
@@ -24,7 +24,14 @@ pub struct SkillMd {
 }
 
 impl SkillMd {
-    pub(crate) fn read(sources: &mut Sources, shown: &str, folder: &str, text: String) -> Self {
+    /// Reads one, its front matter within `limits`.
+    pub(crate) fn read(
+        sources: &mut Sources,
+        limits: &Limits,
+        shown: &str,
+        folder: &str,
+        text: String,
+    ) -> Self {
         let source = sources.add(shown, text.as_str());
         let (front_range, body) = split(&text);
         let mut skill = Self {
@@ -41,11 +48,15 @@ impl SkillMd {
             let before = &skill.text.as_bytes()[..front_range.start];
             let before: String = before.iter().map(|b| if *b == b'\n' { '\n' } else { ' ' }).collect();
             let padded = before + &skill.text[front_range];
-            let parsed = assay_yaml::parse(source, &padded, &Limits::default());
+            let parsed = assay_yaml::parse(source, &padded, limits);
             skill.front = parsed.root;
             skill.diagnostics = parsed.diagnostics;
         }
         skill
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|found| found.severity == Severity::Error)
     }
 
     /// The first line, where something missing is reported.
@@ -93,7 +104,7 @@ mod tests {
     fn front_matter_and_body_are_told_apart_and_placed() {
         let text = "---\nname: a-skill\ndescription: What it does.\n---\n# Title\n".to_owned();
         let mut sources = Sources::new();
-        let skill = SkillMd::read(&mut sources, "SKILL.md", "a-skill", text);
+        let skill = SkillMd::read(&mut sources, &Limits::default(), "SKILL.md", "a-skill", text);
         let (name, node) = skill.field("name").expect("a name");
         assert_eq!((name, sources.line_column(skill.source, node.span.start)), ("a-skill", (2, 7)));
         assert_eq!(&skill.text[skill.body.clone()], "# Title\n");
@@ -103,7 +114,8 @@ mod tests {
     #[test]
     fn without_front_matter_everything_is_body() {
         for text in ["# Title\n", "---\nname: open\n", ""] {
-            let skill = SkillMd::read(&mut Sources::new(), "SKILL.md", "x", text.to_owned());
+            let skill =
+                SkillMd::read(&mut Sources::new(), &Limits::default(), "SKILL.md", "x", text.to_owned());
             assert!(skill.front.is_none() && skill.body == (0..text.len()), "{text:?}");
         }
     }

@@ -1,5 +1,7 @@
 //! Text that has the shape of a token or of a private key.
 
+use assay_diagnostics::hidden;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What a kind of token is made of.
@@ -43,6 +45,19 @@ const SHAPES: &[Shape] = &[
     Shape { prefix: "ASIA", what: "an AWS access key", length: (16, 16), capitals: true, marks: false },
 ];
 
+/// A text with stars instead of every such piece, and of every one of `also`; as long as before.
+pub fn without_secrets<'t>(text: &'t str, also: &[&str]) -> Cow<'t, str> {
+    let given = also.iter().filter(|secret| !secret.is_empty()).flat_map(|secret| {
+        text.match_indices(secret).map(|(at, _)| at..at + secret.len()).collect::<Vec<_>>()
+    });
+    let mut ranges: Vec<Range<usize>> = find(text).into_iter().map(|(range, _)| range).chain(given).collect();
+    if ranges.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    ranges.sort_by_key(|range| range.start);
+    Cow::Owned(hidden(text, &ranges))
+}
+
 /// Every such piece of a text, with what it is.
 pub(crate) fn find(text: &str) -> Vec<(Range<usize>, &'static str)> {
     let mut found = keys(text);
@@ -68,21 +83,51 @@ pub(crate) fn find(text: &str) -> Vec<(Range<usize>, &'static str)> {
     found
 }
 
-/// `-----BEGIN ... PRIVATE KEY-----`.
+const BEGIN: &str = "-----BEGIN ";
+/// A key of 16,384 bits has 13 KB.
+const LONGEST_KEY: usize = 16 << 10;
+
+/// `-----BEGIN ... PRIVATE KEY-----` and the key below it.
 fn keys(text: &str) -> Vec<(Range<usize>, &'static str)> {
-    const BEGIN: &str = "-----BEGIN ";
-    let mut found = Vec::new();
+    let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
     for (at, _) in text.match_indices(BEGIN) {
+        if found.last().is_some_and(|(range, _)| at < range.end) {
+            continue;
+        }
         // The longest kind in use is `OPENSSH PRIVATE KEY`.
         let behind: String = text[at + BEGIN.len()..].chars().take(40).collect();
         if let Some(end) = behind
             .find("PRIVATE KEY-----")
             .filter(|end| behind[..*end].bytes().all(|b| b.is_ascii_uppercase() || b == b' '))
         {
-            found.push((at..at + BEGIN.len() + end + "PRIVATE KEY-----".len(), "a private key"));
+            let body = at + BEGIN.len() + end + "PRIVATE KEY-----".len();
+            found.push((at..body + body_of_key(&text[body..]), "a private key"));
         }
     }
     found
+}
+
+/// Bytes of a key behind its first line, up to its last one or to what cannot belong to it. A key may stand in one line with
+/// escapes, in a block of text, or in comments.
+fn body_of_key(text: &str) -> usize {
+    const END: &str = "PRIVATE KEY-----";
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\\ \t\r\"'#,-:".contains(&byte);
+    let next = text.find(BEGIN).unwrap_or(text.len());
+    let text = &text[..text.floor_char_boundary(next.min(LONGEST_KEY))];
+    let mut length = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(at) = line.find("-----END ") {
+            let end = line[at..].find(END).map_or(line.trim_end().len(), |end| at + end + END.len());
+            return length + end;
+        }
+        let words = line.split_ascii_whitespace().filter(|word| !matches!(*word, "#" | "-")).count();
+        // A line of a key is one word, of its head (`Proc-Type: 4,ENCRYPTED`) two.
+        if !line.trim_end().bytes().all(part) || words > 2 {
+            break;
+        }
+        length += line.len();
+    }
+    text[..length].trim_end().len()
 }
 
 fn token(word: &str) -> Option<(usize, &'static str)> {
@@ -203,6 +248,29 @@ mod tests {
         }
         let web = format!("eyJ{}.eyJ{}.{}", drawn(20, BASE62), drawn(40, BASE62), drawn(43, BASE62));
         assert_eq!(find(&web), [(0..web.len(), "a JSON web token")]);
+    }
+
+    #[test]
+    fn a_private_key_goes_to_its_end() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+        let begin = "-----BEGIN RSA PRIVATE KEY-----";
+        let end = "-----END RSA PRIVATE KEY-----";
+        for (text, wanted) in [
+            (
+                format!("{begin}\n  {line}\n  {line}\n  {end}\nb: 1\n"),
+                format!("{begin}\n  {line}\n  {line}\n  {end}"),
+            ),
+            (format!("# {begin}\n# {line}\n# {end}\n"), format!("{begin}\n# {line}\n# {end}")),
+            (format!("a: \"{begin}\\n{line}\\n{end}\\n\"\n"), format!("{begin}\\n{line}\\n{end}")),
+            (format!("{begin}\n{line}\nb: three words here\n"), format!("{begin}\n{line}")),
+            (format!("{begin}\n{begin}\n"), begin.to_owned()),
+        ] {
+            let found = find(&text);
+            assert_eq!(&text[found[0].0.clone()], wanted, "{text}");
+            let stars = without_secrets(&text, &[]);
+            assert!(stars.len() == text.len() && !stars.contains("MIIE"), "{stars}");
+        }
+        assert_eq!(without_secrets("a: secret1", &["secret1"]), "a: *******");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::expr::Template;
 use crate::fixes;
 use crate::lower::{Lower, is_meant};
+use crate::patterns::{self, Fault, Pattern};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::{Value, ValueMap};
 use assay_yaml::{Key, Node};
@@ -102,12 +103,15 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
 
 /// Every value that is put into a shell line goes through `q`.
 fn quoted(cx: &mut Lower<'_>, node: &Node) {
-    let Some(text) = node.as_str() else { return };
+    let Some(text) = node.as_str().filter(|text| text.contains("{{")) else { return };
+    let Some(left) = cx.left.quoted.checked_sub(text.len()) else { return };
+    cx.left.quoted = left;
     // A fault of syntax is reported by whoever lowers the text.
     let Ok(template) = Template::parse(text) else { return };
+    let places = node.places(cx.text);
     for range in template.unquoted_outputs() {
         let value = text.get(range.clone()).unwrap_or("value").to_owned();
-        let span = node.inner_span(cx.text, range);
+        let span = places.span(range);
         let finding =
             Diagnostic::error("unquoted-shell-value", "a value is put into `shell` without the `q` filter")
                 .at(span, "the shell would split or run what it holds")
@@ -145,10 +149,8 @@ fn fields_of_regex(cx: &mut Lower<'_>, node: &Node, name: Span) {
 
 fn one_group(cx: &mut Lower<'_>, node: &Node) {
     // A pattern that cannot be read is reported by whoever lowers it.
-    let Some(Ok(regex)) = node.as_str().filter(|text| !text.contains("{{")).map(regex::Regex::new) else {
-        return;
-    };
-    let groups = regex.captures_len() - 1;
+    let text = node.as_str().filter(|text| !text.contains("{{"));
+    let Some(Ok(Pattern { groups, .. })) = text.map(|text| patterns::read(text, 0)) else { return };
     if groups != 1 {
         let found = if groups == 0 { "no group".to_owned() } else { format!("{groups} groups") };
         cx.push(
@@ -161,8 +163,20 @@ fn one_group(cx: &mut Lower<'_>, node: &Node) {
 
 /// A pattern that cannot be read, with the place inside it that the reader names.
 pub(crate) fn check_regex(cx: &mut Lower<'_>, node: &Node, text: &str, field: &str) {
-    let Err(error) = regex::Regex::new(text) else { return };
-    let shown = error.to_string();
+    let shown = match patterns::read(text, cx.left.patterns) {
+        Ok(pattern) => {
+            cx.left.patterns = cx.left.patterns.saturating_sub(pattern.cost);
+            return;
+        }
+        Err(Fault::Syntax(shown)) => shown,
+        Err(Fault::TooLarge) => {
+            return cx.push(
+                Diagnostic::error("bad-regex", format!("the regular expression of `{field}` is too large"))
+                    .at(node.span, "takes too long to build")
+                    .help("repeat less, or name the characters: `[0-9]` instead of `\\d`, `[A-Za-z]` instead of `\\w`"),
+            );
+        }
+    };
     let cause = shown.lines().last().unwrap_or_default().trim_start_matches("error: ");
     // The reader shows the pattern, indented by four, and below it a caret.
     let marks = shown.lines().nth(2).and_then(|line| line.get(4..)).filter(|line| line.contains('^'));

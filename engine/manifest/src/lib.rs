@@ -12,12 +12,13 @@ pub mod input;
 mod lower;
 mod manifest;
 mod paths;
+mod patterns;
 pub mod schema;
 mod shape;
 
 pub use catalog::{COMMON_OUTPUTS, Effects, Kind, OutputDoc, StepCatalog};
 pub use config::{Config, ConfigKind, ExprAt, ExprUse, RenderError, TextAt};
 pub use fields::{KEYWORDS, Unit, UnitError, instance_key, is_id};
-pub use lower::{Lowered, called_names, lower};
+pub use lower::{Lowered, called_names, lower, lower_within};
 pub use manifest::*;
 pub use paths::{RESERVED, absolute, check_delivery};

@@ -3,13 +3,15 @@
 use crate::calls;
 use crate::edges::{visit_deliver, visit_gate, visit_output, visit_step};
 use crate::node::ManifestPlan;
-use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Edit, Fix, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog, Uses,
-    instance_key,
+    At, COMMON_OUTPUTS, Config, ConfigKind, Demand, Effects, ExprUse, Gate, Manifest, Step, StepCatalog,
+    Uses, instance_key,
 };
-use std::collections::HashSet;
+use indexmap::IndexSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// What may be read at a place.
 #[derive(Clone, Copy)]
@@ -25,15 +27,32 @@ struct Place<'a> {
 const ROOTS: &[&str] =
     &["inputs", "steps", "gates", "outputs", "each", "self", "step", "run", "skill", "facts", "env"];
 
-/// Findings with suggestions of other names.
-const MOST_SUGGESTED: usize = 200;
+/// Names that a message lists.
+const MOST_NAMED: usize = 40;
 
 /// What can be read of a gate.
 const GATE_FIELDS: &[&str] = &["outcome", "passed", "wanted", "measured", "reason"];
 
-pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findings: &mut Vec<Diagnostic>) {
+pub(crate) fn check_references<'a>(
+    plan: &'a ManifestPlan,
+    catalog: &'a StepCatalog,
+    findings: &mut Vec<Diagnostic>,
+) {
     let manifest = &plan.manifest;
-    let mut checker = Checker { plan, catalog, findings, seen: HashSet::new(), current: None };
+    let names = |list: &'a [At<String>]| list.iter().map(|name| name.value.as_str()).collect();
+    let (secrets, passed) = (names(&manifest.secrets), names(&manifest.pass_env));
+    let gates = manifest.gates.iter().map(|gate| gate.id.value.as_str()).collect();
+    let mut checker = Checker {
+        plan,
+        catalog,
+        gates,
+        secrets,
+        passed,
+        keys: HashMap::new(),
+        findings,
+        seen: HashSet::new(),
+        current: None,
+    };
     let before = Place { step: None, outputs: false, results: false };
     for check in &manifest.preflight {
         check.with.visit_refs(&mut |reference, span| checker.reference(reference, span, before));
@@ -65,7 +84,7 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
     }
     for deliver in &manifest.deliver {
         let place = Place { outputs: true, ..after };
-        visit_deliver(deliver, manifest, &mut |reference, span| checker.reference(reference, span, place));
+        visit_deliver(deliver, &mut |reference, span| checker.reference(reference, span, place));
         if let assay_manifest::DeliverFrom::Value(expr) = &deliver.from {
             let outputs = expr.expr.refs().iter().filter(|reference| reference.root == "outputs");
             outputs.for_each(|reference| checker.reference(reference, reference.place_in(expr.span), place));
@@ -76,6 +95,12 @@ pub(crate) fn check_references(plan: &ManifestPlan, catalog: &StepCatalog, findi
 pub(crate) struct Checker<'a, 'f> {
     pub plan: &'a ManifestPlan,
     catalog: &'a StepCatalog,
+    gates: HashSet<&'a str>,
+    /// `secrets` and the common `pass_env`.
+    secrets: HashSet<&'a str>,
+    passed: HashSet<&'a str>,
+    /// Keys of instances by step, once they were asked for.
+    keys: HashMap<&'a str, Option<Rc<IndexSet<String>>>>,
     findings: &'f mut Vec<Diagnostic>,
     /// Places already reported, so that an output read by three deliveries is reported once.
     seen: HashSet<(Span, String)>,
@@ -104,7 +129,9 @@ impl<'a> Checker<'a, '_> {
         otherwise: &str,
     ) {
         let mut finding = Diagnostic::error("unknown-reference", message).at(span, "does not exist");
-        finding = match did_you_mean(wrong, known.iter().copied()) {
+        let worth = is_worth_suggesting(self.findings.len(), known.len());
+        let near = if worth { did_you_mean(wrong, known.iter().copied()) } else { None };
+        finding = match near {
             Some(near) => {
                 let finding = finding.help(format!("did you mean `{near}`?"));
                 match self.place_of(wrong, span) {
@@ -116,6 +143,10 @@ impl<'a> Checker<'a, '_> {
             None => finding.help(format!("{otherwise}: {}", list(known))),
         };
         self.push(finding);
+    }
+
+    fn keys_of(&mut self, step: &'a Step) -> Option<Rc<IndexSet<String>>> {
+        self.keys.entry(&step.id.value).or_insert_with(|| instance_keys(step).map(Rc::new)).clone()
     }
 
     /// Where a name stands in the text: all of `span`, or a part of the reference there if that is written with dots alone.
@@ -231,7 +262,7 @@ impl<'a> Checker<'a, '_> {
 
     fn env_reference(&mut self, first: Option<&str>, span: Span, step: Option<&'a Step>) {
         let Some(name) = first else { return };
-        if self.manifest().secrets.iter().any(|secret| secret.value == name) {
+        if self.secrets.contains(name) {
             self.push(
                 Diagnostic::error(
                     "secret-in-scope",
@@ -242,9 +273,8 @@ impl<'a> Checker<'a, '_> {
             );
             return;
         }
-        let passed = self.manifest().pass_env.iter().chain(step.into_iter().flat_map(|step| &step.pass_env));
-        let known: Vec<&str> = passed.map(|name| name.value.as_str()).collect();
-        if !known.contains(&name) {
+        let mut own = step.into_iter().flat_map(|step| &step.pass_env);
+        if !self.passed.contains(name) && !own.any(|own| own.value == name) {
             self.push(
                 Diagnostic::error(
                     "unknown-reference",
@@ -276,14 +306,17 @@ impl<'a> Checker<'a, '_> {
 
     fn gate_reference(&mut self, reference: &Reference, first: Option<&str>, span: Span) {
         let Some(name) = first else { return };
-        let known: Vec<&str> = self.manifest().gates.iter().map(|gate| gate.id.value.as_str()).collect();
-        if !known.contains(&name) {
+        if !self.gates.contains(name) {
             if self.manifest().step(name).is_some() {
                 let finding =
                     Diagnostic::error("unknown-reference", format!("`{name}` is a step, not a gate"));
                 return self
                     .push(finding.at(span, "does not exist").help(format!("read `steps.{name}.status`")));
             }
+            let worth = is_worth_suggesting(self.findings.len(), self.manifest().gates.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let gates = self.manifest().gates.iter().take(most);
+            let known: Vec<&str> = gates.map(|gate| gate.id.value.as_str()).collect();
             return self.unknown(format!("there is no gate `{name}`"), span, name, &known, "gates");
         }
         if let Some(Segment::Name(field)) = reference.path.get(1)
@@ -324,21 +357,21 @@ impl<'a> Checker<'a, '_> {
         };
         let Some(step) = self.plan.step_called(id) else {
             let steps = self.manifest().steps.iter().chain(&self.manifest().finally);
-            // Nobody reads suggestions by the hundred, and each is looked for among all names.
-            let most = if self.findings.len() < MOST_SUGGESTED { usize::MAX } else { 0 };
-            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).take(most).collect();
-            if self.manifest().gates.iter().any(|gate| gate.id.value == id) {
+            if self.gates.contains(id) {
                 let finding = Diagnostic::error("unknown-reference", format!("`{id}` is a gate, not a step"));
                 return self
                     .push(finding.at(span, "does not exist").help(format!("read `gates.{id}.outcome`")));
             }
+            let worth = is_worth_suggesting(self.findings.len(), self.plan.by_id.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let known: Vec<&str> = steps.map(|step| step.id.value.as_str()).take(most).collect();
             return self.unknown(format!("there is no step `{id}`"), span, id, &known, "steps");
         };
         let at = if step.foreach.is_some() { 2 } else { 1 };
         if at == 2
             && let Some(Segment::Name(name)) = reference.path.get(1)
             && self.outputs_of(step).is_some_and(|known| known.contains(&name.as_str()))
-            && !instance_keys(step).is_some_and(|keys| keys.contains(name))
+            && !self.keys_of(step).is_some_and(|keys| keys.contains(name))
         {
             self.push(
                 Diagnostic::error("foreach-list", format!("`steps.{id}` is a list, one entry per instance"))
@@ -351,9 +384,11 @@ impl<'a> Checker<'a, '_> {
         }
         if at == 2
             && let Some(Segment::Name(name)) = reference.path.get(1)
-            && let Some(keys) = instance_keys(step).filter(|keys| !keys.contains(name))
+            && let Some(keys) = self.keys_of(step).filter(|keys| !keys.contains(name))
         {
-            let known: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let worth = is_worth_suggesting(self.findings.len(), keys.len());
+            let most = if worth { usize::MAX } else { MOST_NAMED };
+            let known: Vec<&str> = keys.iter().take(most).map(String::as_str).collect();
             return self.unknown(
                 format!("step `{id}` has no instance `{name}`"),
                 span,
@@ -413,7 +448,7 @@ impl<'a> Checker<'a, '_> {
 }
 
 /// Keys of the instances, if the text tells them: one name that goes through a literal list.
-fn instance_keys(step: &Step) -> Option<Vec<String>> {
+fn instance_keys(step: &Step) -> Option<IndexSet<String>> {
     let [(_, list)] = step.foreach.as_ref()?.lists.as_slice() else { return None };
     let items = list.literal()?.as_array()?;
     Some(items.iter().enumerate().map(|(index, item)| instance_key(item, index)).collect())
@@ -437,5 +472,10 @@ pub(crate) fn instead(span: Span, near: &str) -> Fix {
 }
 
 fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    let mut list =
+        words.iter().take(MOST_NAMED).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > MOST_NAMED {
+        list.push_str(", ...");
+    }
+    list
 }

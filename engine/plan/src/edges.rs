@@ -2,11 +2,12 @@
 
 use crate::check::instead;
 use crate::node::{Dep, ManifestPlan, Node, NodeId, What};
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean, is_worth_suggesting};
 use assay_manifest::expr::{Reference, Segment};
 use assay_manifest::{
-    At, Config, DeliverFrom, Demand, ExprAt, Field, Gate, Manifest, Output, OutputKind, Step, TextAt,
+    At, Config, DeliverFrom, Demand, ExprAt, Field, Gate, Output, OutputKind, Step, TextAt,
 };
+use std::collections::HashMap;
 
 /// Makes a node of every step, gate, delivery and finally step.
 pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
@@ -28,11 +29,19 @@ pub(crate) fn add_nodes(plan: &mut ManifestPlan) {
 }
 
 /// Connects them. Unknown ids in `needs` are findings; unknown references were reported by `check`.
-pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
+///
+/// Behind `most` edges none are added, which is an error: a thousand delivered templates that each wait for a thousand steps
+/// would fill the memory.
+pub(crate) fn connect(plan: &mut ManifestPlan, most: usize, findings: &mut Vec<Diagnostic>) {
     let mut all: Vec<Vec<Dep>> = Vec::with_capacity(plan.nodes.len());
     let mut pinned = Vec::new();
+    let outputs = Outputs::new(plan);
+    let mut edges = 0;
     for node in &plan.nodes {
-        let mut deps = Deps { plan, deps: Vec::new() };
+        if edges > most {
+            break;
+        }
+        let mut deps = Deps { plan, deps: Vec::new(), index: HashMap::new() };
         match node.what {
             What::Step(index) => {
                 let step = &plan.manifest.steps[index as usize];
@@ -46,7 +55,8 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
             }
             What::Deliver(index) => {
                 let deliver = &plan.manifest.deliver[index as usize];
-                visit_deliver(deliver, &plan.manifest, &mut |reference, _| deps.waits(reference));
+                visit_deliver(deliver, &mut |reference, _| deps.waits(reference));
+                outputs.of(deliver).for_each(|node| deps.add(node, false));
                 if matches!(deliver.from, DeliverFrom::Template(_)) {
                     // The template may name any step or gate, and is read only when it is rendered.
                     deps.waits_for_everything();
@@ -57,6 +67,10 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
                 deps.needs(&step.needs, findings, &format!("finally step `{}`", step.id.value), true);
                 visit_step(step, &mut |reference, _| pinned.extend(deps.finally_reference(reference)));
             }
+        }
+        edges += deps.deps.len();
+        if edges > most {
+            findings.push(too_many(plan, node.what, most));
         }
         all.push(deps.deps);
     }
@@ -71,16 +85,72 @@ pub(crate) fn connect(plan: &mut ManifestPlan, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Edges of one node up to which looking through them is quicker than an index.
+const FEW: usize = 32;
+
+fn too_many(plan: &ManifestPlan, what: What, most: usize) -> Diagnostic {
+    let manifest = &plan.manifest;
+    let span = match what {
+        What::Step(index) => manifest.steps[index as usize].id.span,
+        What::Gate(index) => manifest.gates[index as usize].id.span,
+        What::Deliver(index) => manifest.deliver[index as usize].path.span,
+        What::Finally(index) => manifest.finally[index as usize].id.span,
+    };
+    Diagnostic::error("too-many-edges", format!("the steps wait for each other in more than {most} ways"))
+        .at(span, "the limit is passed here")
+        .help("let one step gather what many read; a delivered template waits for every step and gate")
+}
+
+/// The nodes that the outputs of a manifest read, each once.
+struct Outputs<'p> {
+    by_name: HashMap<&'p str, Vec<NodeId>>,
+    all: Vec<NodeId>,
+}
+
+impl<'p> Outputs<'p> {
+    fn new(plan: &'p ManifestPlan) -> Self {
+        let mut every = Deps { plan, deps: Vec::new(), index: HashMap::new() };
+        let mut by_name: HashMap<&str, Vec<NodeId>> = HashMap::new();
+        for output in &plan.manifest.outputs {
+            let own = by_name.entry(&output.name.value).or_default();
+            visit_output(output, &mut |reference, _| {
+                own.extend(every.target(reference));
+                every.waits(reference);
+            });
+        }
+        Self { by_name, all: every.deps.iter().map(|dep| dep.node).collect() }
+    }
+
+    fn of(&self, deliver: &assay_manifest::Deliver) -> impl Iterator<Item = NodeId> {
+        let named = delivered(deliver);
+        let all = if named.is_none() { self.all.as_slice() } else { &[] };
+        let named = named.unwrap_or_default().into_iter().filter_map(|name| self.by_name.get(name)).flatten();
+        all.iter().chain(named).copied()
+    }
+}
+
 struct Deps<'p> {
     plan: &'p ManifestPlan,
     deps: Vec<Dep>,
+    /// Where the edge to a node stands in `deps`, once there are many.
+    index: HashMap<NodeId, usize>,
 }
 
 impl Deps<'_> {
     fn add(&mut self, node: NodeId, requires_success: bool) {
-        match self.deps.iter_mut().find(|dep| dep.node == node) {
-            Some(dep) => dep.requires_success |= requires_success,
-            None => self.deps.push(Dep { node, requires_success }),
+        let known = match self.deps.len() {
+            0..FEW => self.deps.iter().position(|dep| dep.node == node),
+            _ => self.index.get(&node).copied(),
+        };
+        if let Some(at) = known {
+            self.deps[at].requires_success |= requires_success;
+            return;
+        }
+        self.deps.push(Dep { node, requires_success });
+        match self.deps.len() {
+            0..FEW => {}
+            FEW => self.index = self.deps.iter().enumerate().map(|(at, dep)| (dep.node, at)).collect(),
+            many => _ = self.index.insert(node, many - 1),
         }
     }
 
@@ -142,7 +212,10 @@ impl Deps<'_> {
                 Some(node) => self.add(node, true),
                 // What was declared with errors was reported there.
                 None if ["steps", "gates"].iter().any(|s| manifest.is_broken(s, &need.value)) => {}
-                None => findings.push(unknown_need(self.plan, need, what, finally)),
+                None => {
+                    let suggest = is_worth_suggesting(findings.len(), self.plan.by_id.len());
+                    findings.push(unknown_need(self.plan, need, what, finally, suggest));
+                }
             }
         }
     }
@@ -155,7 +228,13 @@ fn reads_status(plan: &ManifestPlan, node: NodeId, reference: &Reference) -> boo
     matches!(reference.path.get(at), Some(Segment::Name(name)) if name == "status")
 }
 
-fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: bool) -> Diagnostic {
+fn unknown_need(
+    plan: &ManifestPlan,
+    need: &At<String>,
+    what: &str,
+    finally: bool,
+    suggest: bool,
+) -> Diagnostic {
     let exists = plan.by_id.get(need.value.as_str());
     let check = plan.manifest.preflight.iter().any(|check| check.id.value == need.value);
     let message = match exists {
@@ -171,7 +250,7 @@ fn unknown_need(plan: &ManifestPlan, need: &At<String>, what: &str, finally: boo
         Some(_) => "runs after all steps",
     };
     let mut finding = Diagnostic::error("unknown-reference", message).at(need.span, label);
-    let known = plan.by_id.keys().map(String::as_str);
+    let known = plan.by_id.keys().map(String::as_str).take(if suggest { usize::MAX } else { 0 });
     if exists.is_some() || check {
         finding = finding.help("remove it from `needs`");
     } else if let Some(near) = did_you_mean(&need.value, known) {
@@ -255,33 +334,27 @@ pub fn visit_output<'a>(output: &'a Output, visit: Visit<'a, '_>) {
     }
 }
 
-/// Every reference of a delivery, those of the outputs it names included.
-pub fn visit_deliver<'a>(deliver: &'a assay_manifest::Deliver, manifest: &'a Manifest, visit: Visit<'a, '_>) {
+/// Every reference that a delivery writes itself; those of the outputs in it are references of the outputs.
+pub fn visit_deliver<'a>(deliver: &'a assay_manifest::Deliver, visit: Visit<'a, '_>) {
     visit_text(&deliver.path, visit);
-    let mut whole = false;
-    let mut named: Vec<&str> = Vec::new();
     match &deliver.from {
         DeliverFrom::Value(expr) => {
-            for reference in expr.expr.refs() {
-                if reference.root == "outputs" {
-                    match reference.path.first() {
-                        Some(Segment::Name(name)) => named.push(name),
-                        _ => whole = true,
-                    }
-                } else {
-                    visit(reference, reference.place_in(expr.span));
-                }
-            }
+            let own = expr.expr.refs().iter().filter(|reference| reference.root != "outputs");
+            own.for_each(|reference| visit(reference, reference.place_in(expr.span)));
         }
-        DeliverFrom::Template(text) => {
-            // The template file is read when the run ends; it may name anything.
-            visit_text(text, visit);
-            whole = true;
-        }
+        DeliverFrom::Template(text) => visit_text(text, visit),
     }
-    for output in &manifest.outputs {
-        if whole || named.contains(&output.name.value.as_str()) {
-            visit_output(output, visit);
-        }
-    }
+}
+
+/// The outputs that a delivery reads; `None`: all of them.
+fn delivered(deliver: &assay_manifest::Deliver) -> Option<Vec<&str>> {
+    // The template file is read when the run ends; it may name anything.
+    let DeliverFrom::Value(expr) = &deliver.from else { return None };
+    let outputs = expr.expr.refs().iter().filter(|reference| reference.root == "outputs");
+    outputs
+        .map(|reference| match reference.path.first() {
+            Some(Segment::Name(name)) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
 }

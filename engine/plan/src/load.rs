@@ -3,9 +3,10 @@
 use crate::graph::{self, find_cycles};
 use crate::node::ManifestPlan;
 use crate::{check, edges};
-use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources, Span, did_you_mean};
-use assay_manifest::{Manifest, Origin, StepCatalog, called_names, lower};
-use std::collections::HashMap;
+use assay_diagnostics::{Diagnostic, Severity, SourceId, Sources, Span, did_you_mean, is_worth_suggesting};
+use assay_manifest::{Manifest, Origin, StepCatalog, called_names, lower_within};
+use assay_yaml::Limits;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The text of a manifest and where it comes from.
@@ -71,10 +72,14 @@ pub struct Examined {
     pub texts: Vec<(String, String)>,
 }
 
+/// Edges of the DAG for each value that a manifest may have.
+const EDGES: usize = 10;
+
 struct Loader<'a> {
     library: &'a dyn Library,
     catalog: &'a StepCatalog,
     sources: &'a mut Sources,
+    limits: Limits,
     diagnostics: Vec<Diagnostic>,
     texts: Vec<(String, String)>,
     /// Finished plans by file; `None` for one with errors.
@@ -90,9 +95,16 @@ pub fn load(root: Found, library: &dyn Library, catalog: &StepCatalog, sources: 
     Loaded { plan, diagnostics: loader.diagnostics, texts: loader.texts }
 }
 
-/// Reads a manifest as [`load`] does, and keeps what it understood of one with errors.
-pub fn examine(root: Found, library: &dyn Library, catalog: &StepCatalog, sources: &mut Sources) -> Examined {
-    let mut loader = Loader::new(library, catalog, sources);
+/// Reads a manifest and its callees as [`load`] does, each within `limits`, and keeps what it understood of one with
+/// errors.
+pub fn examine(
+    root: Found,
+    limits: Limits,
+    library: &dyn Library,
+    catalog: &StepCatalog,
+    sources: &mut Sources,
+) -> Examined {
+    let mut loader = Loader { limits, ..Loader::new(library, catalog, sources) };
     let Opened { source, file, tree, manifest } = loader.open(root);
     let plan = manifest.map(|(shown, manifest)| Rc::new(loader.put_together(file, shown, manifest)));
     Examined { source, tree, plan, diagnostics: loader.diagnostics, texts: loader.texts }
@@ -112,6 +124,7 @@ impl<'a> Loader<'a> {
             library,
             catalog,
             sources,
+            limits: Limits::default(),
             diagnostics: Vec::new(),
             texts: Vec::new(),
             done: HashMap::new(),
@@ -132,7 +145,7 @@ impl<'a> Loader<'a> {
     fn open(&mut self, found: Found) -> Opened {
         let file = found.origin.file.clone();
         let source = self.sources.add(found.shown.as_str(), found.text.as_str());
-        let lowered = lower(source, &found.text, found.origin, self.catalog);
+        let lowered = lower_within(&self.limits, source, &found.text, found.origin, self.catalog);
         self.texts.push((file.clone(), found.text));
         self.diagnostics.extend(lowered.diagnostics);
         let manifest = lowered.manifest.map(|manifest| (found.shown, manifest));
@@ -152,12 +165,11 @@ impl<'a> Loader<'a> {
 
     fn load_callees(&mut self, manifest: &Manifest) -> HashMap<String, Rc<ManifestPlan>> {
         let mut callees = HashMap::new();
-        let mut tried: Vec<&str> = Vec::new();
+        let mut tried = HashSet::new();
         for call in called_names(manifest) {
-            if tried.contains(&call.value) {
+            if !tried.insert(call.value) {
                 continue;
             }
-            tried.push(call.value);
             if let Some(plan) = self.load_callee(call.value, call.span, manifest) {
                 callees.insert(call.value.to_owned(), plan);
             }
@@ -170,8 +182,9 @@ impl<'a> Loader<'a> {
             Ok(found) => found,
             Err(missing) => {
                 let mut finding = Diagnostic::error("unknown-skill", missing.why).at(span, "called here");
+                let worth = is_worth_suggesting(self.diagnostics.len(), missing.known.len());
                 let known = missing.known.iter().map(String::as_str);
-                finding = match did_you_mean(name, known) {
+                finding = match worth.then(|| did_you_mean(name, known)).flatten() {
                     Some(near) => finding
                         .help(format!("did you mean `skill:{near}`?"))
                         .fix(check::instead(span, &format!("skill:{near}"))),
@@ -205,7 +218,7 @@ impl<'a> Loader<'a> {
         let mut plan = ManifestPlan { manifest, nodes: Vec::new(), by_id: HashMap::new(), callees };
         edges::add_nodes(&mut plan);
         check::check_references(&plan, self.catalog, &mut self.diagnostics);
-        edges::connect(&mut plan, &mut self.diagnostics);
+        edges::connect(&mut plan, self.limits.nodes.saturating_mul(EDGES), &mut self.diagnostics);
         for cycle in find_cycles(&plan) {
             self.diagnostics.push(graph::cycle_finding(&plan, &cycle));
         }

@@ -75,7 +75,7 @@ pub fn visit_own_references<'a>(plan: &'a ManifestPlan, visit: Visit<'a, '_>) {
         visit_output(output, visit);
     }
     for deliver in &manifest.deliver {
-        visit_deliver(deliver, manifest, visit);
+        visit_deliver(deliver, visit);
     }
 }
 

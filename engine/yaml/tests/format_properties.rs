@@ -105,3 +105,16 @@ proptest! {
         }
     }
 }
+
+/// What fuzzing found to change at a second time.
+#[test]
+fn known_texts_are_stable() {
+    for text in ["a:\n\n  - >-\n    x\n \n \t", "a:\n\n  - >-\n    x\n \n \t\n", "a:\n  - |\n    x\n\n \t"] {
+        match format(SourceId(0), text, &FormatRules::default()) {
+            Ok(result) => {
+                assert_eq!(format(SourceId(0), &result, &FormatRules::default()), Ok(result), "{text:?}");
+            }
+            Err(error) => assert!(matches!(error, FormatError::Invalid(_)), "{text:?}: {error}"),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use super::all::Checked;
 use crate::fail::Failure;
 use assay_diagnostics::{Diagnostic, Fix, SourceId, apply, diff};
+use assay_lint::without_secrets;
 use assay_protocol::ExitCode;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -19,17 +20,22 @@ pub struct Fixed {
     pub after: String,
     /// Fixes that were applied.
     pub fixes: usize,
+    /// Pieces of the text before that findings mask.
+    pub secrets: Vec<String>,
 }
 
 impl Fixed {
     /// A file that changes as a whole.
     pub fn of(shown: &str, before: &str, after: &str) -> Self {
-        Self { shown: shown.to_owned(), before: before.to_owned(), after: after.to_owned(), fixes: 1 }
+        let (shown, before, after) = (shown.to_owned(), before.to_owned(), after.to_owned());
+        Self { shown, before, after, fixes: 1, secrets: Vec::new() }
     }
 
-    /// The change as a patch.
+    /// The change as a patch, with stars instead of secrets: such a patch can be read, but not applied.
     pub fn patch(&self) -> String {
-        diff(&self.shown, &self.before, &self.after)
+        let also: Vec<&str> = self.secrets.iter().map(String::as_str).collect();
+        let shown = |text| without_secrets(text, &also);
+        diff(&self.shown, &shown(&self.before), &shown(&self.after))
     }
 
     /// Replaces the file: a new one is written beside it and takes its name, so that nobody reads half of it.
@@ -63,10 +69,25 @@ pub fn fixed(checked: &Checked, unsafe_too: bool) -> Vec<Fixed> {
         let applied = apply(before, &fixes);
         if !applied.applied.is_empty() {
             let (shown, before) = (shown.to_owned(), before.to_owned());
-            files.push(Fixed { shown, before, after: applied.text, fixes: applied.applied.len() });
+            let secrets = masked(checked, source);
+            let (after, fixes) = (applied.text, applied.applied.len());
+            files.push(Fixed { shown, before, after, fixes, secrets });
         }
     }
     files
+}
+
+/// What the findings in a text mask.
+fn masked(checked: &Checked, source: SourceId) -> Vec<String> {
+    let suppressed = checked.suppressed.iter().map(|one| &one.finding);
+    let all = checked.findings.iter().chain(suppressed).chain(&checked.accepted);
+    let places = all.filter(|finding| finding.masked).filter_map(Diagnostic::primary);
+    let text = checked.sources.text(source);
+    places
+        .filter(|span| span.source == source)
+        .filter_map(|span| text.get(span.range()))
+        .map(|secret| secret.trim_matches(['"', '\'']).to_owned())
+        .collect()
 }
 
 fn wanted(finding: &Diagnostic, unsafe_too: bool) -> Option<&Fix> {

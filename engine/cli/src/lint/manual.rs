@@ -1,6 +1,6 @@
 //! The documentation page of a rule, made of the rule itself.
 
-use assay_lint::{Check, Rule};
+use assay_lint::{Check, Family, Rule, rules};
 use assay_protocol::Value;
 use serde_json::json;
 
@@ -44,11 +44,12 @@ pub fn data(rule: &Rule) -> Value {
         "bad_manifest": assay_lint::whole_example(rule.bad), "good_manifest": assay_lint::whole_example(rule.good)})
 }
 
-/// All rules, a line each.
-pub fn list() -> (String, Value) {
+/// The rules, or those of one family, a line each.
+pub fn list(only: Option<Family>) -> (String, Value) {
     let mut text = String::new();
     let mut family = "";
-    for rule in assay_lint::rules::ALL {
+    let rules = || rules::ALL.iter().filter(|rule| only.is_none_or(|only| rule.family == only));
+    for rule in rules() {
         if family != rule.family.word() {
             family = rule.family.word();
             let gap = if text.is_empty() { "" } else { "\n" };
@@ -56,7 +57,7 @@ pub fn list() -> (String, Value) {
         }
         text.push_str(&format!("  {:<32}  {:<7}  {}\n", rule.id, rule.severity.word(), rule.finds));
     }
-    let data = assay_lint::rules::ALL.iter().map(|rule| {
+    let data = rules().map(|rule| {
         json!({"id": rule.id, "family": rule.family.word(), "severity": rule.severity.word(),
             "confidence": rule.confidence.word(), "fixes": rule.fixes.word(), "finds": rule.finds})
     });

@@ -6,7 +6,7 @@ use crate::fail::Failure;
 use crate::library::read_text;
 use crate::lint::{self, STDIN, fix};
 use crate::reply::Reply;
-use assay_diagnostics::{Diagnostic, Sources, diff, render};
+use assay_diagnostics::{Diagnostic, Sources, render};
 use assay_manifest::schema::TOP_ORDER;
 use assay_protocol::ExitCode;
 use assay_yaml::{FormatError, FormatRules};
@@ -19,7 +19,7 @@ const WIDTH: usize = 120;
 /// Options of `fmt`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay fmt                     every manifest below the current folder\n  assay fmt --check             change nothing; exit code 10 if something would change\n  assay fmt --diff skills       show what would change\n  assay fmt - < skill.yaml      from standard input to standard output\n\nTop-level fields come in the order of the manual; two spaces, one blank line between sections, quotes only where they\nare needed. What is written in brackets stays in brackets while it fits 120 characters."
+    after_help = "Examples:\n  assay fmt                     every manifest below the current folder\n  assay fmt --check             change nothing; exit code 10 if something would change\n  assay fmt --diff skills       show what would change\n  assay fmt - < skill.yaml      from standard input to standard output\n\nTop-level fields come in the order of the manual; two spaces, one blank line between sections, quotes only where they\nare needed. What is written in brackets stays in brackets while it fits 120 characters; longer lists of words fill their lines."
 )]
 pub struct Options {
     /// Manifests, folders that hold some, or `-` for standard input
@@ -133,7 +133,9 @@ fn answer(
         (true, false) => ExitCode::Ok,
     };
     let text: String = match (options.diff, stdin && !options.check) {
-        (true, _) => changed.iter().map(|one| diff(&one.shown, &one.before, &one.after)).collect(),
+        (true, _) => {
+            changed.iter().map(|one| fix::Fixed::of(&one.shown, &one.before, &one.after).patch()).collect()
+        }
         (false, true) => laid.iter().map(|one| one.after.as_str()).collect(),
         (false, false) => changed.iter().map(|one| format!("{}\n", one.shown)).collect(),
     };

@@ -172,7 +172,7 @@ fn mend(
     options: &Options,
     checked: &mut Checked,
 ) -> Result<Option<String>, Failure> {
-    let mut before: Vec<(String, String)> = Vec::new();
+    let mut before: Vec<fix::Fixed> = Vec::new();
     let mut fixes = 0;
     for _ in 0..MOST_ROUNDS {
         let round = fix::fixed(checked, options.unsafe_fixes);
@@ -181,9 +181,9 @@ fn mend(
         }
         for one in round {
             fixes += one.fixes;
-            look.texts.insert(look.file_of(&one.shown), one.after);
-            if !before.iter().any(|(shown, _)| *shown == one.shown) {
-                before.push((one.shown, one.before));
+            look.texts.insert(look.file_of(&one.shown), one.after.clone());
+            if !before.iter().any(|known| known.shown == one.shown) {
+                before.push(one);
             }
         }
         let again: Vec<Target> = targets.iter().filter(|target| touched(look, target)).cloned().collect();
@@ -191,9 +191,9 @@ fn mend(
         *checked = merge(std::mem::take(checked), seen);
     }
     checked.fixed = fixes;
-    let changed = before.into_iter().filter_map(|(shown, before)| {
-        let after = look.texts.get(&look.file_of(&shown))?.clone();
-        (after != before).then_some(fix::Fixed { shown, before, after, fixes })
+    let changed = before.into_iter().filter_map(|one| {
+        let after = look.texts.get(&look.file_of(&one.shown))?.clone();
+        (after != one.before).then_some(fix::Fixed { after, fixes, ..one })
     });
     let changed: Vec<fix::Fixed> = changed.collect();
     if options.diff {

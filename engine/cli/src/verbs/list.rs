@@ -9,9 +9,11 @@ use crate::phase::Phase;
 use crate::reply::Reply;
 use crate::{find, reports};
 use assay_diagnostics::Sources;
+use assay_lint::Family;
 use assay_protocol::{ExitCode, Value};
 use assay_store::RunDir;
 use assay_yaml::{Limits, parse};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -20,11 +22,21 @@ const RUNS: usize = 20;
 
 /// Options of `list`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json")]
+#[command(
+    after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json\n  assay list rules --family safety"
+)]
 pub struct Options {
     /// What to list
     #[arg(value_enum, default_value = "skills")]
     pub what: What,
+    /// Only the rules of one family
+    #[arg(long, value_name = "FAMILY", value_parser = family_parser())]
+    pub family: Option<Family>,
+}
+
+fn family_parser() -> impl TypedValueParser<Value = Family> {
+    PossibleValuesParser::new(Family::ALL.map(Family::word))
+        .map(|word| Family::ALL.into_iter().find(|family| family.word() == word).unwrap_or(Family::Language))
 }
 
 /// What to list.
@@ -42,16 +54,20 @@ pub enum What {
 
 /// Runs the verb.
 pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
+    if options.family.is_some() && options.what != What::Rules {
+        let failure = Failure::usage("only rules have families");
+        return Err(failure.next("assay list rules", "lists them by family"));
+    }
     match options.what {
         What::Skills => Ok(skills(cx)),
         What::Runs => runs(cx),
         What::Steps => Ok(steps()),
-        What::Rules => Ok(rules()),
+        What::Rules => Ok(rules(options.family)),
     }
 }
 
-fn rules() -> Reply {
-    let (text, data) = crate::lint::manual::list();
+fn rules(family: Option<Family>) -> Reply {
+    let (text, data) = crate::lint::manual::list(family);
     Reply::ok(data, text).next("assay explain <rule>", "says what it finds, why, and how to mend it")
 }
 

@@ -15,6 +15,7 @@ rules! {
     language {
         ambiguous_scalar,
         api_version,
+        argument_too_long,
         bad_call,
         bad_date,
         bad_default,
@@ -67,6 +68,7 @@ rules! {
         template_not_allowed,
         template_syntax,
         too_few_items,
+        too_many_edges,
         two_sources,
         type_mismatch,
         unequal_lists,

@@ -7,13 +7,13 @@ use crate::expr::{Expr, SyntaxError, Template};
 use crate::fields::{Unit, is_id};
 use crate::fixes;
 use crate::manifest::{At, Field, ManifestKind};
-use assay_diagnostics::{Diagnostic, SourceId, Span};
+use assay_diagnostics::{Diagnostic, SourceId, Span, is_worth_suggesting};
 use assay_protocol::Value;
 use assay_yaml::{Key, Kind, Node};
 use std::collections::HashSet;
 
-/// Findings with suggestions of other names.
-const MOST_SUGGESTED: usize = 200;
+/// Unknown keys of a mapping that may be slips of the pen for one that is missing.
+const MOST_SLIPS: usize = 20;
 
 /// The state of lowering one text.
 pub struct Lower<'a> {
@@ -29,13 +29,35 @@ pub struct Lower<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// Names that were declared but could not be kept, as `steps.build`.
     pub broken: HashSet<String>,
+    /// What may still be read.
+    pub(crate) left: Left,
+}
+
+/// How much of a text may still be read, where that costs more than its bytes say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    /// Bytes of expressions, and of texts with templates in them.
+    code: usize,
+    /// Bytes of such texts that are looked through for the filter `q`.
+    pub(crate) quoted: usize,
+    /// Characters and ranges of regular expressions whose classes are looked up; about 10 ms.
+    pub(crate) patterns: usize,
+}
+
+impl Left {
+    /// Eight bytes of code for each value: 160 KB in lint, 8 MB in a run. A manifest of tens of steps has some 5 KB.
+    pub(crate) fn of(limits: &assay_yaml::Limits) -> Self {
+        let code = limits.nodes.saturating_mul(8);
+        Self { code, quoted: code, patterns: 500_000 }
+    }
 }
 
 impl<'a> Lower<'a> {
     /// A fresh context.
     pub fn new(source: SourceId, text: &'a str, catalog: &'a StepCatalog) -> Self {
         let kind = ManifestKind::Skill;
-        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new() }
+        let left = Left::of(&assay_yaml::Limits::default());
+        Self { source, text, kind, catalog, diagnostics: Vec::new(), broken: HashSet::new(), left }
     }
 
     /// Records a finding.
@@ -114,14 +136,16 @@ impl<'a> Lower<'a> {
         let mut finding =
             Diagnostic::error("unknown-field", format!("unknown field `{}` in {what}", key.name))
                 .at(key.span, "not a field here");
-        // Nobody reads suggestions by the hundred, and looking for them takes time.
-        let few = self.diagnostics.len() < MOST_SUGGESTED;
-        let near = if few { meant(&key.name, known) } else { None };
-        finding = match near {
+        finding = match self.meant(&key.name, known) {
             Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(key.span, near)),
             None => finding.help(format!("fields here: {}", quoted_list(known))),
         };
         self.push(finding);
+    }
+
+    /// The known word that is meant, as long as somebody may read the answer.
+    pub fn meant<'k>(&self, wrong: &str, known: &[&'k str]) -> Option<&'k str> {
+        is_worth_suggesting(self.diagnostics.len(), known.len()).then(|| meant(wrong, known)).flatten()
     }
 
     /// Text, as it stands.
@@ -173,7 +197,7 @@ impl<'a> Lower<'a> {
         }
         let mut finding = Diagnostic::error("unknown-word", format!("`{field}` cannot be `{text}`"))
             .at(node.span, expected(&names));
-        if let Some(near) = meant(text, &names) {
+        if let Some(near) = self.meant(text, &names) {
             finding = finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(node.span, near));
         }
         self.push(finding);
@@ -219,9 +243,15 @@ impl<'a> Lower<'a> {
 
     /// Parses a template that stands in `node`.
     pub fn parse_template(&mut self, node: &Node, text: &str) -> Option<Template> {
+        if text.contains('{') {
+            self.spend(node, text)?;
+        }
         match Template::parse(text) {
             Ok(mut template) => {
-                template.place(|range| node.inner_span(self.text, range));
+                if !template.refs().is_empty() {
+                    let places = node.places(self.text);
+                    template.place(|range| places.span(range));
+                }
                 Some(template)
             }
             Err(error) => {
@@ -229,6 +259,24 @@ impl<'a> Lower<'a> {
                 None
             }
         }
+    }
+
+    /// Takes a piece of code from what may be read; `None` if it is too much.
+    fn spend(&mut self, node: &Node, text: &str) -> Option<()> {
+        if let Some(left) = self.left.code.checked_sub(text.len()) {
+            self.left.code = left;
+            return Some(());
+        }
+        // One finding is enough: everything behind it is left out, too.
+        if std::mem::take(&mut self.left.code) > 0 {
+            let message = "too much in templates and expressions";
+            self.push(
+                Diagnostic::error("yaml-too-many-nodes", message)
+                    .at(node.span, "not read from here on")
+                    .help("keep data in files of its own and name them by path"),
+            );
+        }
+        None
     }
 
     /// A bare expression.
@@ -263,9 +311,11 @@ impl<'a> Lower<'a> {
             });
             return None;
         }
+        self.spend(node, text)?;
         match Expr::parse(text) {
             Ok(mut expr) => {
-                expr.place(|range| node.inner_span(self.text, range));
+                let places = node.places(self.text);
+                expr.place(|range| places.span(range));
                 Some(ExprAt { expr, span: node.span })
             }
             Err(error) => {
@@ -386,10 +436,8 @@ impl<'n> Fields<'n> {
 
 /// Whether an unknown key, reported already, stands for `missing`.
 pub(crate) fn is_meant(entries: &[(Key, Node)], missing: &str, known: &[&str]) -> bool {
-    entries.iter().any(|(key, _)| {
-        let name = &*key.name;
-        !known.contains(&name) && meant(name, known) == Some(missing)
-    })
+    let unknown = entries.iter().map(|(key, _)| &*key.name).filter(|name| !known.contains(name));
+    unknown.take(MOST_SLIPS).any(|name| meant(name, known) == Some(missing))
 }
 
 /// `a`, `b`, `c` in backticks.

@@ -10,6 +10,7 @@ use crate::shape;
 use assay_diagnostics::Diagnostic;
 use assay_protocol::{Status, Value};
 use assay_yaml::{Kind, Node};
+use std::collections::HashSet;
 
 pub(super) fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
     let Some(entries) = node.as_mapping() else {
@@ -49,16 +50,19 @@ pub(super) fn foreach_of(cx: &mut Lower<'_>, node: &Node) -> Option<Foreach> {
 
 /// What is known of literal lists: values are distinct, and aligned lists are equally long.
 fn check_lists(cx: &mut Lower<'_>, foreach: &Foreach) {
-    let literal = |list: &Config| list.literal().and_then(Value::as_array).cloned();
-    let known: Vec<_> =
-        foreach.lists.iter().filter_map(|(name, list)| Some((name, list.span, literal(list)?))).collect();
+    let known: Vec<_> = foreach
+        .lists
+        .iter()
+        .filter_map(|(name, list)| Some((name, list.span, list.literal()?.as_array()?)))
+        .collect();
     if foreach.lists.len() == 1 || foreach.product {
         for (name, span, items) in &known {
-            if let Some(twice) = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)) {
+            let mut seen = HashSet::with_capacity(items.len());
+            if let Some(twice) = items.iter().find(|item| !seen.insert(*item)) {
                 cx.push(
                     Diagnostic::error(
                         "duplicate-value",
-                        format!("`foreach.{}` holds {} twice", name.value, twice.1),
+                        format!("`foreach.{}` holds {} twice", name.value, twice),
                     )
                     .at(*span, "each value names one instance")
                     .help("remove one of the two"),

@@ -5,7 +5,7 @@ use super::steps::flag;
 use crate::fixes;
 use crate::manifest::{Ends, ExitMeaning, Expect, ExpectExit};
 use crate::schema::{self, names};
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean, is_worth_suggesting};
 use assay_protocol::Status;
 use assay_yaml::{Kind, Node};
 
@@ -116,7 +116,10 @@ fn signal_of(cx: &mut Lower<'_>, node: &Node) -> Option<String> {
     let full = format!("SIG{}", signal.to_uppercase());
     let near = match SIGNALS.contains(&full.as_str()) {
         true => Some(full.as_str()),
-        false => did_you_mean(&signal, SIGNALS.iter().copied()),
+        false if is_worth_suggesting(cx.diagnostics.len(), SIGNALS.len()) => {
+            did_you_mean(&signal, SIGNALS.iter().copied())
+        }
+        false => None,
     };
     let finding = Diagnostic::error("bad-signal", format!("`{signal}` is not a signal"))
         .at(node.span, "expected a name such as `SIGABRT`");

@@ -46,10 +46,22 @@ impl Lowered {
     }
 }
 
-/// Reads `text` as a manifest.
+/// Reads `text` as a manifest, within the limits of the language.
 pub fn lower(source: SourceId, text: &str, origin: Origin, catalog: &StepCatalog) -> Lowered {
-    let parsed = assay_yaml::parse(source, text, &assay_yaml::Limits::default());
+    lower_within(&assay_yaml::Limits::default(), source, text, origin, catalog)
+}
+
+/// Reads `text` as a manifest, for those who look at foreign text and have less time than a run.
+pub fn lower_within(
+    limits: &assay_yaml::Limits,
+    source: SourceId,
+    text: &str,
+    origin: Origin,
+    catalog: &StepCatalog,
+) -> Lowered {
+    let parsed = assay_yaml::parse(source, text, limits);
     let mut cx = Lower::new(source, text, catalog);
+    cx.left = context::Left::of(limits);
     cx.diagnostics = parsed.diagnostics;
     let tree = parsed.root;
     let manifest = tree.as_ref().and_then(|root| document::lower_document(&mut cx, root, origin));

@@ -10,7 +10,7 @@ use crate::fields::Unit;
 use crate::manifest::{At, Check, ManifestKind, OnFail, Step, Uses};
 use crate::schema::{self, names};
 use crate::{conventions, fixes, shape};
-use assay_diagnostics::{Diagnostic, Span, did_you_mean};
+use assay_diagnostics::{Diagnostic, Span, did_you_mean, is_worth_suggesting};
 use assay_protocol::{Status, Value};
 use assay_yaml::{Key, Kind, Node};
 
@@ -243,7 +243,9 @@ fn uses_of(cx: &mut Lower<'_>, node: &Node) -> Option<At<Uses>> {
 fn unknown_type(cx: &mut Lower<'_>, what: &str, name: &At<String>, known: Vec<&'static str>) {
     let mut finding = Diagnostic::error("unknown-type", format!("there is no {what} type `{}`", name.value))
         .at(name.span, format!("unknown {what} type"));
-    finding = match did_you_mean(&name.value, known.iter().copied()) {
+    let worth = is_worth_suggesting(cx.diagnostics.len(), known.len());
+    let near = if worth { did_you_mean(&name.value, known.iter().copied()) } else { None };
+    finding = match near {
         Some(near) => finding.help(format!("did you mean `{near}`?")).fix(fixes::replace(name.span, near)),
         None => finding.help(format!(
             "{what} types of this build: {}{}",

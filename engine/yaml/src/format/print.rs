@@ -95,7 +95,10 @@ impl Printer {
                     self.word(&text);
                     self.end_line(comment);
                 }
-                None => self.collection(item, collection, indent),
+                None => match words(collection).and_then(|words| self.filled(&words, indent + 2)) {
+                    Some(lines) => self.lines(&lines, indent + 2, comment),
+                    None => self.collection(item, collection, indent),
+                },
             },
         }
     }
@@ -129,6 +132,31 @@ impl Printer {
         let room = self.width.checked_sub(used + usize::from(used > 0))?;
         let mut text = String::new();
         (inline(collection, room, &mut text) && text.chars().count() <= room).then_some(text)
+    }
+
+    /// A list of words in brackets over several lines that are as full as they can be; `None` where a line would hold
+    /// less than two words on average.
+    fn filled(&self, words: &[&str], indent: usize) -> Option<Vec<String>> {
+        let mut lines = Vec::new();
+        let mut line = "[".to_owned();
+        let mut used = self.out[self.line..].chars().count() + 2;
+        for (at, word) in words.iter().enumerate() {
+            // The comma or bracket behind it.
+            let length = word.chars().count() + 1;
+            let space = usize::from(!line.is_empty() && line != "[");
+            if used + space + length > self.width && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+                used = indent;
+            } else if space > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            line.push(if at + 1 < words.len() { ',' } else { ']' });
+            used += length;
+        }
+        lines.push(line);
+        (lines.len() * 2 <= words.len()).then_some(lines)
     }
 
     fn lines(&mut self, lines: &[String], indent: usize, comment: Option<&str>) {
@@ -177,6 +205,20 @@ impl Printer {
         self.line = self.out.len();
         self.keep = false;
     }
+}
+
+/// The elements of a list in brackets that holds words and nothing else.
+fn words<'c>(collection: &'c Collection<'_>) -> Option<Vec<&'c str>> {
+    if !collection.flow || collection.mapping || !collection.tail.is_empty() {
+        return None;
+    }
+    let word = |item: &'c Item<'_>| match &item.value {
+        Value::Text(text) if item.lead.is_empty() && item.comment.is_none() && item.anchor.is_none() => {
+            item.key.is_none().then_some(&**text)
+        }
+        _ => None,
+    };
+    collection.items.iter().map(word).collect()
 }
 
 /// Writes a collection in brackets; gives up when it cannot stand in one line or passes the room by far.

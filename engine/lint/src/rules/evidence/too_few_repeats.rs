@@ -86,6 +86,8 @@ const NOISE: f64 = 0.01;
 /// As in the step type: pairs, and the limit in multiples of them.
 const PAIRS: f64 = 30.0;
 const EXTENSION: f64 = 4.0;
+/// As in the step type: a literal below it is `out-of-range`, which says it all.
+const FEWEST: f64 = 3.0;
 
 fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
     let manifest = &plan.manifest;
@@ -123,6 +125,13 @@ fn judge(manifest: &Manifest, step: &Step, threshold: Option<(f64, Span)>, found
         return;
     }
     let field = |name: &str| step.with.get(name).map(|config| (count(manifest, config), config.span));
+    let refused = |name: &str| {
+        let literal = step.with.get(name).and_then(|config| config.literal()?.as_f64());
+        literal.is_some_and(|number| number < FEWEST)
+    };
+    if refused("pairs") || refused("max_pairs") {
+        return;
+    }
     let (limit, span, given) = match (field("max_pairs"), field("pairs")) {
         (Some((Some((limit, given)), span)), _) => (limit, span, given),
         (None, Some((Some((pairs, given)), span))) => (pairs * EXTENSION, span, given),

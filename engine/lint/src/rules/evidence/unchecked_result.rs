@@ -3,7 +3,7 @@ use crate::flow::{self, is_kind, step_of};
 use crate::measured::measurements;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::ManifestKind;
+use assay_manifest::{ManifestKind, Step};
 use assay_plan::{ManifestPlan, NodeId, visit_output};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -43,21 +43,7 @@ gates:
 };
 
 fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
-    let mut ends: Vec<NodeId> = flow::gates(plan).map(|(node, _)| node).collect();
-    if plan.manifest.kind == ManifestKind::Skill {
-        for output in &plan.manifest.outputs {
-            visit_output(output, &mut |reference, _| {
-                ends.extend(step_of(plan, reference).map(|(node, _)| node))
-            });
-        }
-    }
-    let judged = flow::before(plan, &ends);
-    ends.sort_unstable();
-    for step in measurements(&plan.manifest) {
-        let Some(node) = plan.by_id.get(&step.id.value) else { continue };
-        if judged[*node as usize] || ends.binary_search(node).is_ok() {
-            continue;
-        }
+    for step in unjudged(plan) {
         let id = &step.id.value;
         let help = match is_kind(step, "compare") {
             true => {
@@ -70,4 +56,23 @@ fn check(_: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let message = format!("nothing judges what `{id}` measures");
         found.push(found.at(step.id.span, message, "measured, and never judged").help(help));
     }
+}
+
+/// The measurements that this rule finds; `unused-result` is silent about them.
+pub(in crate::rules) fn unjudged(plan: &ManifestPlan) -> Vec<&Step> {
+    let mut ends: Vec<NodeId> = flow::gates(plan).map(|(node, _)| node).collect();
+    if plan.manifest.kind == ManifestKind::Skill {
+        for output in &plan.manifest.outputs {
+            visit_output(output, &mut |reference, _| {
+                ends.extend(step_of(plan, reference).map(|(node, _)| node))
+            });
+        }
+    }
+    let judged = flow::before(plan, &ends);
+    ends.sort_unstable();
+    let is_unjudged = |step: &&Step| {
+        let node = plan.by_id.get(&step.id.value);
+        node.is_some_and(|node| !judged[*node as usize] && ends.binary_search(node).is_err())
+    };
+    measurements(&plan.manifest).filter(is_unjudged).collect()
 }

@@ -1,6 +1,7 @@
 use crate::context::Cx;
 use crate::known;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
+use crate::rules::evidence::unchecked_result::unjudged;
 use assay_diagnostics::{Confidence, Severity};
 use assay_manifest::DeliverFrom;
 use assay_manifest::expr::Segment;
@@ -63,6 +64,8 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
             _ => read.extend([(id.as_str(), "result"), (id.as_str(), "files")]),
         }
     });
+    // `unchecked-result` says more about these.
+    let unjudged: HashSet<&str> = unjudged(plan).into_iter().map(|step| step.id.value.as_str()).collect();
     let sections = [("steps", &manifest.steps), ("finally", &manifest.finally)];
     for (section, step) in
         sections.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (*name, step)))
@@ -70,7 +73,8 @@ fn check(cx: &Cx<'_>, plan: &ManifestPlan, found: &mut Found<'_>) {
         let id = step.id.value.as_str();
         // A comparison reads what it parses itself.
         let parses = matches!(&step.uses.value, assay_manifest::Uses::Kind(kind) if kind == "command");
-        if parses && step.with.get("parse").is_some() && !read.contains(&(id, "result")) {
+        let parses = parses && step.with.get("parse").is_some() && !unjudged.contains(id);
+        if parses && !read.contains(&(id, "result")) {
             let place = cx.key_span(&[section, id, "with", "parse"]);
             let finding = found.at(place, format!("nothing reads the result of `{id}`"), "parsed for nobody");
             found.push(finding.help(format!(

@@ -8,8 +8,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     confidence: Confidence::High,
     finds: "Aliases that repeat or expand without measure.",
     why: "\
-A few lines of aliases that name each other expand to billions of values. Allowed are 1,000 aliases, two million
-values and 16 MiB of text in all (`engine/yaml/src/limits.rs`). Write the values out, or split the file.",
+A few lines of aliases that name each other expand to billions of values. Allowed are 1,000 aliases, 16 MiB of text and two million
+values in all (`engine/yaml/src/limits.rs`), of which lint reads `max_values` (20,000). Write the values out, or split the file.",
     bad: "\
 inputs:
   a: {type: array, default: &a [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}

@@ -6,6 +6,7 @@ use crate::secret_names::looks_secret;
 use assay_diagnostics::Edit;
 use assay_diagnostics::{Confidence, Fix, Severity};
 use assay_manifest::Manifest;
+use std::collections::HashSet;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     id: "secret-in-command",
@@ -48,15 +49,17 @@ const BUILTINS: &[&str] = &[
 ];
 
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
-    let listed = |name: &str| manifest.secrets.iter().any(|secret| secret.value == name);
+    let secrets: HashSet<&str> = manifest.secrets.iter().map(|secret| secret.value.as_str()).collect();
+    let listed = |name: &str| secrets.contains(name);
     let secret = |name: &str| listed(name) || looks_secret(name);
     for command in cx.commands() {
         if command.in_shell && BUILTINS.contains(&command.program()) {
             continue;
         }
         for word in command.words.iter().filter(|word| word.open) {
-            let Some(name) = variables(&word.text, command.in_shell).into_iter().find(|name| secret(name))
-            else {
+            // An expression that reads what is listed is refused as `secret-in-scope`, which says it all.
+            let mut taken = variables(&word.text, command.in_shell).into_iter();
+            let Some((name, _)) = taken.find(|(name, read)| secret(name) && !(*read && listed(name))) else {
                 continue;
             };
             let owner = command.owner.shown();
@@ -76,8 +79,9 @@ fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     }
 }
 
-/// Variables whose values a word takes in: `$NAME`, `${NAME}`, `{{ env.NAME }}`. `${#NAME}` and `${NAME:+x}` take none.
-fn variables(text: &str, in_shell: bool) -> Vec<&str> {
+/// Variables whose values a word takes in: `$NAME`, `${NAME}`, and `{{ env.NAME }}`, which an expression reads (`true`).
+/// `${#NAME}` and `${NAME:+x}` take none.
+fn variables(text: &str, in_shell: bool) -> Vec<(&str, bool)> {
     let mut found = Vec::new();
     let name_of = |rest: &'_ str| {
         rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len()
@@ -91,7 +95,7 @@ fn variables(text: &str, in_shell: bool) -> Vec<&str> {
             at = next + 2 + code.len();
             let code = code.trim_start_matches(['-', ' ']);
             if let Some(name) = code.strip_prefix("env.") {
-                found.push(&name[..name_of(name)]);
+                found.push((&name[..name_of(name)], true));
             }
         } else if in_shell && rest.starts_with("$(") {
             // Commands in there are looked at themselves.
@@ -101,7 +105,7 @@ fn variables(text: &str, in_shell: bool) -> Vec<&str> {
             let name = name.strip_prefix('{').unwrap_or(name);
             let (name, behind) = name.split_at(name_of(name));
             if !(braces && (behind.starts_with(":+") || behind.starts_with('+'))) {
-                found.push(name);
+                found.push((name, false));
             }
         }
     }
