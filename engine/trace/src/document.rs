@@ -123,6 +123,21 @@ views! {
 impl ViewName {
     /// The tables of a triage.
     pub const TRIAGE: &'static [Self] = &[Self::Kernels, Self::Overlap, Self::Fuse];
+
+    /// The views that a word stands for: a view's name, `triage` or `all`.
+    pub fn named(word: &str) -> Option<Vec<Self>> {
+        match word {
+            "all" => Some(Self::ALL.to_vec()),
+            "triage" => Some(Self::TRIAGE.to_vec()),
+            name => Self::ALL.iter().find(|view| view.name() == name).map(|view| vec![*view]),
+        }
+    }
+
+    /// Every word of [`Self::named`], in backticks.
+    pub fn known() -> Vec<String> {
+        let names = Self::ALL.iter().map(|view| view.name());
+        ["all", "triage"].into_iter().chain(names).map(|name| format!("`{name}`")).collect()
+    }
 }
 
 impl Document {

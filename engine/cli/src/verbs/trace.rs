@@ -124,19 +124,11 @@ fn framework(name: &str) -> Result<Framework, Failure> {
 }
 
 fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
-    if wanted.iter().any(|name| name == "all") {
-        return Ok(ViewName::ALL.to_vec());
-    }
-    let find = |name: &String| match name.as_str() {
-        "triage" => Ok(ViewName::TRIAGE.to_vec()),
-        name => {
-            ViewName::ALL.iter().find(|view| view.name() == name).map(|view| vec![*view]).ok_or_else(|| {
-                let known: Vec<String> =
-                    ViewName::ALL.iter().map(|view| format!("`{}`", view.name())).collect();
-                let help = format!("use `all`, `triage`, or some of {}", known.join(", "));
-                Failure::usage(format!("there is no view `{name}`")).help(help)
-            })
-        }
+    let find = |name: &String| {
+        ViewName::named(name).ok_or_else(|| {
+            let help = format!("use some of {}", ViewName::known().join(", "));
+            Failure::usage(format!("there is no view `{name}`")).help(help)
+        })
     };
     Ok(wanted.iter().map(find).collect::<Result<Vec<_>, _>>()?.concat())
 }

@@ -11,9 +11,10 @@ mod overlap;
 mod ranks;
 mod steps;
 
-use crate::sheet::{Block, Remark, Section, Sheet, Tone, csv, html, markdown};
+use crate::sheet::{Block, Remark, Section, Sheet, Tone, csv, html, markdown, value};
 use crate::svg::style::{PICTURES, VARIABLES};
 use crate::table::TableError;
+use assay_protocol::Value;
 use assay_trace::{Document, TraceReport};
 
 /// Everything that a report holds, in the order in which it is read.
@@ -77,6 +78,19 @@ fn sections(document: &Document) -> Vec<Section> {
         document.flame.as_ref().map(flame::section),
     ];
     sections.into_iter().flatten().collect()
+}
+
+/// The three tables of a triage as values `{columns, rows}` with a column for the stage: kernels, overlap, fuse.
+pub fn triage(report: &TraceReport) -> [(&'static str, Value); 3] {
+    let sections: Vec<Section> = report.documents.iter().flat_map(sections).collect();
+    ["kernels", "overlap", "fuse"].map(|name| {
+        let blocks = sections.iter().filter(|section| section.id == name).flat_map(|section| &section.blocks);
+        let tables =
+            blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
+        let of_stage =
+            tables.filter_map(|table| Some((table.id.strip_prefix(name)?.strip_prefix('-')?, table)));
+        (name, value(("stage", "Stage"), &of_stage.collect::<Vec<_>>()))
+    })
 }
 
 /// A file made from a report: its name and its text.

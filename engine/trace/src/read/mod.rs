@@ -63,7 +63,11 @@ pub fn read_json(path: &Path, source: impl Read + Send) -> Result<Trace, TraceEr
 fn json(path: &Path, source: impl Read + Send) -> Result<Trace, TraceError> {
     let mut ingest = Ingest::default();
     let (result, bytes, offset) = chunks::with_chunks(source, |chunks| {
-        let result = chrome::read(chunks, &mut ingest);
+        let mut result = chrome::read(chunks, &mut ingest);
+        if result.is_ok() {
+            // The checksum of compressed data stands at their end.
+            result = chunks.drain().map_err(Failure::Io);
+        }
         (result, chunks.bytes, chunks.offset())
     });
     let reading = &ingest.trace.reading;

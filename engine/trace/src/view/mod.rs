@@ -19,7 +19,6 @@ pub mod passes;
 pub mod ranks;
 pub mod steps;
 
-mod lanes;
 mod replays;
 #[cfg(test)]
 mod tiny;

@@ -10,9 +10,8 @@ mod windows;
 
 use super::devices::spans;
 use super::integrity::{self, IDLE_CAUSES};
-use super::lanes::lanes;
 use crate::analysis::Analysis;
-use crate::name::{EventKind, Lane};
+use crate::name::EventKind;
 use crate::stage::Stage;
 use crate::store::Ns;
 use crate::timeline::{Span, stretches};
@@ -180,23 +179,21 @@ pub struct IdleCauses {
 pub fn build(analysis: &Analysis<'_>) -> GpuAccount {
     let integrity = integrity::build(analysis);
     let idle_causes_withheld = integrity.reason_against(IDLE_CAUSES).map(str::to_owned);
-    let lanes = lanes(analysis);
     let mut causes = idle_causes_withheld.is_none().then(|| Causes::new(analysis));
     let devices = (0..analysis.trace.devices.len() as u32)
-        .filter_map(|device| account(analysis, device, &lanes, causes.as_mut()));
+        .filter_map(|device| account(analysis, device, causes.as_mut()));
     GpuAccount { devices: devices.collect(), idle_causes_withheld }
 }
 
 fn account(
     analysis: &Analysis<'_>,
     device: u32,
-    lanes: &[Lane],
     causes: Option<&mut Causes<'_, '_>>,
 ) -> Option<DeviceAccount> {
     let spans = spans(analysis, device);
     let windows = windows(analysis, &spans)?;
     let with_causes = causes.is_some();
-    let (sums, mut long_waits) = fill(analysis, &spans, &windows, lanes, causes);
+    let (sums, mut long_waits) = fill(analysis, &spans, &windows, causes);
     let parts = |sums: &Sums| sums.parts(with_causes);
     let total = sums.iter().fold(Sums::default(), |total, sums| total.plus(sums));
     long_waits.share = long_waits.time_ns as f64 * 100.0 / total.window.max(1) as f64;
@@ -237,7 +234,6 @@ fn fill(
     analysis: &Analysis<'_>,
     spans: &[Span],
     windows: &[Window],
-    lanes: &[Lane],
     mut causes: Option<&mut Causes<'_, '_>>,
 ) -> (Vec<Sums>, LongWaits) {
     let mut cursor = Cursor::new(windows);
@@ -245,7 +241,7 @@ fn fill(
     stretches(spans, |start, end, active| {
         if !active.is_empty() {
             let kernel = |event: usize| analysis.trace.gpu.kind[event] == EventKind::Kernel;
-            let what = |span: &Span| (kernel(span.event as usize), lanes[span.event as usize]);
+            let what = |span: &Span| (kernel(span.event as usize), analysis.lane(span.event as usize));
             let busy = Busy::of(active.iter().map(what));
             cursor.add(start, end, |sums, time| sums.add_busy(busy, time));
             return;

@@ -3,14 +3,14 @@
 //! A graph replay is one launch, whatever number of kernels it brings.
 
 mod calls;
-mod delay;
 mod queue;
 mod steps;
+mod summary;
 
 pub use calls::{CallRow, delay};
-pub use delay::DelayStats;
 pub use queue::QueueDepth;
 pub use steps::{StepLaunches, Waits};
+pub use summary::DelayStats;
 
 use super::integrity::{self, IDLE_CAUSES, percent};
 use super::replays::{Replay, Replays};
@@ -91,6 +91,8 @@ pub struct GraphSize {
 pub struct ShortKernels {
     /// Mean duration of the calls that launched the stage's kernels outside graphs, in ns.
     pub mean_launch_call_ns: f64,
+    /// Their median, in ns. Far below the mean where calls were blocked by a full queue: then `count` says little.
+    pub p50_launch_call_ns: Ns,
     /// How many kernels are shorter.
     pub count: u64,
     /// Their share of the kernels outside graphs, in percent.
@@ -169,11 +171,8 @@ fn short_kernels(analysis: &Analysis<'_>, direct: &[usize]) -> Option<ShortKerne
     let trace = analysis.trace;
     let kernels = direct.iter().copied().filter(|&event| trace.gpu.kind[event] == EventKind::Kernel);
     let calls = kernels.clone().filter_map(|event| analysis.links.call(event));
-    let (count, sum) = calls.fold((0u64, 0), |(count, sum), call| (count + 1, sum + trace.calls.dur[call]));
-    if count == 0 {
-        return None;
-    }
-    let mean = sum as f64 / count as f64;
+    let calls = DelayStats::of(calls.map(|call| trace.calls.dur[call]).collect())?;
+    let mean = calls.mean_ns;
     let (mut all, mut all_time, mut short, mut short_time) = (0, 0, 0, 0);
     for dur in kernels.map(|event| trace.gpu.dur[event]) {
         all += 1;
@@ -185,6 +184,7 @@ fn short_kernels(analysis: &Analysis<'_>, direct: &[usize]) -> Option<ShortKerne
     }
     Some(ShortKernels {
         mean_launch_call_ns: mean,
+        p50_launch_call_ns: calls.p50_ns,
         count: short,
         share_of_launches: percent(short, all),
         share_of_time: share(short_time, all_time),

@@ -5,7 +5,6 @@ use crate::name::{Category, Lane, canonical};
 use crate::stage::Stage;
 use crate::store::Ns;
 use crate::view::kernels::SiteShare;
-use crate::view::lanes::rank;
 use hashbrown::HashMap;
 use std::borrow::Cow;
 
@@ -31,7 +30,7 @@ pub(super) struct Groups<'t> {
 const NONE: u32 = u32::MAX;
 
 impl<'t> Groups<'t> {
-    pub(super) fn new(analysis: &Analysis<'t>, lanes: &[Lane]) -> Self {
+    pub(super) fn new(analysis: &Analysis<'t>) -> Self {
         let (kernel_of_name, kernels) = kernels(analysis);
         let mut group_of: Vec<[u32; 4]> = vec![[NONE; 4]; kernels.len()];
         for event in 0..analysis.len() {
@@ -60,11 +59,11 @@ impl<'t> Groups<'t> {
             group_of[kernel as usize][analysis.stage(event) as usize]
         });
         let mut groups = Self { list, of_event: of_event.collect(), sites: Vec::new() };
-        groups.sum_up(analysis, lanes);
+        groups.sum_up(analysis);
         groups
     }
 
-    fn sum_up(&mut self, analysis: &Analysis<'_>, lanes: &[Lane]) {
+    fn sum_up(&mut self, analysis: &Analysis<'_>) {
         let mut sites: HashMap<(u32, usize), (u64, Ns)> = HashMap::new();
         let mut kinds: HashMap<(u32, Category, Lane), Ns> = HashMap::new();
         for (event, &of) in self.of_event.iter().enumerate() {
@@ -72,7 +71,7 @@ impl<'t> Groups<'t> {
             let group = &mut self.list[of as usize];
             group.launches += 1;
             group.time += dur;
-            *kinds.entry((of, analysis.category(event), lanes[event])).or_default() += dur;
+            *kinds.entry((of, analysis.category(event), analysis.lane(event))).or_default() += dur;
             if let Some(site) = analysis.site(event) {
                 let (launches, time) = sites.entry((of, site)).or_default();
                 *launches += 1;
@@ -81,7 +80,7 @@ impl<'t> Groups<'t> {
         }
         // One name is of two kinds only where the CPU op decides; then most of the time does.
         let mut kinds: Vec<_> = kinds.into_iter().collect();
-        kinds.sort_unstable_by_key(|&((of, category, lane), time)| (of, time, category, rank(lane)));
+        kinds.sort_unstable_by_key(|&((of, category, lane), time)| (of, time, category, lane));
         for ((of, category, lane), _) in kinds {
             let group = &mut self.list[of as usize];
             (group.category, group.lane) = (category, lane);

@@ -13,7 +13,6 @@ pub use advice::{Priority, Verdict};
 pub use signal::{Dependency, Risk};
 
 use super::kernels::SiteShare;
-use super::lanes::{lanes, rank};
 use crate::analysis::Analysis;
 use crate::name::{Category, Lane};
 use crate::stage::Stage;
@@ -130,10 +129,9 @@ const HIDDEN: f64 = 65.0;
 
 /// Builds the table. It needs no second trace: places come from launches, and rows of graph replays have none.
 pub fn build(analysis: &Analysis<'_>) -> OverlapTable {
-    let lanes = lanes(analysis);
-    let groups = Groups::new(analysis, &lanes);
-    let swept = sweep::sweep(analysis, &groups, &lanes);
-    let dependencies = signal::dependencies(analysis, &groups, &lanes);
+    let groups = Groups::new(analysis);
+    let swept = sweep::sweep(analysis, &groups);
+    let dependencies = signal::dependencies(analysis, &groups);
     let sections = Stage::ALL.into_iter().filter_map(|stage| {
         let of_stage: Vec<usize> =
             (0..groups.list.len()).filter(|&group| groups.list[group].stage == stage).collect();
@@ -271,7 +269,7 @@ fn partner(group: usize, groups: &Groups<'_>, swept: &Swept) -> Option<Partner> 
     let from = swept.together.partition_point(|&(of, _, _)| (of as usize) < group);
     let of_group = swept.together[from..].iter().take_while(|&&(of, _, _)| of as usize == group);
     let best = of_group.max_by_key(|&&(_, other, time)| {
-        (rank(groups.list[other as usize].lane), time, std::cmp::Reverse(other))
+        (groups.list[other as usize].lane, time, std::cmp::Reverse(other))
     })?;
     let other = &groups.list[best.1 as usize];
     Some(Partner { kernel: other.kernel.to_string(), lane: other.lane, together_ns: best.2 })

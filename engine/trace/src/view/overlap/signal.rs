@@ -71,8 +71,8 @@ struct Counts {
 }
 
 /// The dependency of each group.
-pub(super) fn dependencies(analysis: &Analysis<'_>, groups: &Groups<'_>, lanes: &[Lane]) -> Vec<Dependency> {
-    let flags = flags(analysis, lanes);
+pub(super) fn dependencies(analysis: &Analysis<'_>, groups: &Groups<'_>) -> Vec<Dependency> {
+    let flags = flags(analysis);
     let mut counts = vec![Counts::default(); groups.list.len()];
     for (event, &flag) in flags.iter().enumerate() {
         let counts = &mut counts[groups.of_event[event] as usize];
@@ -117,7 +117,7 @@ fn closest(dur: Ns) -> Ns {
     (dur * 15 / 100).clamp(2_000, 20_000)
 }
 
-fn flags(analysis: &Analysis<'_>, lanes: &[Lane]) -> Vec<u8> {
+fn flags(analysis: &Analysis<'_>) -> Vec<u8> {
     let gpu = &analysis.trace.gpu;
     let places = Places::new(analysis);
     let mut flags = vec![0u8; analysis.len()];
@@ -135,7 +135,7 @@ fn flags(analysis: &Analysis<'_>, lanes: &[Lane]) -> Vec<u8> {
                 continue;
             }
             flags[one] |= TIGHT;
-            if same == Some(true) || feeds(lanes[one], lanes[neighbour]) {
+            if same == Some(true) || feeds(analysis.lane(one), analysis.lane(neighbour)) {
                 flags[one] |= side;
             } else if same.is_none() {
                 flags[one] |= UNMAPPED;

@@ -7,7 +7,6 @@ use crate::stage::Stage;
 use crate::store::Ns;
 use crate::timeline::{Span, stretches};
 use crate::view::devices::spans;
-use crate::view::lanes::rank;
 use hashbrown::HashMap;
 
 /// What the sweep finds for one kernel of one stage. Times are summed over its launches.
@@ -43,18 +42,16 @@ pub(super) struct Swept {
 struct Sweeper<'a, 't> {
     analysis: &'a Analysis<'t>,
     groups: &'a Groups<'t>,
-    lanes: &'a [Lane],
     sums: Vec<Sums>,
     together: HashMap<(u32, u32), Ns>,
     pairs: HashMap<(Stage, u32, u32), Ns>,
     communication: HashMap<(Stage, u32), Ns>,
 }
 
-pub(super) fn sweep(analysis: &Analysis<'_>, groups: &Groups<'_>, lanes: &[Lane]) -> Swept {
+pub(super) fn sweep(analysis: &Analysis<'_>, groups: &Groups<'_>) -> Swept {
     let mut sweeper = Sweeper {
         analysis,
         groups,
-        lanes,
         sums: vec![Sums::default(); groups.list.len()],
         together: HashMap::new(),
         pairs: HashMap::new(),
@@ -80,11 +77,10 @@ impl Sweeper<'_, '_> {
     fn add(&mut self, time: Ns, active: &[Span]) {
         for span in active {
             let group = self.groups.of_event[span.event as usize];
-            let lane = |other: &Span| self.lanes[other.event as usize];
+            let lane = |other: &Span| self.analysis.lane(other.event as usize);
             let others = active.iter().filter(|other| other.stream != span.stream);
-            let partner = others.max_by_key(|other| {
-                (rank(lane(other)), other.end - other.start, std::cmp::Reverse(other.event))
-            });
+            let partner = others
+                .max_by_key(|other| (lane(other), other.end - other.start, std::cmp::Reverse(other.event)));
             let sums = &mut self.sums[group as usize];
             match partner {
                 None => sums.exclusive += time,
@@ -101,7 +97,7 @@ impl Sweeper<'_, '_> {
     }
 
     fn add_pairs(&mut self, time: Ns, active: &[Span]) {
-        let lane = |span: &Span| self.lanes[span.event as usize];
+        let lane = |span: &Span| self.analysis.lane(span.event as usize);
         // Two kernels of one stream at once are rare but occur: each stream counts once.
         let first = |at: usize| {
             let same = |other: &Span| other.stream == active[at].stream && lane(other) == lane(&active[at]);
