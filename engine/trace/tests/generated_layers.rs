@@ -1,6 +1,6 @@
 //! Passes and layers of generated traces, whose truth is known, for unseen seeds and every flag.
 
-use assay_trace::generate::{self, Annotations, Recipe, Truth, Vendor};
+use assay_trace::generate::{self, Annotations, Recipe, Schema, Truth, Vendor};
 use assay_trace::layers::{self, LayerOptions, Method, PassSource, Passes};
 use assay_trace::{Analysis, Options, Trace, read};
 use std::path::Path;
@@ -122,4 +122,51 @@ fn layers_of_a_whole_model() {
     let (trace, truth) =
         traced(&Recipe { prefill: 1, decode: 2, graph: true, noise: 0, seed: 71, ..Recipe::default() });
     exact(&found(&trace), &truth, "48 layers");
+}
+
+/// Every combination of flags that changes names, order or steps.
+fn every_flag() -> Vec<Recipe> {
+    let mut all = vec![Recipe { layers: 3, noise: 1, skew_us: 5, ..small(900) }];
+    let mut vary = |choices: &[&dyn Fn(&mut Recipe)]| {
+        let before = std::mem::take(&mut all);
+        for recipe in before {
+            for choice in choices {
+                let mut recipe = recipe.clone();
+                choice(&mut recipe);
+                recipe.seed += all.len() as u64;
+                all.push(recipe);
+            }
+        }
+    };
+    vary(&[&|_| {}, &|recipe| recipe.stacks = false]);
+    vary(&[&|_| {}, &|recipe| recipe.graph = true]);
+    vary(&[&|_| {}, &|recipe| recipe.piecewise = true]);
+    vary(&[&|_| {}, &|recipe| recipe.vendor = Vendor::Amd]);
+    vary(&[&|_| {}, &|recipe| recipe.schema = Schema::Y2021]);
+    vary(&[
+        &|_| {},
+        &|recipe| recipe.annotations = Annotations::SglangExecute,
+        &|recipe| recipe.annotations = Annotations::Vllm,
+        &|recipe| recipe.annotations = Annotations::None,
+    ]);
+    all
+}
+
+#[test]
+fn b15_layers_are_exact_for_every_flag() {
+    let recipes = every_flag();
+    assert_eq!(recipes.len(), 128);
+    for recipe in recipes {
+        let (trace, truth) = traced(&recipe);
+        let passes = found(&trace);
+        // Frames of the engine name decode steps; those of a piecewise prefill do not say what they are.
+        let by_frames = recipe.stacks && recipe.schema == Schema::Current && recipe.piecewise;
+        if by_frames && recipe.annotations == Annotations::None {
+            let inside: usize = passes.passes.iter().map(|pass| pass.events.len()).sum();
+            assert_eq!(inside + passes.outside as usize, trace.gpu.len(), "{recipe:?}");
+            assert_eq!((passes.passes.len(), passes.outside > 0), (3, true), "{recipe:?}");
+        } else {
+            exact(&passes, &truth, &format!("{recipe:?}"));
+        }
+    }
 }
