@@ -72,7 +72,8 @@ fn narrow(field: &mut Value, words: Value) {
     *field = json!({"description": doc, "enum": words});
 }
 
-fn of<T: JsonSchema>(title: &str) -> Value {
+/// The schema of a document of any kind, under `title`: draft 7, open, each description one paragraph.
+pub fn of<T: JsonSchema>(title: &str) -> Value {
     let settings = SchemaSettings::draft07();
     let mut body = settings.into_generator().into_root_schema_for::<T>().to_value();
     one_paragraph(&mut body);

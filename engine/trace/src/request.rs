@@ -118,11 +118,8 @@ impl TraceReport {
 }
 
 /// The JSON Schema of [`TraceReport`], draft 7 and open: a field may come without a new version.
-pub fn schema() -> serde_json::Value {
-    let settings = schemars::generate::SchemaSettings::draft07();
-    let mut schema = settings.into_generator().into_root_schema_for::<TraceReport>().to_value();
-    schema["title"] = serde_json::json!("Assay trace report");
-    schema
+pub fn schema() -> assay_protocol::Value {
+    assay_protocol::schema::of::<TraceReport>("Assay trace report")
 }
 
 /// Answers a request.

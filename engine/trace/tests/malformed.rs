@@ -120,7 +120,9 @@ fn a_trace_without_gpu_work_says_so_and_builds_every_view() {
             views,
             &registry,
             &assay_trace::fuse::Context::default(),
-        );
+            &assay_trace::layers::LayerOptions::default(),
+        )
+        .expect("a document");
     }
 }
 
