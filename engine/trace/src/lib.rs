@@ -14,6 +14,7 @@ pub mod intern;
 pub mod link;
 pub mod name;
 pub mod read;
+pub mod roofline;
 pub mod stage;
 pub mod store;
 pub mod timeline;

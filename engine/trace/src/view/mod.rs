@@ -9,4 +9,5 @@ pub mod flame;
 pub mod integrity;
 pub mod kernels;
 pub mod ranks;
+pub mod roofline;
 pub mod steps;
