@@ -117,6 +117,10 @@ fn moved(traffic: Traffic, inputs: &Inputs) -> Option<u64> {
         Traffic::Fill => first.bytes(),
         Traffic::Gather => {
             let (rows, indices) = (first.dims.first()?, inputs.tensor(1)?);
+            // Numbers that can be an index: whole ones of 32 or 64 bits.
+            if indices.element.dtype.is_some() || indices.element.bytes < 4 {
+                return None;
+            }
             let row = product(&first.dims[1..])?.checked_mul(first.element.bytes)?;
             let read = indices.count()?.min(*rows).checked_mul(row)?;
             indices.count()?.checked_mul(row)?.checked_add(read)?.checked_add(indices.bytes()?)
@@ -192,5 +196,6 @@ mod tests {
         assert_eq!(bytes("aten::copy__", "[[8, 5]]", &[B]), Err(Missing::UnknownOp));
         assert_eq!(bytes("aten::add", "[[8, 5], [4]]", &[B, B]), Err(Missing::UnknownShape));
         assert_eq!(bytes("aten::embedding", "[[10, 4]]", &[B]), Err(Missing::UnknownShape));
+        assert_eq!(bytes("aten::embedding", "[[10, 4], [3]]", &[B, B]), Err(Missing::UnknownShape));
     }
 }

@@ -13,6 +13,7 @@ use crate::store::Ns;
 use crate::view::integrity::Concern;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 mod rows;
 mod windows;
@@ -98,6 +99,9 @@ pub struct Utilisation {
     /// Why there is no `mfu`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,
+    /// Why it cannot be true: it would be above 100 %. There is no `mfu` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub implausible: Option<String>,
 }
 
 /// One stage.
@@ -238,7 +242,7 @@ pub fn build(analysis: &Analysis<'_>, options: &RoofOptions) -> Roofline {
     let windows = windows::windows(analysis, &calls);
     view.stages = rows::stages(analysis, &gpus, &calls, &windows);
     view.steps = windows::steps(analysis, windows);
-    view.concerns = rows::concerns(&view.stages);
+    view.concerns = rows::concerns(&view.stages, &view.steps);
     view
 }
 
@@ -267,8 +271,16 @@ fn kinds(analysis: &Analysis<'_>, options: &RoofOptions) -> Vec<Result<&'static 
 fn seen<'t>(analysis: &Analysis<'t>, device: usize) -> Seen<'t> {
     let trace = analysis.trace;
     let place = &trace.devices[device];
-    let of_index = |index: u32| trace.head.device_properties.iter().find(|all| all["id"] == index);
-    let properties = place.index.and_then(of_index);
+    let listed = &trace.head.device_properties;
+    let of_index = |index: u32| listed.iter().find(|all| all["id"] == index);
+    // ROCm numbers devices differently in the list and in the events; where all listed are alike it does not matter.
+    let alike = || {
+        let first = listed.first()?;
+        let same =
+            |all: &Value| ["name", "numSms", "totalGlobalMem"].iter().all(|key| all[*key] == first[*key]);
+        listed.iter().all(same).then_some(first)
+    };
+    let properties = place.index.and_then(of_index).or_else(alike);
     let text = |key: &str| properties.and_then(|all| all[key].as_str()).filter(|text| !text.is_empty());
     let number = |key: &str| properties.and_then(|all| all[key].as_u64()).filter(|&number| number > 0);
     Seen {

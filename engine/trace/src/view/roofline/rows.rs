@@ -1,7 +1,7 @@
 //! Rows of the roofline: calls of one kernel, operator and format within one stage.
 
 use super::windows::{Windows, impossible};
-use super::{Bound, RoofRow, StageRoof};
+use super::{Bound, RoofRow, StageRoof, StepRoof};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::name::canonical;
@@ -105,7 +105,7 @@ impl Group {
     fn implausible(&self, gpu: &Gpu) -> Option<String> {
         (self.impossible > 0).then(|| {
             format!(
-                "{} of {} calls are faster than a {} can be, by up to {:.2} times",
+                "{} of {} calls are faster than the {} can be, by up to {:.2} times",
                 self.impossible, self.calls, gpu.id, self.worst
             )
         })
@@ -187,16 +187,30 @@ fn groups(analysis: &Analysis<'_>, gpus: &[Option<&Gpu>], calls: &Calls) -> Hash
     groups
 }
 
-/// What the rows say against themselves.
-pub fn concerns(stages: &[StageRoof]) -> Vec<Concern> {
+/// What the numbers say against themselves.
+pub fn concerns(stages: &[StageRoof], steps: &[StepRoof]) -> Vec<Concern> {
+    let mut concerns = Vec::new();
     let rows: Vec<&RoofRow> =
         stages.iter().flat_map(|stage| &stage.rows).filter(|row| row.implausible.is_some()).collect();
-    let Some(worst) = rows.iter().max_by_key(|row| row.time_ns) else { return Vec::new() };
-    let why = worst.implausible.as_deref().unwrap_or_default();
-    vec![Concern {
-        id: "faster-than-the-gpu".into(),
-        message: format!("{} rows cannot be true; in `{}` {why}", rows.len(), worst.kernel),
-        help: "check `--gpu`, and whether the recorded shapes and types are those of the kernel".into(),
-        fatal: false,
-    }]
+    if let Some(worst) = rows.iter().max_by_key(|row| row.time_ns) {
+        let why = worst.implausible.as_deref().unwrap_or_default();
+        concerns.push(Concern {
+            id: "faster-than-the-gpu".into(),
+            message: format!("{} rows cannot be true; in `{}` {why}", rows.len(), worst.kernel),
+            help: "check `--gpu`, and whether the recorded shapes and types are those of the kernel".into(),
+            fatal: false,
+        });
+    }
+    let of_stages = stages.iter().filter(|stage| stage.utilisation.implausible.is_some()).count();
+    let of_steps = steps.iter().filter(|step| step.utilisation.implausible.is_some()).count();
+    if of_stages + of_steps > 0 {
+        concerns.push(Concern {
+            id: "mfu-above-peak".into(),
+            message: format!("the MFU of {of_stages} stages and {of_steps} steps would be above 100 %"),
+            help: "read the stage where only steps are concerned: their work may overlap; else check `--gpu`"
+                .into(),
+            fatal: false,
+        });
+    }
+    concerns
 }

@@ -139,7 +139,7 @@ fn faster_than_the_gpu_is_marked_and_withholds_the_utilisation() {
     let view = view(&trace);
     let row = &view.stages[0].rows[0];
     // 138.9 us at the peak in 100 us.
-    let reason = "1 of 2 calls are faster than a H200 can be, by up to 1.39 times";
+    let reason = "1 of 2 calls are faster than the H200 can be, by up to 1.39 times";
     assert_eq!(row.implausible.as_deref(), Some(reason));
     assert_eq!((view.concerns.len(), view.concerns[0].id.as_str()), (1, "faster-than-the-gpu"));
     let utilisation = &view.stages[0].utilisation;
@@ -226,6 +226,23 @@ fn a_type_without_a_rate_is_uncovered() {
     assert_eq!((coverage.uncovered[0].reason, coverage.uncovered[0].time_ns), (Missing::NoPeak, 900_000));
 }
 
+#[test]
+fn a_device_that_is_not_listed_is_like_all_that_are() {
+    let text = |second: &str| {
+        let list = format!(
+            r#"[{{"id":0,"name":"NVIDIA H200","numSms":132}},{{"id":1,"name":"{second}","numSms":132}}]"#
+        );
+        let event = r#"{"ph":"X","cat":"kernel","name":"k","pid":9,"tid":7,"ts":1,"dur":5,"args":{"device":9,"stream":7}}"#;
+        format!(r#"{{"deviceProperties":{list},"traceEvents":[{event}]}}"#)
+    };
+    let found = |second: &str| {
+        let trace = read_json(Path::new("hand.json"), text(second).as_bytes()).unwrap();
+        view(&trace).devices[0].gpu.as_ref().map(|gpu| gpu.id.clone())
+    };
+    assert_eq!(found("NVIDIA H200"), Some("H200".into()));
+    assert_eq!(found("NVIDIA H100 80GB HBM3"), None);
+}
+
 fn generated(recipe: &Recipe) -> Trace {
     let mut bytes = Vec::new();
     generate::write(recipe, &mut bytes).unwrap();
@@ -290,4 +307,57 @@ fn without_shapes_the_view_is_withheld() {
     let recipe = Recipe { layers: 2, noise: 1, shapes: false, ..Recipe::default() };
     let reason = view(&generated(&recipe)).withheld.unwrap();
     assert!(reason.contains("`record_shapes=True` records them"), "{reason}");
+}
+
+#[test]
+fn it_has_a_schema_and_reads_what_it_writes() {
+    let schema = schemars::schema_for!(Roofline).to_value();
+    assert!(schema["$defs"]["RoofRow"]["properties"]["headroom_ns"].is_object(), "{schema}");
+    let trace = trace("NVIDIA H200", Some("step[EXTEND bs=1 toks=4096]"), &[MM]);
+    let written = view(&trace);
+    let read: Roofline = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+    // The last digit of a fraction may differ; names and whole numbers may not.
+    assert_eq!((&read.devices, read.steps[0].utilisation.flops), (&written.devices, 2 * 4096u64.pow(3)));
+    let row = |view: &Roofline| {
+        let row = view.stages[0].rows[0].clone();
+        (row.kernel, row.dtype, row.time_ns, row.roof_ns, row.bound, row.shape)
+    };
+    assert_eq!(row(&read), row(&written));
+}
+
+#[test]
+fn windows_of_overlapping_steps_are_counted_once() {
+    // Two steps whose kernels overlap on two streams: 100 to 300 and 200 to 400 us are 300 us, not 400.
+    let kernel = |start: u32, stream: u32, correlation: u32| {
+        format!(
+            r#"{{"ph":"X","cat":"kernel","name":"k","pid":0,"tid":{stream},"ts":{start},"dur":200,"args":{{"device":0,"stream":{stream},"correlation":{correlation},"External id":{correlation}}}}}"#
+        )
+    };
+    let host = |start: u32, correlation: u32| {
+        format!(
+            r#"{{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{start},"dur":1,"args":{{"correlation":{correlation},"External id":{correlation}}}}},{{"ph":"X","cat":"cpu_op","name":"aten::mm","pid":1,"tid":1,"ts":{start},"dur":2,"args":{{"External id":{correlation},"Input Dims":{SQUARE},"Input type":{BF16}}}}},{{"ph":"X","cat":"user_annotation","name":"step[DECODE bs=1]","pid":1,"tid":1,"ts":{},"dur":8,"args":{{"External id":{}}}}}"#,
+            start - 1,
+            100 + correlation
+        )
+    };
+    let events = [host(10, 1), host(20, 2), kernel(100, 7, 1), kernel(200, 8, 2)].join(",");
+    let text = format!(r#"{{"deviceProperties":[{{"id":0,"name":"H200"}}],"traceEvents":[{events}]}}"#);
+    let trace = read_json(Path::new("hand.json"), text.as_bytes()).unwrap();
+    let view = view(&trace);
+    let windows: Vec<i64> = view.steps.iter().map(|step| step.utilisation.window_ns).collect();
+    assert_eq!(windows, [200_000, 100_000]);
+    assert_eq!(view.stages[0].utilisation.window_ns, 300_000);
+    // Two products of 138.9 us at the peak in 300 us.
+    assert!(close(
+        view.stages[0].utilisation.mfu.unwrap(),
+        4.0 * 4096f64.powi(3) / 989.5e12 / 300e-6 * 100.0
+    ));
+    // The second step alone would have to be faster than the GPU: no number is shown for it.
+    let second = &view.steps[1].utilisation;
+    assert_eq!((second.mfu, second.withheld.as_deref()), (None, None));
+    assert!(second.implausible.as_deref().unwrap().starts_with("it would be 138.9 %: steps overlap"));
+    assert_eq!(
+        view.concerns.iter().map(|concern| concern.id.as_str()).collect::<Vec<_>>(),
+        ["mfu-above-peak"]
+    );
 }

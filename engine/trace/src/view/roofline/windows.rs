@@ -83,9 +83,19 @@ impl Sums {
 
     /// The use of the peak, where the evidence carries it.
     pub fn utilisation(&self) -> Utilisation {
-        let withheld = self.withheld();
-        let mfu = withheld.is_none().then(|| self.compute * 100.0 / self.window as f64);
-        Utilisation { window_ns: self.window, flops: self.flops, mfu, withheld }
+        let mut all = Utilisation { window_ns: self.window, flops: self.flops, ..Utilisation::default() };
+        all.withheld = self.withheld();
+        if all.withheld.is_none() {
+            let mfu = self.compute * 100.0 / self.window as f64;
+            let reason = || {
+                format!(
+                    "it would be {mfu:.1} %: steps overlap, or the shapes, the types or the GPU are others"
+                )
+            };
+            all.implausible = (mfu > 100.0).then(reason);
+            all.mfu = (mfu <= 100.0).then_some(mfu);
+        }
+        all
     }
 
     fn withheld(&self) -> Option<String> {
@@ -100,8 +110,7 @@ impl Sums {
             let share = self.impossible * 100.0 / self.compute;
             return Some(format!("{share:.1} % of the FLOPs are in calls faster than the GPU can be"));
         }
-        let mfu = self.compute * 100.0 / self.window as f64;
-        (mfu > 100.0).then(|| format!("it would be {mfu:.1} %, which is impossible"))
+        None
     }
 }
 
