@@ -17,6 +17,7 @@ PINS = {
     "yamllint": "yamllint==1.38.0",
     "check-jsonschema": "check-jsonschema==0.39.0",
     "ryl": "ryl==0.26.1",
+    "holistictraceanalysis": "HolisticTraceAnalysis==0.5.0",
 }
 ORDER = ("ninja", "make", "hyperqueue", "snakemake")
 FLIGHT = 2

@@ -54,8 +54,8 @@ def targets(rows, judged):
     """One line per target of the issue."""
     lines = ["| what | target | measured | verdict |", "|---|---|---|---|"]
     for row in rows:
-        met = row["measured"]["median"] <= row["bound"]
-        verdict = ("met" if met else "**missed**") if judged else "not judged"
+        met = row["bound"] is None or row["measured"]["median"] <= row["bound"]
+        verdict = "not judged" if not judged or row["bound"] is None else "met" if met else "**missed**"
         lines.append(f"| {row['what']} | {row['target']} | {number(row['measured'], row['unit'])} | {verdict} |")
     return lines
 

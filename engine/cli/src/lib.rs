@@ -30,6 +30,7 @@ mod reports;
 mod schemas;
 mod screen;
 mod summary;
+mod trace;
 mod verbs;
 mod verdict;
 

@@ -18,6 +18,7 @@ mod registry;
 mod server;
 mod server_config;
 mod stub;
+mod trace;
 mod watch;
 
 pub use registry::registry;

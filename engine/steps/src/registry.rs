@@ -1,6 +1,6 @@
 //! Every step type and check type of this build: one line each.
 
-use crate::{approval, baseline, checks, command, compare, http, server};
+use crate::{approval, baseline, checks, command, compare, http, server, trace};
 use assay_run::Registry;
 
 /// All of them.
@@ -11,6 +11,7 @@ pub fn registry() -> Registry {
         .step(http::Http)
         .step(baseline::Baseline)
         .step(compare::Compare)
+        .step(trace::Trace)
         .step(approval::Approval)
         .check(checks::Command)
         .check(checks::File)

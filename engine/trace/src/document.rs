@@ -1,18 +1,21 @@
-//! All views of a trace in one value: what `assay trace --format json` prints. Its schema is `schemas/trace.schema.json`.
+//! All views of one trace in one value.
 
 use crate::analysis::Analysis;
+use crate::fuse::{Context, Registry};
+use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
 use crate::view::devices::{self, DeviceTotals};
 use crate::view::diff::{self, Diff};
 use crate::view::flame::{self, Flame};
+use crate::view::fuse::{self, FuseTable};
 use crate::view::integrity::{self, Integrity};
 use crate::view::kernels::{self, KernelTable};
+use crate::view::launches::{self, LaunchStats};
+use crate::view::overlap::{self, OverlapTable};
+use crate::view::ranks::Ranks;
 use crate::view::steps::{self, StepRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// Version of the format. Fields are added without a new one.
-pub const VERSION: u32 = 1;
 
 /// Whether one trace was read or two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,8 +31,6 @@ pub enum Mode {
 /// What a trace shows. Times are whole nanoseconds, shares are percent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Document {
-    /// Version of this format: 1.
-    pub v: u32,
     /// Whether one trace was read or two.
     pub mode: Mode,
     /// The trace's file.
@@ -55,9 +56,24 @@ pub struct Document {
     /// Table 1: kernels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelTable>,
+    /// Table 2: what could run beside something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<OverlapTable>,
+    /// Table 3: known fusions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<FuseTable>,
     /// Steps of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepRow>>,
+    /// The GPU's time, accounted for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<GpuAccount>,
+    /// Launch statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launches: Option<LaunchStats>,
+    /// Ranks against each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<Ranks>,
     /// The difference from another trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Diff>,
@@ -88,20 +104,58 @@ macro_rules! views {
 views! {
     /// where the time goes, kernel by kernel
     Kernels = "kernels";
+    /// what could run beside something else, and what is hidden already
+    Overlap = "overlap";
+    /// known fusions: which run, and which could
+    Fuse = "fuse";
     /// steps of the engine and the GPU's share in each
     Steps = "steps";
+    /// where each nanosecond of the GPU went: busy, exposed communication, idle by cause
+    Account = "account";
+    /// launch delays, graph coverage, calls of the runtime
+    Launches = "launches";
     /// GPU time by stage, Python stack, CPU op and kernel
     Flame = "flame";
+    /// ranks against each other by arrival; with `--rank all`, or for a trace of several devices
+    Ranks = "ranks";
+}
+
+impl ViewName {
+    /// The tables of a triage.
+    pub const TRIAGE: &'static [Self] = &[Self::Kernels, Self::Overlap, Self::Fuse];
+
+    /// The views that a word stands for: a view's name, `triage` or `all`.
+    pub fn named(word: &str) -> Option<Vec<Self>> {
+        match word {
+            "all" => Some(Self::ALL.to_vec()),
+            "triage" => Some(Self::TRIAGE.to_vec()),
+            name => Self::ALL.iter().find(|view| view.name() == name).map(|view| vec![*view]),
+        }
+    }
+
+    /// Every word of [`Self::named`], in backticks.
+    pub fn known() -> Vec<String> {
+        let names = Self::ALL.iter().map(|view| view.name());
+        ["all", "triage"].into_iter().chain(names).map(|name| format!("`{name}`")).collect()
+    }
 }
 
 impl Document {
     /// Builds the views asked for; integrity and devices are always there.
-    pub fn build(analysis: &Analysis<'_>, trace: String, views: &[ViewName]) -> Self {
+    pub fn build(
+        analysis: &Analysis<'_>,
+        trace: String,
+        views: &[ViewName],
+        registry: &Registry,
+        context: &Context<'_>,
+    ) -> Self {
         let wants = |view| views.contains(&view);
         let integrity = integrity::build(analysis);
-        let kernels = wants(ViewName::Kernels).then(|| kernels::build(analysis));
+        let complete = kernels::complete(analysis);
+        let fuse = wants(ViewName::Fuse).then(|| fuse::build(&complete, registry, context));
+        let kernels =
+            wants(ViewName::Kernels).then(|| kernels::above_bar(complete, analysis.options.min_share));
         Self {
-            v: VERSION,
             mode: Mode::SingleTrace,
             trace,
             mapping: None,
@@ -112,6 +166,11 @@ impl Document {
             integrity,
             devices: devices::build(analysis),
             kernels,
+            overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
+            fuse,
+            account: wants(ViewName::Account).then(|| account::build(analysis)),
+            launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
+            ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
             diff: None,
             flame: wants(ViewName::Flame).then(|| flame::build(analysis)),
@@ -125,12 +184,4 @@ impl Document {
     pub fn against(self, name: String, base: &Analysis<'_>, own: &Analysis<'_>) -> Self {
         Self { diff: Some(diff::build(name, base, own)), ..self }
     }
-}
-
-/// The JSON Schema of [`Document`], draft 7 and open: a field may come without a new version.
-pub fn schema() -> serde_json::Value {
-    let settings = schemars::generate::SchemaSettings::draft07();
-    let mut schema = settings.into_generator().into_root_schema_for::<Document>().to_value();
-    schema["title"] = serde_json::json!("Assay trace document");
-    schema
 }

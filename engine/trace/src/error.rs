@@ -49,6 +49,32 @@ pub enum TraceError {
         /// What it is instead.
         found: String,
     },
+    /// A database that cannot be read as it is.
+    #[error("the database `{path}` cannot be read: {reason}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The file holds no table of Nsight Compute.
+    #[error("`{path}` is no table of Nsight Compute: {found}")]
+    NotNcu {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// A row of a table that cannot be understood.
+    #[error("`{path}`, line {line}: {reason}")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong there.
+        reason: String,
+    },
     /// JSON at a place where nothing can be skipped.
     #[error("`{path}` cannot be read on from byte {offset}: {reason}")]
     Syntax {
@@ -71,7 +97,17 @@ impl TraceError {
             }
             Self::Damaged { .. } => "copy the file again; `gzip -t` says whether a copy is whole",
             Self::NotATrace { .. } => {
-                "give a trace that `torch.profiler` wrote (`export_chrome_trace`), plain or gzip"
+                "give a trace that `torch.profiler` wrote (`export_chrome_trace`), plain or gzip, or an export of Nsight \
+                 Systems (`nsys export --type sqlite`)"
+            }
+            Self::Database { .. } => {
+                "export the report again with `nsys export --type sqlite`, to a new file"
+            }
+            Self::NotNcu { .. } => {
+                "write one with `ncu --csv --page raw --log-file FILE`, or from a report with `ncu --import REPORT --csv --page raw`"
+            }
+            Self::Csv { .. } => {
+                "print the table again from its report with `ncu --import REPORT --csv --page raw`"
             }
             Self::Syntax { .. } => {
                 "the file was changed by hand or written by several processes at once; capture again"

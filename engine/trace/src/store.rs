@@ -200,9 +200,9 @@ pub enum Format {
 /// What was seen while reading: the ground of the integrity block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Bytes of the text, decompressed.
+    /// Bytes of the text, decompressed, or of the database.
     pub bytes: u64,
-    /// Events of every phase that were read whole.
+    /// Events of every phase that were read whole; in a database the rows of GPU activities, calls and ranges.
     pub events: u64,
     /// Events that are no JSON and were passed over.
     pub malformed: u64,
@@ -220,6 +220,12 @@ pub struct Reading {
     pub rounded_times: u64,
     /// Events that the profiler says it lost.
     pub lost_by_profiler: u64,
+    /// Replays of graphs that were recorded as one block, without their kernels.
+    pub whole_graphs: u64,
+    /// Sum of their durations.
+    pub whole_graphs_ns: Ns,
+    /// What the profiler says may be missing, each message once.
+    pub warnings: Vec<String>,
 }
 
 /// What the trace says about itself and the machine.

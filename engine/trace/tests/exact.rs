@@ -3,6 +3,8 @@
 //! `../shared/data/traces` lies beside the project and is not part of it: without it these tests say that they skip,
 //! and fail where `ASSAY_REQUIRE_SHARED=1` asks for it.
 
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
+
 use assay_trace::{Analysis, Options, Trace, read, view};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ fn shared() -> Option<PathBuf> {
         return Some(folder);
     }
     assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "{} is absent", folder.display());
-    println!("skipped: {} is absent", folder.display());
+    eprintln!("skipped: {} is absent", folder.display());
     None
 }
 
@@ -109,32 +111,41 @@ fn busy_and_overlap_equal_a_second_computation_to_the_nanosecond() {
     }
 }
 
+/// All events of one name.
+#[derive(Default)]
+struct Sums<'t> {
+    count: u64,
+    total: i64,
+    longest: i64,
+    ops: HashMap<&'t str, u64>,
+}
+
 #[test]
 fn every_kernel_name_has_the_facts_count_sum_maximum_and_op() {
     for (name, trace, facts) in traces() {
         let analysis = Analysis::new(&trace, Options::default());
-        let mut sums: HashMap<(String, &str), (u64, i64, i64, HashMap<&str, u64>)> = HashMap::new();
+        let mut sums: HashMap<(String, &str), Sums> = HashMap::new();
         for (event, row) in trace.gpu.rows().enumerate() {
             let device = trace.devices[trace.device_of(event) as usize].label.clone();
             let sum = sums.entry((device, analysis.raw_name(event))).or_default();
-            sum.0 += 1;
-            sum.1 += row.dur;
-            sum.2 = sum.2.max(row.dur);
+            sum.count += 1;
+            sum.total += row.dur;
+            sum.longest = sum.longest.max(row.dur);
             if let Some(op) = analysis.op_name(event) {
-                *sum.3.entry(op).or_default() += 1;
+                *sum.ops.entry(op).or_default() += 1;
             }
         }
         for (device, fact) in facts["devices"].as_object().expect("devices") {
             for (kernel, wanted) in fact["kernels"].as_object().expect("kernels") {
                 let found = &sums[&(device.clone(), kernel.as_str())];
-                assert_eq!(Some(found.0), wanted["count"].as_u64(), "{name}: {kernel}");
-                for (key, ns) in [("total_us", found.1), ("max_us", found.2)] {
+                assert_eq!(Some(found.count), wanted["count"].as_u64(), "{name}: {kernel}");
+                for (key, ns) in [("total_us", found.total), ("max_us", found.longest)] {
                     let wanted = wanted[key].as_f64().expect("a number");
                     assert!((us(ns) - wanted).abs() <= 1e-3, "{name}: {kernel}: {key} {} {wanted}", us(ns));
                 }
                 if let Some(op) = wanted["cpu_op"].as_str() {
-                    let best = found.3.values().max().copied();
-                    assert_eq!(found.3.get(op).copied(), best, "{name}: {kernel}: {op} {:?}", found.3);
+                    let best = found.ops.values().max().copied();
+                    assert_eq!(found.ops.get(op).copied(), best, "{name}: {kernel}: {op} {:?}", found.ops);
                 }
             }
         }

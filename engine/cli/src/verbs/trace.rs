@@ -3,24 +3,32 @@
 use crate::context::Cx;
 use crate::fail::Failure;
 use crate::reply::Reply;
+use crate::trace::generate;
+use crate::trace::output::{Format, printed, unanswered, write};
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
-use assay_report::{sheet, trace as report};
-use assay_trace::{Analysis, Document, Options as Analyse, TraceError, ViewName, read};
-use clap::{Args, ValueEnum};
+use assay_trace::name::Framework;
+use assay_trace::request::{Choice, Request, analyse};
+use assay_trace::{Options as Analyse, ViewName};
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
 
 /// Options of `trace`.
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  assay trace decode.trace.json.gz                 the tables, as markdown\n  assay trace decode.trace.json.gz -o tables       markdown, HTML, JSON, CSV and pictures into a folder\n  assay trace decode.trace.json.gz --format json   everything, for programs\n  assay trace new.json.gz --diff old.json.gz       what changed, per step\n  assay trace decode.trace.json.gz --view steps,kernels --min-share 0"
 )]
 pub struct Options {
-    /// Trace of `torch.profiler` (`.json` or `.json.gz`; told by content)
-    pub path: String,
-    /// Views, divided by commas; `all` for every one
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "all")]
+    /// Something else than reading a trace
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Trace of `torch.profiler`, export of Nsight Systems, or a folder of them (told by content, not by name)
+    #[arg(required = true)]
+    pub path: Option<String>,
+    /// Views, divided by commas: `triage` for the three tables of a triage, `all` for every one
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "triage")]
     pub view: Vec<String>,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]
@@ -31,6 +39,21 @@ pub struct Options {
     /// Compare with this trace, per step of each stage
     #[arg(long, value_name = "BASE")]
     pub diff: Option<String>,
+    /// Rank to read from a folder: a number, `lowest`, or `all` to compare them
+    #[arg(long, value_name = "RANK", default_value = "lowest")]
+    pub rank: String,
+    /// Framework, where the trace does not prove it: `sglang`, `vllm`, `tensorrt-llm` or `tokenspeed`
+    #[arg(long, value_name = "NAME")]
+    pub framework: Option<String>,
+    /// Model, where no `server_args.json` beside the trace says it; some fusions are for some models only
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Ranks of the tensor-parallel group, where no `server_args.json` says it
+    #[arg(long, value_name = "N")]
+    pub tp: Option<u32>,
+    /// More fusions to look for: a file like those in `engine/trace/registry`
+    #[arg(long, value_name = "FILE")]
+    pub registry: Vec<String>,
     /// Share of a stage's kernel time in percent below which a row is left out
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub min_share: f64,
@@ -39,101 +62,73 @@ pub struct Options {
     pub stage_from_path: bool,
 }
 
-/// What to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables for people and language models.
-    Markdown,
-    /// One page.
-    Html,
-    /// Everything, for programs.
-    Json,
-    /// All tables, divided by empty lines.
-    Csv,
+/// Something else than reading a trace.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a synthetic trace of an inference server, and beside it what is true of it
+    Generate(generate::Options),
 }
 
 /// Runs the verb.
 pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
-    let views = views(&options.view)?;
+    if let Some(Command::Generate(options)) = &options.command {
+        return generate::run(cx, options);
+    }
+    let request = request(cx, &options)?;
+    let mut report = analyse(&request).map_err(|error| unanswered(&error))?;
+    for document in &mut report.documents {
+        document.trace = cx.paths.shown(Path::new(&document.trace));
+    }
+    let exit = if report.sound() { ExitCode::Ok } else { ExitCode::Inconclusive };
+    let text = match &options.out {
+        Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &report)?,
+        None => printed(&report, options.format)?,
+    };
+    Ok(Reply::new(exit, json!(report), text))
+}
+
+fn request(cx: &Cx, options: &Options) -> Result<Request, Failure> {
     if !(0.0..=100.0).contains(&options.min_share) {
         return Err(Failure::usage(format!("`--min-share {}` is no percentage", options.min_share)));
     }
-    let path = absolute(&cx.paths.cwd, &options.path);
-    let how = |path: &Path| Analyse {
-        min_share: options.min_share,
-        stage_from_path: options.stage_from_path.then(|| path.to_owned()),
-    };
-    let trace = read::read(&path).map_err(|error| unreadable(&error))?;
-    let analysis = Analysis::new(&trace, how(&path));
-    let mut document = Document::build(&analysis, cx.paths.shown(&path), &views);
-    if let Some(base) = &options.diff {
-        let path = absolute(&cx.paths.cwd, base);
-        let trace = read::read(&path).map_err(|error| unreadable(&error))?;
-        document = document.against(cx.paths.shown(&path), &Analysis::new(&trace, how(&path)), &analysis);
-    }
-    let exit = if document.integrity.sound { ExitCode::Ok } else { ExitCode::Inconclusive };
-    let text = match &options.out {
-        Some(folder) => write(cx, &absolute(&cx.paths.cwd, folder), &document)?,
-        None => printed(&document, options.format)?,
-    };
-    Ok(Reply::new(exit, json!(document), text))
-}
-
-fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
-    if wanted.iter().any(|name| name == "all") {
-        return Ok(ViewName::ALL.to_vec());
-    }
-    let find = |name: &String| {
-        ViewName::ALL.iter().copied().find(|view| view.name() == name).ok_or_else(|| {
-            let known: Vec<String> = ViewName::ALL.iter().map(|view| format!("`{}`", view.name())).collect();
-            Failure::usage(format!("there is no view `{name}`"))
-                .help(format!("use `all`, or some of {}", known.join(", ")))
-        })
-    };
-    wanted.iter().map(find).collect()
-}
-
-fn unreadable(error: &TraceError) -> Failure {
-    let (exit, code) = match error {
-        TraceError::Io { .. } | TraceError::NotATrace { .. } => (ExitCode::Usage, "no-trace"),
-        TraceError::Truncated { .. } | TraceError::Damaged { .. } | TraceError::Syntax { .. } => {
-            (ExitCode::Inconclusive, "broken-trace")
-        }
-    };
-    Failure::new(exit, code, error.to_string()).help(error.hint())
-}
-
-fn printed(document: &Document, format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Markdown => sheet::markdown(&report::sheet(document)),
-        Format::Html => sheet::html(&report::sheet(document)),
-        Format::Json => report::json(document),
-        Format::Csv => {
-            let sheet = report::sheet(document);
-            let tables = sheet.tables().filter(|table| !table.columns.is_empty()).map(sheet::csv);
-            let tables: Result<Vec<String>, _> = tables.collect();
-            tables.map_err(|error| Failure::internal(error.to_string()))?.join("\n")
-        }
+    let path = |text: &str| absolute(&cx.paths.cwd, text);
+    Ok(Request {
+        path: path(options.path.as_deref().unwrap_or_default()),
+        views: views(&options.view)?,
+        ranks: rank(&options.rank)?,
+        diff: options.diff.as_deref().map(path),
+        options: Analyse { min_share: options.min_share, ..Analyse::default() },
+        stage_from_path: options.stage_from_path,
+        framework: options.framework.as_deref().map(framework).transpose()?,
+        model: options.model.clone(),
+        tp: options.tp,
+        registries: options.registry.iter().map(|file| path(file)).collect(),
     })
 }
 
-/// Writes every form and says where.
-fn write(cx: &Cx, folder: &Path, document: &Document) -> Result<String, Failure> {
-    let io = |path: &Path| {
-        let shown = cx.paths.shown(path);
-        move |error: std::io::Error| {
-            Failure::new(ExitCode::Internal, "trace-write", format!("cannot write `{shown}`: {error}"))
-        }
+fn rank(text: &str) -> Result<Choice, Failure> {
+    match text {
+        "lowest" => Ok(Choice::Lowest),
+        "all" => Ok(Choice::All),
+        number => number.parse().map(Choice::One).map_err(|_| {
+            Failure::usage(format!("`--rank {text}` is no rank")).help("use a number, `lowest` or `all`")
+        }),
+    }
+}
+
+fn framework(name: &str) -> Result<Framework, Failure> {
+    Framework::ALL.into_iter().find(|framework| framework.as_str() == name).ok_or_else(|| {
+        let known = Framework::ALL.map(|framework| format!("`{}`", framework.as_str())).join(", ");
+        Failure::usage(format!("there is no framework `{name}`")).help(format!("use one of {known}"))
+    })
+}
+
+fn views(wanted: &[String]) -> Result<Vec<ViewName>, Failure> {
+    let find = |name: &String| {
+        ViewName::named(name).ok_or_else(|| {
+            let help = format!("use some of {}", ViewName::known().join(", "));
+            Failure::usage(format!("there is no view `{name}`")).help(help)
+        })
     };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let mut text = String::new();
-    if let Some(answer) = &document.answer {
-        text.push_str(&format!("{}\n", answer.sentence));
-    }
-    for (name, content) in report::files(document).map_err(|error| Failure::internal(error.to_string()))? {
-        let path = folder.join(name);
-        std::fs::write(&path, content).map_err(io(&path))?;
-        text.push_str(&format!("{}\n", cx.paths.shown(&path)));
-    }
-    Ok(text)
+    Ok(wanted.iter().map(find).collect::<Result<Vec<_>, _>>()?.concat())
 }

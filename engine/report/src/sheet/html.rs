@@ -11,11 +11,14 @@ const SHEET: &str = "\
 .answer{margin:20px 0 0;padding:16px 20px;border:1px solid var(--tone);border-left-width:6px;border-radius:10px;\
 background:var(--tint)}.answer p{margin:0;font-size:17px;font-weight:600;max-width:none}.answer .act{font-weight:400;\
 font-size:14px;margin-top:6px;color:var(--soft)}main,header,footer{max-width:1280px}\
-table.sheet td{max-width:420px;overflow-wrap:anywhere;font-size:13px}table.sheet td:first-child{min-width:190px}\
+table.sheet td{max-width:420px;overflow-wrap:anywhere;font-size:13px}table.sheet td.code{min-width:170px}table.sheet td.long{min-width:230px}\
 table.sheet td.num{white-space:nowrap}table.sheet td code{background:none;padding:0}\
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:14px 0 0;font-size:14px}\
 dl.facts dt{color:var(--soft)}dl.facts dd{margin:0;overflow-wrap:anywhere}.empty{color:var(--soft);font-style:italic}\
 tbody tr:hover{background:var(--faint)}";
+
+/// Texts longer than this get a wide column.
+const LONG: usize = 48;
 
 /// The whole page.
 pub fn html(sheet: &Sheet) -> String {
@@ -111,10 +114,18 @@ fn table(out: &mut String, table: &Table) {
         let _ = write!(out, "<th scope=\"col\"{number}>{}</th>", escape::html(column.title));
     }
     out.push_str("</tr></thead><tbody>");
+    let long: Vec<bool> = (0..table.columns.len())
+        .map(|column| table.rows.iter().any(|row| row[column].shown.len() > LONG))
+        .collect();
     for row in &table.rows {
         out.push_str("<tr>");
-        for (cell, column) in row.iter().zip(&table.columns) {
-            let number = if column.numeric { " class=\"num\"" } else { "" };
+        for ((cell, column), long) in row.iter().zip(&table.columns).zip(&long) {
+            let number = match (column.numeric, column.code, long) {
+                (true, ..) => " class=\"num\"",
+                (_, true, _) => " class=\"code\"",
+                (_, _, true) => " class=\"long\"",
+                _ => "",
+            };
             let whole = if cell.exact == cell.shown || column.numeric {
                 String::new()
             } else {

@@ -6,10 +6,12 @@
 mod csv;
 mod html;
 mod markdown;
+mod value;
 
 pub use csv::csv;
 pub use html::html;
 pub use markdown::markdown;
+pub use value::value;
 
 /// Results in the order in which they are read.
 #[derive(Debug, Clone, Default, PartialEq)]

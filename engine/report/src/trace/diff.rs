@@ -112,7 +112,7 @@ fn kernels(stage: &StageDiff) -> Table {
             Presence::Both => "both",
         };
         let mut cells = vec![
-            Cell::short(&row.kernel, 80),
+            Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, 72) },
             Cell::text(word(&row.category)),
             Cell::text(presence),
             Cell::number(row.base_launches, 1),

@@ -18,7 +18,7 @@ const COLUMNS: [Column; 11] = [
     Column::code("cpu_op", "CPU op"),
 ];
 /// Longest kernel name for people.
-const NAME: usize = 96;
+const NAME: usize = 72;
 
 /// One table for each stage.
 pub fn section(table: &KernelTable) -> Section {
@@ -80,7 +80,7 @@ pub fn stage_id(stage: assay_trace::stage::Stage) -> &'static str {
 
 fn row(row: &Row) -> Vec<Cell> {
     vec![
-        Cell::short(&row.kernel, NAME),
+        Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, NAME) },
         Cell::text(word(&row.category)),
         Cell::ms(row.time_ns),
         Cell::percent(row.share),

@@ -1,59 +1,127 @@
 //! A trace's document as a sheet. One view is one file and one line in [`sheet`].
 
+mod account;
 mod diff;
 mod flame;
+mod fuse;
 mod integrity;
 mod kernels;
+mod launches;
+mod overlap;
+mod ranks;
 mod steps;
 
-use crate::sheet::{Section, Sheet, csv, html, markdown};
+use crate::sheet::{Block, Remark, Section, Sheet, Tone, csv, html, markdown, value};
 use crate::svg::style::{PICTURES, VARIABLES};
 use crate::table::TableError;
-use assay_trace::Document;
+use assay_protocol::Value;
+use assay_trace::{Document, TraceReport};
 
-/// Everything that a document holds, in the order in which it is read.
-pub fn sheet(document: &Document) -> Sheet {
-    let sections = [
-        Some(integrity::section(document)),
-        document.kernels.as_ref().map(kernels::section),
-        document.diff.as_ref().map(diff::section),
-        document.steps.as_deref().map(|steps| steps::section(steps, document)),
-        document.flame.as_ref().map(flame::section),
-    ];
+/// Everything that a report holds, in the order in which it is read.
+pub fn sheet(report: &TraceReport) -> Sheet {
+    let [document] = &report.documents[..] else { return several(report) };
     Sheet {
         title: "Triage View".to_owned(),
         facts: integrity::facts(document),
         answer: document.answer.as_ref().map(integrity::answer),
-        sections: sections.into_iter().flatten().collect::<Vec<Section>>(),
+        sections: sections(document),
     }
 }
 
-/// A file made from a document: its name and its text.
+/// One after the other, each with its head; ids are numbered so that files and links stay apart.
+fn several(report: &TraceReport) -> Sheet {
+    let mut sheet = Sheet { title: "Triage View".to_owned(), ..Sheet::default() };
+    sheet.facts.push(("Traces".to_owned(), report.documents.len().to_string()));
+    let answers: Vec<&str> = report
+        .documents
+        .iter()
+        .filter_map(|document| Some(document.answer.as_ref()?.sentence.as_str()))
+        .collect();
+    if !answers.is_empty() {
+        sheet.answer = Some(Remark { tone: Tone::Plain, text: answers.join(" "), help: None });
+    }
+    for (index, document) in report.documents.iter().enumerate() {
+        let number = index + 1;
+        let facts = integrity::facts(document)
+            .into_iter()
+            .map(|(name, value)| Block::Text(format!("{name}: {value}")));
+        let title = format!("Trace {number}");
+        sheet.sections.push(Section { id: format!("trace-{number}"), title, blocks: facts.collect() });
+        for mut section in sections(document) {
+            section.id = format!("{}-{number}", section.id);
+            section.title = format!("{} ({number})", section.title);
+            for block in &mut section.blocks {
+                match block {
+                    Block::Table(table) => table.id = format!("{}-{number}", table.id),
+                    Block::Figure(figure) => figure.id = format!("{}-{number}", figure.id),
+                    _ => {}
+                }
+            }
+            sheet.sections.push(section);
+        }
+    }
+    sheet
+}
+
+/// The views of one trace.
+fn sections(document: &Document) -> Vec<Section> {
+    let sections = [
+        Some(integrity::section(document)),
+        document.kernels.as_ref().map(kernels::section),
+        document.overlap.as_ref().map(overlap::section),
+        document.fuse.as_ref().map(fuse::section),
+        document.diff.as_ref().map(diff::section),
+        document.steps.as_deref().map(|steps| steps::section(steps, document)),
+        document.account.as_ref().map(account::section),
+        document.launches.as_ref().map(launches::section),
+        document.ranks.as_ref().map(ranks::section),
+        document.flame.as_ref().map(flame::section),
+    ];
+    sections.into_iter().flatten().collect()
+}
+
+/// The three tables of a triage as values `{columns, rows}` with a column for the stage: kernels, overlap, fuse.
+pub fn triage(report: &TraceReport) -> [(&'static str, Value); 3] {
+    let sections: Vec<Section> = report.documents.iter().flat_map(sections).collect();
+    ["kernels", "overlap", "fuse"].map(|name| {
+        let blocks = sections.iter().filter(|section| section.id == name).flat_map(|section| &section.blocks);
+        let tables =
+            blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
+        let of_stage =
+            tables.filter_map(|table| Some((table.id.strip_prefix(name)?.strip_prefix('-')?, table)));
+        (name, value(("stage", "Stage"), &of_stage.collect::<Vec<_>>()))
+    })
+}
+
+/// A file made from a report: its name and its text.
 pub type File = (String, String);
 
-/// Every form of a document: `trace.md`, `trace.html`, `trace.json`, a CSV file for each table and an SVG file for
-/// each picture.
+/// Every form of a report: `trace.md`, `trace.html`, `trace.json`, a CSV file for each table and an SVG file for each
+/// picture.
 ///
 /// # Errors
 /// [`TableError::Csv`] if a CSV file cannot be made.
-pub fn files(document: &Document) -> Result<Vec<File>, TableError> {
-    let sheet = sheet(document);
+pub fn files(report: &TraceReport) -> Result<Vec<File>, TableError> {
+    let sheet = sheet(report);
     let mut files = vec![
         ("trace.md".to_owned(), markdown(&sheet)),
         ("trace.html".to_owned(), html(&sheet)),
-        ("trace.json".to_owned(), json(document)),
+        ("trace.json".to_owned(), json(report)),
     ];
     for table in sheet.tables().filter(|table| !table.columns.is_empty()) {
         files.push((format!("{}.csv", table.id), csv(table)?));
     }
     files.extend(sheet.figures().map(|figure| (format!("{}.svg", figure.id), standalone(&figure.svg))));
-    files.extend(document.flame.iter().map(|flame| ("flame.folded".to_owned(), flame.folded())));
+    for (index, document) in report.documents.iter().enumerate() {
+        let number = if report.documents.len() > 1 { format!("-{}", index + 1) } else { String::new() };
+        files.extend(document.flame.iter().map(|flame| (format!("flame{number}.folded"), flame.folded())));
+    }
     Ok(files)
 }
 
-/// The document as JSON, ended by a newline.
-pub fn json(document: &Document) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+/// The report as JSON, ended by a newline.
+pub fn json(report: &TraceReport) -> String {
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     text
 }

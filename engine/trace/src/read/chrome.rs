@@ -118,18 +118,20 @@ fn events(chunks: &mut Chunks, ingest: &mut Ingest) -> Result<(), Failure> {
     loop {
         let (consumed, reached) = pass(chunks.window(), ingest);
         chunks.consume(consumed);
-        let within = match reached {
+        let (within, next) = match reached {
             Reached::End => return Ok(()),
-            Reached::More { within } => within,
-            Reached::Malformed => match next_event(chunks.window(), at_end) {
-                Some(next) => {
-                    ingest.trace.reading.malformed += 1;
-                    chunks.consume(next);
-                    continue;
-                }
-                None => true,
-            },
+            Reached::Malformed => (true, next_event(chunks.window(), at_end)),
+            // An event that never ends has lost a bracket or a quote; another may begin within it.
+            Reached::More { within: true } if at_end || chunks.window().len() > PATIENCE => {
+                (true, next_event(chunks.window(), true))
+            }
+            Reached::More { within } => (within, None),
         };
+        if let Some(next) = next {
+            ingest.trace.reading.malformed += 1;
+            chunks.consume(next);
+            continue;
+        }
         if chunks.window().len() > LONGEST {
             return Err(Failure::Syntax("an event without end"));
         }

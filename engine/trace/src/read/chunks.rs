@@ -85,6 +85,16 @@ impl Chunks {
         self.start += len;
     }
 
+    /// Reads to the end without keeping anything.
+    pub fn drain(&mut self) -> io::Result<()> {
+        loop {
+            self.start = self.window.len();
+            if !self.more()? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Adds the next block to the window; `false` at the end of the text.
     pub fn more(&mut self) -> io::Result<bool> {
         let Ok(block) = self.blocks.recv() else { return Ok(false) };

@@ -4,8 +4,11 @@ mod chrome;
 mod chunks;
 mod cursor;
 mod event;
+pub mod folder;
 mod head;
 mod ingest;
+pub mod ncu;
+mod nsys;
 mod number;
 mod places;
 mod text;
@@ -23,6 +26,7 @@ use std::path::Path;
 enum Content {
     Gzip,
     Json,
+    Sqlite,
     Foreign(&'static str),
 }
 
@@ -43,6 +47,7 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
     match content(&first[..len]) {
         Content::Gzip => json(path, flate2::read::MultiGzDecoder::new(file)),
         Content::Json => json(path, file),
+        Content::Sqlite => nsys::read(path),
         Content::Foreign(found) => Err(TraceError::NotATrace { path: path.to_owned(), found: found.into() }),
     }
 }
@@ -58,7 +63,11 @@ pub fn read_json(path: &Path, source: impl Read + Send) -> Result<Trace, TraceEr
 fn json(path: &Path, source: impl Read + Send) -> Result<Trace, TraceError> {
     let mut ingest = Ingest::default();
     let (result, bytes, offset) = chunks::with_chunks(source, |chunks| {
-        let result = chrome::read(chunks, &mut ingest);
+        let mut result = chrome::read(chunks, &mut ingest);
+        if result.is_ok() {
+            // The checksum of compressed data stands at their end.
+            result = chunks.drain().map_err(Failure::Io);
+        }
         (result, chunks.bytes, chunks.offset())
     });
     let reading = &ingest.trace.reading;
@@ -108,6 +117,7 @@ fn content(first: &[u8]) -> Content {
             Content::Foreign("it is compressed with xz; decompress it with `xz -d` first")
         }
         [] => Content::Foreign("it is empty"),
+        _ if first == nsys::MAGIC => Content::Sqlite,
         _ => Content::Json,
     }
 }

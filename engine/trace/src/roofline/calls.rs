@@ -85,6 +85,10 @@ pub fn calls(analysis: &Analysis<'_>, gpus: &[Option<&Gpu>]) -> Calls {
 fn cost(analysis: &Analysis<'_>, key: Key, costs: &mut Vec<Cost>) -> Result<usize, Missing> {
     let [name, dims, types, values] = key.map(|name| analysis.trace.text(name));
     let inputs = Inputs::parse(dims, types, values).ok_or(Missing::NoShapes)?;
+    // Ranges of Nsight Systems hold sizes without types.
+    if types.is_empty() || types == "[]" {
+        return Err(Missing::UnknownType);
+    }
     costs.push(flops::cost(name, &inputs)?);
     Ok(costs.len() - 1)
 }

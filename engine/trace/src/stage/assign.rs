@@ -3,7 +3,7 @@
 //! The GPU runs behind the CPU, so the time of the kernel is the wrong time to look at. In order: the step around the
 //! launch; the step whose range has the kernel's `External id`; the step's range on the GPU's timeline.
 
-use super::{Segments, Stage, Step, StepSource, frames, grammar, path};
+use super::{Batch, Segments, Stage, Step, StepSource, frames, grammar, path};
 use crate::link::Links;
 use crate::store::{EventId, Ns, Trace};
 use std::collections::HashMap;
@@ -20,6 +20,9 @@ struct Found {
 /// Cuts a trace into steps. With `from_path`, events of no step take the stage that the path names.
 pub fn segment(trace: &Trace, links: &Links, from_path: Option<&Path>) -> Segments {
     let mut found = outermost(annotated(trace, false));
+    if found.is_empty() {
+        found = outermost(operators(trace));
+    }
     let on_gpu = outermost(annotated(trace, true));
     if found.is_empty() {
         let steps = frames::steps(trace).into_iter();
@@ -68,6 +71,21 @@ fn annotated(trace: &Trace, on_gpu: bool) -> Vec<Found> {
         let (start, end) = (row.start, row.start + row.dur);
         let step = Step { stage, name: name.to_owned(), start, end, batch, source };
         Some(Found { step, place: row.place, external: row.external })
+    })
+    .collect()
+}
+
+/// The same among CPU operators, where profilers of 2021 put the ranges of a program.
+fn operators(trace: &Trace) -> Vec<Found> {
+    let steps: Vec<Option<(Stage, Batch)>> =
+        trace.names.iter().map(|(_, name)| grammar::parse(name)).collect();
+    let rows = trace.ops.rows().filter(|row| row.dur > 0);
+    rows.filter_map(|row| {
+        let (stage, batch) = steps[row.name.0 as usize]?;
+        let (start, end) = (row.start, row.start + row.dur);
+        let name = trace.text(row.name).to_owned();
+        let step = Step { stage, name, start, end, batch, source: StepSource::Annotation };
+        Some(Found { step, place: row.thread, external: EventId::NONE })
     })
     .collect()
 }

@@ -32,6 +32,6 @@ pub fn build(integrity: &Integrity, kernels: &KernelTable) -> Answer {
 
 fn dominant(section: &Section) -> Option<String> {
     let top: &Row = section.rows.first()?;
-    let name = crate::name::canonical(&top.kernel);
+    let name = crate::name::display_within(&top.kernel, 60);
     Some(format!("In {} `{name}` takes {:.1} % of the kernel time", section.stage.title(), top.share))
 }

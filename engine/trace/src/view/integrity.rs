@@ -90,6 +90,17 @@ const PYTHON_NEEDED: f64 = 50.0;
 /// Above this share the time of one stage may be off by more than the gains that patches make.
 const UNKNOWN_STAGE_ALLOWED: f64 = 5.0;
 
+/// The name under which causes of idle time and launch delays are withheld.
+pub const IDLE_CAUSES: &str = "idle causes and launch delays";
+
+impl Integrity {
+    /// Why `verdict` is withheld, if it is.
+    pub fn reason_against(&self, verdict: &str) -> Option<&str> {
+        let all = |withheld: &&Withheld| withheld.verdict == verdict || withheld.verdict == "every table";
+        self.withheld.iter().find(all).map(|withheld| withheld.reason.as_str())
+    }
+}
+
 /// Looks at a trace as a whole.
 pub fn build(analysis: &Analysis<'_>) -> Integrity {
     let reading = &analysis.trace.reading;
@@ -97,6 +108,10 @@ pub fn build(analysis: &Analysis<'_>) -> Integrity {
     let mut integrity = numbers(analysis, reading, &counts);
     concerns(&mut integrity, analysis);
     withheld(&mut integrity);
+    if analysis.trace.reading.whole_graphs > 0 {
+        let reason = "the trace has each replay of a graph as one block".into();
+        integrity.withheld.push(Withheld { verdict: "kernels within graph replays".into(), reason });
+    }
     integrity.sound = !integrity.concerns.iter().any(|concern| concern.fatal);
     integrity
 }
@@ -174,6 +189,12 @@ fn numbers(analysis: &Analysis<'_>, reading: &Reading, counts: &Counts) -> Integ
     }
 }
 
+/// Share of GPU time in graph replays without their kernels, in percent.
+fn whole_graph_share(analysis: &Analysis<'_>) -> f64 {
+    let all: i64 = analysis.trace.gpu.dur.iter().sum();
+    percent(analysis.trace.reading.whole_graphs_ns as u64, all as u64)
+}
+
 /// Share in percent; 0 of nothing is 0.
 pub fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
@@ -191,6 +212,24 @@ fn concerns(integrity: &mut Integrity, analysis: &Analysis<'_>) {
     if integrity.lost_by_profiler > 0 {
         let message = format!("the profiler lost {} events", integrity.lost_by_profiler);
         add(true, "lost-events", message, "capture fewer steps, or raise the profiler's buffer size");
+    }
+    let reading = &analysis.trace.reading;
+    if reading.whole_graphs > 0 {
+        let message = format!(
+            "{} graph replays ({:.1} % of the GPU time) were recorded as one block each, without their kernels",
+            reading.whole_graphs,
+            whole_graph_share(analysis)
+        );
+        add(false, "whole-graphs", message, "record again with `nsys profile --cuda-graph-trace=node`");
+    }
+    if !reading.warnings.is_empty() {
+        let message = format!("the profiler warns: {}", reading.warnings.join("; "));
+        add(
+            false,
+            "profiler-warnings",
+            message,
+            "compare the number of steps and kernels with what the run should have made",
+        );
     }
     if integrity.malformed_events > 0 {
         let message = format!("{} events are no JSON and were passed over", integrity.malformed_events);
@@ -232,7 +271,7 @@ fn withheld(integrity: &mut Integrity) {
         return;
     }
     if integrity.linked_to_launch < LAUNCHES_NEEDED || integrity.before_launch > 0 {
-        withhold("idle causes and launch delays", "launches are missing or clocks disagree".into());
+        withhold(IDLE_CAUSES, "launches are missing or clocks disagree".into());
     } else if integrity.under_graph >= 50.0 {
         let reason = format!(
             "{:.1} % of the GPU events are graph replays, whose kernels have no launch of their own",

@@ -88,8 +88,11 @@ pub struct SiteShare {
 
 /// Builds the table; rows below the bar are summed up.
 pub fn build(analysis: &Analysis<'_>) -> KernelTable {
-    let all = complete(analysis);
-    let bar = analysis.options.min_share;
+    above_bar(complete(analysis), analysis.options.min_share)
+}
+
+/// Keeps rows of at least `bar` percent and sums up the others.
+pub fn above_bar(all: KernelTable, bar: f64) -> KernelTable {
     let cut = |mut section: Section| {
         let (shown, hidden): (Vec<Row>, Vec<Row>) =
             section.rows.into_iter().partition(|row| row.share >= bar);

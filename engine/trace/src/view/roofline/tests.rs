@@ -216,6 +216,17 @@ fn an_unknown_gpu_withholds_the_view_and_names_the_known() {
 }
 
 #[test]
+fn shapes_without_types_are_not_enough() {
+    let typeless = Op { types: "[]", kernels: &[("nvjet", 100)], ..MM };
+    let trace = trace("NVIDIA H200", None, &[typeless, MM]);
+    let coverage = view(&trace).stages[0].coverage.clone();
+    assert_eq!(
+        (coverage.uncovered[0].reason, coverage.uncovered[0].time_ns),
+        (Missing::UnknownType, 100_000)
+    );
+}
+
+#[test]
 fn a_type_without_a_rate_is_uncovered() {
     let trace = trace(
         "NVIDIA H200",

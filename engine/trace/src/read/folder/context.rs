@@ -1,0 +1,117 @@
+//! What served the model: from `server_args.json` beside the trace or one level up. What it does not say stays
+//! unknown, for a guess here would apply another engine's rules.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What is known about the program that was profiled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Context {
+    /// The engine: `sglang`, `vllm`, `trtllm` or `tokenspeed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framework: Option<String>,
+    /// Path or name of the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Ranks of the tensor-parallel group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tp: Option<u32>,
+    /// The file that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<PathBuf>,
+    /// Why that file could not be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+const NAME: &str = "server_args.json";
+/// Longest file that is read; real ones have a few kilobytes.
+const LONGEST: u64 = 4 << 20;
+
+/// Arguments that only one engine has.
+const TOKENSPEED: [&str; 7] = [
+    "attn_tp_size",
+    "dense_tp_size",
+    "moe_tp_size",
+    "enable_mla_l1_5_cache",
+    "mla_chunk_multiplier",
+    "comm_fusion_max_num_tokens",
+    "enable_allreduce_fusion",
+];
+const SGLANG: [&str; 6] = [
+    "attention_backend",
+    "sampling_backend",
+    "disable_cuda_graph",
+    "disable_piecewise_cuda_graph",
+    "chunked_prefill_size",
+    "schedule_policy",
+];
+/// One argument may be borrowed; two are no accident.
+const ENOUGH: usize = 2;
+
+/// Texts that name an engine, the rarer first: each of the later ones is also written by programs built on it.
+const TEXTS: [(&str, &[&str]); 4] = [
+    ("tokenspeed", &["tokenspeed", "token-speed"]),
+    ("trtllm", &["tensorrt_llm", "tensorrt-llm", "trtllm", "pyexecutor"]),
+    ("vllm", &["vllm"]),
+    ("sglang", &["sglang", "sgl_kernel"]),
+];
+
+/// The context of a trace.
+pub fn beside(trace: &Path) -> Context {
+    let folders = trace.ancestors().skip(1).take(2);
+    let Some(source) = folders.map(|folder| folder.join(NAME)).find(|path| path.is_file()) else {
+        return Context::default();
+    };
+    match arguments(&source) {
+        Ok(arguments) => Context { source: Some(source), ..of(&arguments) },
+        Err(problem) => Context { source: Some(source), problem: Some(problem), ..Context::default() },
+    }
+}
+
+fn arguments(path: &Path) -> Result<Map<String, Value>, String> {
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(LONGEST).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    match serde_json::from_slice(&text) {
+        Ok(Value::Object(arguments)) => Ok(arguments),
+        Ok(_) => Err("it is no JSON object".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn of(arguments: &Map<String, Value>) -> Context {
+    let text = |keys: [&str; 2]| {
+        let found = keys.iter().find_map(|key| arguments.get(*key)?.as_str().filter(|text| !text.is_empty()));
+        found.map(str::to_owned)
+    };
+    let number = |keys: [&str; 3]| {
+        let found = keys.iter().find_map(|key| arguments.get(*key)?.as_u64());
+        found.and_then(|number| u32::try_from(number).ok())
+    };
+    Context {
+        framework: framework(arguments).map(str::to_owned),
+        model: text(["model_path", "model"]),
+        tp: number(["tp_size", "tensor_parallel_size", "tp"]),
+        ..Context::default()
+    }
+}
+
+fn framework(arguments: &Map<String, Value>) -> Option<&'static str> {
+    let explicit = arguments.get("framework").and_then(Value::as_str).map(str::to_lowercase);
+    let named = explicit.as_deref().and_then(of_text);
+    let has = |keys: &[&str]| keys.iter().filter(|key| arguments.contains_key(**key)).count() >= ENOUGH;
+    let by_keys = || {
+        if has(&TOKENSPEED) { Some("tokenspeed") } else { has(&SGLANG).then_some("sglang") }
+    };
+    // Names of models and of whole files hold any word, so the keys come first.
+    named.or_else(by_keys).or_else(|| of_text(&Value::Object(arguments.clone()).to_string().to_lowercase()))
+}
+
+fn of_text(text: &str) -> Option<&'static str> {
+    TEXTS.into_iter().find(|(_, words)| words.iter().any(|word| text.contains(word))).map(|(name, _)| name)
+}

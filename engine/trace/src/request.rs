@@ -1,0 +1,224 @@
+//! One question about a file or a folder of traces, answered whole: what the verb and the step type ask for.
+
+use crate::analysis::{Analysis, Options};
+use crate::document::{Document, ViewName};
+use crate::error::TraceError;
+use crate::fuse::{self, Registry, RegistryError};
+use crate::name::Framework;
+use crate::read;
+use crate::read::folder::{self, Capture, TraceFile};
+use crate::store::Trace;
+use crate::view::ranks::{self, Rank, Ranks};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+pub use crate::read::folder::Ranks as Choice;
+
+/// Version of the format of [`TraceReport`]. Fields are added without a new one.
+pub const VERSION: u32 = 1;
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// A trace, or a folder of traces.
+    pub path: PathBuf,
+    /// Views to build.
+    pub views: Vec<ViewName>,
+    /// Which ranks of a folder to read.
+    pub ranks: Choice,
+    /// A trace to compare with.
+    pub diff: Option<PathBuf>,
+    /// How to look at it.
+    pub options: Options,
+    /// Let paths name the stage of what no step claims.
+    pub stage_from_path: bool,
+    /// The framework, if the caller knows it.
+    pub framework: Option<Framework>,
+    /// The model, if the caller knows it.
+    pub model: Option<String>,
+    /// Ranks of the tensor-parallel group, if the caller knows it.
+    pub tp: Option<u32>,
+    /// Registries of fusions beside the built-in ones.
+    pub registries: Vec<PathBuf>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// A trace could not be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// A registry could not be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The wanted rank is not there.
+    #[error("there is no rank {rank} in `{path}`; it has {known}")]
+    NoRank {
+        /// The folder.
+        path: PathBuf,
+        /// What was asked for.
+        rank: u32,
+        /// Ranks that are there.
+        known: String,
+    },
+}
+
+impl RequestError {
+    /// A way out, one sentence fragment.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Trace(error) => error.hint().to_owned(),
+            Self::Registry(error) => error.help(),
+            Self::NoRank { .. } => "choose one of these, or `all`".to_owned(),
+        }
+    }
+}
+
+/// Everything that was asked: one document for each trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TraceReport {
+    /// Version of this format: 1.
+    pub v: u32,
+    /// One for each trace; a capture has one trace for each stage, or one for all.
+    pub documents: Vec<Document>,
+}
+
+impl TraceReport {
+    /// Whether nothing speaks against using the tables of any trace.
+    pub fn sound(&self) -> bool {
+        self.documents.iter().all(|document| document.integrity.sound)
+    }
+}
+
+/// The JSON Schema of [`TraceReport`], draft 7 and open: a field may come without a new version.
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    let mut schema = settings.into_generator().into_root_schema_for::<TraceReport>().to_value();
+    schema["title"] = serde_json::json!("Assay trace report");
+    schema
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// [`RequestError`] if anything that was named cannot be read.
+pub fn analyse(request: &Request) -> Result<TraceReport, RequestError> {
+    let registry = registry(&request.registries)?;
+    let found = folder::look(&request.path)?;
+    let capture = found.captures.first().cloned().unwrap_or(Capture { files: Vec::new() });
+    let chosen = match request.ranks {
+        Choice::All => capture.choose(Choice::Lowest),
+        choice => capture.choose(choice),
+    };
+    if chosen.is_empty() {
+        return Err(no_rank(request, &capture));
+    }
+    let context = KnownContext {
+        framework: request.framework.or_else(|| found.context.framework.as_deref().and_then(framework)),
+        model: request.model.clone().or(found.context.model),
+        tp: request.tp.or(found.context.tp),
+    };
+    let document = |file: &&TraceFile| of_file(request, file, &capture, &context, &registry);
+    let documents: Result<Vec<Document>, RequestError> = chosen.iter().map(document).collect();
+    Ok(TraceReport { v: VERSION, documents: documents? })
+}
+
+/// What is known beside the trace.
+struct KnownContext {
+    framework: Option<Framework>,
+    model: Option<String>,
+    tp: Option<u32>,
+}
+
+fn registry(paths: &[PathBuf]) -> Result<Registry, RegistryError> {
+    paths.iter().try_fold(Registry::builtin()?, |all, path| all.merge(Registry::read(path)?))
+}
+
+/// The framework of a word in the server's arguments.
+fn framework(word: &str) -> Option<Framework> {
+    let word = if word == "trtllm" { "tensorrt-llm" } else { word };
+    Framework::ALL.into_iter().find(|framework| framework.as_str() == word)
+}
+
+fn no_rank(request: &Request, capture: &Capture) -> RequestError {
+    let known: Vec<String> = capture.ranks().iter().map(u32::to_string).collect();
+    let known =
+        if known.is_empty() { "no numbered rank".to_owned() } else { format!("rank {}", known.join(", ")) };
+    let rank = if let Choice::One(rank) = request.ranks { rank } else { 0 };
+    RequestError::NoRank { path: request.path.clone(), rank, known }
+}
+
+fn of_file(
+    request: &Request,
+    file: &TraceFile,
+    capture: &Capture,
+    context: &KnownContext,
+    registry: &Registry,
+) -> Result<Document, RequestError> {
+    let trace = read::read(&file.path)?;
+    let analysis = Analysis::new(&trace, options(request, &file.path));
+    let framework = context.framework.or_else(|| framework_of(&trace));
+    let fuse = fuse::Context { framework, model: context.model.as_deref(), tp: context.tp };
+    let mut document =
+        Document::build(&analysis, file.path.display().to_string(), &request.views, registry, &fuse);
+    document.framework = framework.map(|framework| framework.as_str().to_owned());
+    document.model = context.model.clone();
+    if request.views.contains(&ViewName::Ranks) {
+        document.ranks = ranks_of(request, file, capture, &analysis)?;
+    }
+    if request.ranks != Choice::All {
+        let others = capture.ranks().iter().filter(|&&rank| Some(rank) != file.rank).count();
+        document.other_ranks = others as u64;
+    }
+    if let Some(base) = &request.diff {
+        let trace = read::read(base)?;
+        let base_analysis = Analysis::new(&trace, options(request, base));
+        document = document.against(base.display().to_string(), &base_analysis, &analysis);
+    }
+    Ok(document)
+}
+
+fn options(request: &Request, path: &Path) -> Options {
+    Options { stage_from_path: request.stage_from_path.then(|| path.to_owned()), ..request.options.clone() }
+}
+
+/// The framework whose sources most of the trace's frames lie in.
+fn framework_of(trace: &Trace) -> Option<Framework> {
+    let frames = trace.names.iter().map(|(_, name)| name).filter(|name| name.contains(".py("));
+    Framework::detect(frames)
+}
+
+/// The other ranks of the same stage, or the devices of the one trace.
+fn ranks_of(
+    request: &Request,
+    file: &TraceFile,
+    capture: &Capture,
+    own: &Analysis<'_>,
+) -> Result<Option<Ranks>, RequestError> {
+    if request.ranks != Choice::All {
+        return Ok((own.trace.devices.len() > 1).then(|| ranks::build(&ranks::of_trace(own))));
+    }
+    let others: Vec<&TraceFile> =
+        capture.files.iter().filter(|other| other.claims == file.claims && other.path != file.path).collect();
+    let traces: Result<Vec<Trace>, TraceError> = others.iter().map(|other| read::read(&other.path)).collect();
+    let traces = traces?;
+    let analyses: Vec<Analysis<'_>> = traces
+        .iter()
+        .zip(&others)
+        .map(|(trace, other)| Analysis::new(trace, options(request, &other.path)))
+        .collect();
+    let rank = |file: &TraceFile, place: usize| file.rank.unwrap_or(place as u32);
+    let mut all = vec![Rank { rank: rank(file, 0), source: name(&file.path), analysis: own, device: None }];
+    all.extend(others.iter().zip(&analyses).enumerate().map(|(place, (other, analysis))| Rank {
+        rank: rank(other, place + 1),
+        source: name(&other.path),
+        analysis,
+        device: None,
+    }));
+    Ok(Some(ranks::build(&all)))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
