@@ -19,6 +19,7 @@ pub mod ncu;
 pub mod pair;
 pub mod read;
 pub mod request;
+pub mod roofline;
 pub mod stage;
 pub mod store;
 pub mod timeline;

@@ -102,6 +102,8 @@ columns! {
         dims: NameId,
         /// `Input type` as the profiler wrote it (JSON).
         types: NameId,
+        /// `Concrete Inputs` as the profiler wrote them (JSON), for attention and convolutions only: a mask, a stride.
+        values: NameId,
     }
 }
 

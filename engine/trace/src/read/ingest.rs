@@ -43,6 +43,7 @@ struct Arguments<'b> {
     bytes: &'b [u8],
     dims: &'b [u8],
     types: &'b [u8],
+    values: &'b [u8],
 }
 
 impl Ingest {
@@ -126,7 +127,8 @@ impl Ingest {
         let thread = self.places.thread(event.pid, event.tid);
         let external = id(self.places.process(event.pid), given.external);
         let (name, dims, types) = (self.name(event.name), self.json(given.dims), self.json(given.types));
-        self.trace.ops.push(Op { start, dur, name, thread, external, dims, types });
+        let values = self.json(if keeps_values(event.name) { given.values } else { b"" });
+        self.trace.ops.push(Op { start, dur, name, thread, external, dims, types, values });
     }
 
     fn call(&mut self, event: &RawEvent<'_>, start: Ns, dur: Ns) {
@@ -221,11 +223,19 @@ fn arguments(args: &[u8]) -> Arguments<'_> {
             b"bytes" => &mut given.bytes,
             b"Input Dims" | b"Input dims" => &mut given.dims,
             b"Input type" => &mut given.types,
+            b"Concrete Inputs" => &mut given.values,
             _ => return,
         };
         *slot = value;
     });
     given
+}
+
+/// Whether the scalars of an operator decide how much work it is.
+fn keeps_values(name: &[u8]) -> bool {
+    memchr::memmem::find(name, b"attention").is_some()
+        || memchr::memmem::find(name, b"attn").is_some()
+        || memchr::memmem::find(name, b"convolution").is_some()
 }
 
 /// Profilers write 0 where an event has no such id.

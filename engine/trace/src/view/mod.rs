@@ -17,6 +17,7 @@ pub mod layers;
 pub mod overlap;
 pub mod passes;
 pub mod ranks;
+pub mod roofline;
 pub mod steps;
 
 mod replays;

@@ -20,9 +20,9 @@ pub fn read(database: &Database, import: &mut Import) -> Result<(), TraceError> 
         let names = &mut import.trace.names;
         if let Some((name, dims)) = row.text(4).as_deref().and_then(operator) {
             // The counter in each name would make every name a new one.
-            let (name, dims, types) = (names.intern(name), names.intern(dims), names.intern(""));
-            let external = EventId::NONE;
-            import.trace.ops.push(Op { start, dur, name, thread, external, dims, types });
+            let (name, dims, nothing) = (names.intern(name), names.intern(dims), names.intern(""));
+            let (external, types, values) = (EventId::NONE, nothing, nothing);
+            import.trace.ops.push(Op { start, dur, name, thread, external, dims, types, values });
             return;
         }
         let name = import.strings.name(database, names, row, &[4, 5]);
