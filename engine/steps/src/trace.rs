@@ -39,6 +39,9 @@ struct Config {
     #[serde(default)]
     #[schemars(range(min = 1))]
     layers: Option<u32>,
+    /// GPU, where the trace does not say it, such as `H200`: for the view `roofline`.
+    #[serde(default)]
+    gpu: Option<String>,
     /// Trace to compare with, per step of each stage.
     #[serde(default)]
     base: Option<FilePath>,
@@ -231,6 +234,7 @@ fn request(config: Config) -> Result<Request, String> {
         config: config.config.map(|file| file.0),
         anchor: config.anchor.map(|substring| Anchor { substring, per_layer: config.anchors_per_layer }),
         layers: config.layers,
+        gpu: config.gpu,
         diff: config.base.map(|base| base.0),
         options: Options {
             min_share: config.min_share.unwrap_or(Options::default().min_share),

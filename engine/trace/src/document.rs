@@ -19,6 +19,7 @@ use crate::view::layers::LayerReport;
 use crate::view::overlap::{self, OverlapTable};
 use crate::view::passes::{self, PassTable};
 use crate::view::ranks::Ranks;
+use crate::view::roofline::{self, RoofOptions, Roofline};
 use crate::view::steps::{self, StepRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,9 @@ pub struct Document {
     /// Launch statistics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launches: Option<LaunchStats>,
+    /// Kernels against what the GPU could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roofline: Option<Roofline>,
     /// Ranks against each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranks: Option<Ranks>,
@@ -138,10 +142,25 @@ views! {
     Account = "account";
     /// launch delays, graph coverage, calls of the runtime
     Launches = "launches";
+    /// kernels against the peaks of the GPU, and MFU; needs recorded shapes
+    Roofline = "roofline";
     /// GPU time by stage, Python stack, CPU op and kernel
     Flame = "flame";
     /// ranks against each other by arrival; with `--rank all`, or for a trace of several devices
     Ranks = "ranks";
+}
+
+/// What views are made with beside the trace.
+#[derive(Debug)]
+pub struct With<'a> {
+    /// Known fusions.
+    pub registry: &'a Registry,
+    /// What is known about the program that was profiled.
+    pub context: Context<'a>,
+    /// What is known about the model's layers.
+    pub layers: LayerOptions,
+    /// What is known about the GPU.
+    pub roof: RoofOptions,
 }
 
 impl ViewName {
@@ -173,22 +192,20 @@ impl Document {
         analysis: &Analysis<'_>,
         trace: String,
         views: &[ViewName],
-        registry: &Registry,
-        context: &Context<'_>,
-        layers: &LayerOptions,
+        with: &With<'_>,
     ) -> Result<Self, LayerError> {
         let wants = |view| views.contains(&view);
         let integrity = integrity::build(analysis);
         let complete = kernels::complete(analysis);
-        let fuse = wants(ViewName::Fuse).then(|| fuse::build(&complete, registry, context));
+        let fuse = wants(ViewName::Fuse).then(|| fuse::build(&complete, with.registry, &with.context));
         let kernels =
             wants(ViewName::Kernels).then(|| kernels::above_bar(complete, analysis.options.min_share));
         let found = if wants(ViewName::Passes) || wants(ViewName::Layers) || wants(ViewName::Flow) {
-            Some(layers::find(analysis, layers)?)
+            Some(layers::find(analysis, &with.layers)?)
         } else {
             None
         };
-        let report = found.as_ref().map(|found| view::layers::report(analysis, found, layers));
+        let report = found.as_ref().map(|found| view::layers::report(analysis, found, &with.layers));
         let flow = found.as_ref().zip(report.as_ref()).map(|(found, report)| flows(analysis, found, report));
         Ok(Self {
             mode: Mode::SingleTrace,
@@ -212,6 +229,7 @@ impl Document {
             flow: flow.filter(|_| wants(ViewName::Flow)),
             account: wants(ViewName::Account).then(|| account::build(analysis)),
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
+            roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
             ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
             diff: None,

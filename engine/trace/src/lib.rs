@@ -26,7 +26,7 @@ pub mod timeline;
 pub mod view;
 
 pub use analysis::{Analysis, Options};
-pub use document::{Document, Mode, ViewName};
+pub use document::{Document, Mode, ViewName, With};
 pub use error::TraceError;
 pub use request::{Request, RequestError, TraceReport, analyse, schema};
 pub use store::{Ns, Trace};

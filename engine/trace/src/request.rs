@@ -1,7 +1,7 @@
 //! One question about a file or a folder of traces, answered whole: what the verb and the step type ask for.
 
 use crate::analysis::{Analysis, Options};
-use crate::document::{Document, Mode, ViewName};
+use crate::document::{Document, Mode, ViewName, With};
 use crate::error::TraceError;
 use crate::fuse::{self, Registry, RegistryError};
 use crate::layers::{ConfigError, LayerError, LayerOptions, ModelConfig};
@@ -10,6 +10,7 @@ use crate::read;
 use crate::read::folder::{self, Capture, TraceFile};
 use crate::store::Trace;
 use crate::view::ranks::{self, Rank, Ranks};
+use crate::view::roofline::RoofOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Request {
     pub anchor: Option<Anchor>,
     /// Layers of a pass, where no configuration says it.
     pub layers: Option<u32>,
+    /// The GPU, where the trace does not say it: a name of the table of GPUs.
+    pub gpu: Option<String>,
     /// Registries of fusions beside the built-in ones.
     pub registries: Vec<PathBuf>,
 }
@@ -202,9 +205,14 @@ fn of_file(
     let model = known.context.model.as_deref();
     let fuse = fuse::Context { framework, model, tp: known.context.tp };
     let name = file.path.display().to_string();
-    let mut document =
-        Document::build(&analysis, name, &request.views, &known.registry, &fuse, &known.layers)
-            .map_err(|error| RequestError::Layers { path: file.path.clone(), error })?;
+    let with = With {
+        registry: &known.registry,
+        context: fuse,
+        layers: known.layers.clone(),
+        roof: RoofOptions { gpu: request.gpu.clone() },
+    };
+    let mut document = Document::build(&analysis, name, &request.views, &with)
+        .map_err(|error| RequestError::Layers { path: file.path.clone(), error })?;
     document.framework = framework.map(|framework| framework.as_str().to_owned());
     document.model = known.context.model.clone();
     if let Some((path, _)) = &mapping {

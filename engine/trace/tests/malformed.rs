@@ -114,15 +114,13 @@ fn a_trace_without_gpu_work_says_so_and_builds_every_view() {
         }
         let registry = assay_trace::fuse::Registry::builtin().expect("a registry");
         let views = assay_trace::ViewName::ALL;
-        assay_trace::Document::build(
-            &analysis,
-            "x".into(),
-            views,
-            &registry,
-            &assay_trace::fuse::Context::default(),
-            &assay_trace::layers::LayerOptions::default(),
-        )
-        .expect("a document");
+        let with = assay_trace::With {
+            registry: &registry,
+            context: assay_trace::fuse::Context::default(),
+            layers: assay_trace::layers::LayerOptions::default(),
+            roof: assay_trace::view::roofline::RoofOptions::default(),
+        };
+        assay_trace::Document::build(&analysis, "x".into(), views, &with).expect("a document");
     }
 }
 
@@ -184,7 +182,7 @@ fn the_head_may_come_behind_the_events_and_fields_in_any_order() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
     /// Whatever is cut, doubled or changed in a trace: an answer or an error, and views that can be built.
     #[test]
     fn mutations_never_break_the_reader(cuts in prop::collection::vec((0.0f64..1.0, 0usize..40, any::<u8>()), 1..6)) {

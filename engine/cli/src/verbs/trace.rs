@@ -51,6 +51,9 @@ pub struct Options {
     /// Layers of a pass, where no `config.json` says it
     #[arg(long, value_name = "N")]
     pub layers: Option<u32>,
+    /// GPU, where the trace does not say it, such as `H200`: for the view `roofline`
+    #[arg(long, value_name = "NAME")]
+    pub gpu: Option<String>,
     /// Compare with this trace, per step of each stage
     #[arg(long, value_name = "BASE")]
     pub diff: Option<String>,
@@ -118,6 +121,7 @@ fn request(cx: &Cx, options: &Options) -> Result<Request, Failure> {
             .clone()
             .map(|substring| Anchor { substring, per_layer: options.anchors_per_layer }),
         layers: options.layers,
+        gpu: options.gpu.clone(),
         diff: options.diff.as_deref().map(path),
         options: Analyse { min_share: options.min_share, ..Analyse::default() },
         stage_from_path: options.stage_from_path,

@@ -12,6 +12,7 @@ mod layers;
 mod overlap;
 mod passes;
 mod ranks;
+mod roofline;
 mod steps;
 
 use crate::sheet::{Block, Remark, Section, Sheet, Tone, csv, html, markdown, value};
@@ -80,6 +81,7 @@ fn sections(document: &Document) -> Vec<Section> {
         document.flow.as_deref().map(flow::section),
         document.account.as_ref().map(account::section),
         document.launches.as_ref().map(launches::section),
+        document.roofline.as_ref().map(roofline::section),
         document.ranks.as_ref().map(ranks::section),
         document.flame.as_ref().map(flame::section),
     ];

@@ -95,7 +95,7 @@ pub struct WindowAccount {
     pub step: Option<WindowStep>,
     /// Begin, in the trace's nanoseconds.
     pub start_ns: Ns,
-    /// End.
+    /// When it ends, in the trace's ns.
     pub end_ns: Ns,
     /// What the time was spent on.
     pub parts: Parts,
