@@ -118,7 +118,7 @@ fn a_trace_without_gpu_work_says_so_and_builds_every_view() {
             registry: &registry,
             context: assay_trace::fuse::Context::default(),
             layers: assay_trace::layers::LayerOptions::default(),
-            roof: assay_trace::view::roofline::RoofOptions::default(),
+            roof: view::roofline::RoofOptions::default(),
         };
         assay_trace::Document::build(&analysis, "x".into(), views, &with).expect("a document");
     }

@@ -76,7 +76,7 @@ pub struct Coverage {
 /// Kernel time of which the work is not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Uncovered {
-    /// Why.
+    /// Why it is not known.
     pub reason: Missing,
     /// Sum of durations, in ns.
     pub time_ns: Ns,
