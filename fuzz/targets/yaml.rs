@@ -87,6 +87,7 @@ fn differs_by_design(text: &str) -> bool {
         // A block scalar that ends with the file has no line break at its end there.
         || !text.ends_with('\n') && text.contains(['|', '>'])
         || odd_names(text)
+        || named_twice(text)
         || question_in_brackets(text)
 }
 
@@ -102,4 +103,14 @@ fn odd_names(text: &str) -> bool {
             rest.split(|end: char| end.is_whitespace() || ",[]{}".contains(end)).next().unwrap_or_default();
         name.contains([':', '?', '%', '@', '`'])
     })
+}
+
+/// `&a [&a 1]`: an alias means the node whose anchor came last. serde_yaml loses it where one lies within the other.
+fn named_twice(text: &str) -> bool {
+    let mut names = std::collections::HashSet::new();
+    let name = |rest: &str| {
+        let end = rest.find(|end: char| end.is_whitespace() || ",[]{}".contains(end)).unwrap_or(rest.len());
+        rest[..end].to_owned()
+    };
+    text.split('&').skip(1).any(|rest| !names.insert(name(rest)))
 }
