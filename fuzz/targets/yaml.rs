@@ -86,6 +86,7 @@ fn differs_by_design(text: &str) -> bool {
     text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'])
         // A block scalar that ends with the file has no line break at its end there.
         || !text.ends_with('\n') && text.contains(['|', '>'])
+        || hash_in_block(text)
         || odd_names(text)
         || named_twice(text)
         || question_in_brackets(text)
@@ -113,4 +114,10 @@ fn named_twice(text: &str) -> bool {
         rest[..end].to_owned()
     };
     text.split('&').skip(1).any(|rest| !names.insert(name(rest)))
+}
+
+/// A block scalar at the root may stand at column 0, where libyaml takes a line that begins with `#` for a comment.
+fn hash_in_block(text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.windows(2).any(|pair| pair[0].contains(['|', '>']) && pair[1].starts_with('#'))
 }
