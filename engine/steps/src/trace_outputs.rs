@@ -28,6 +28,7 @@ pub(crate) const DOCS: &[OutputDoc] = &[
     doc("integrity", "What the tables stand on, of the first trace"),
     doc("stages", "Kernel time of each stage in ms, by `prefill`, `decode`, `mixed`, `unknown`"),
     doc("steady", "Number of the steady pass by stage, null where none is; needs the view `passes`"),
+    doc("steady_stages", "Stages that have a steady pass; needs the view `passes`"),
     doc("kernels", "Table 1, `{columns, rows}`"),
     doc("overlap", "Table 2, `{columns, rows}`"),
     doc("fuse", "Table 3, `{columns, rows}`"),
@@ -64,7 +65,9 @@ pub(crate) fn of(report: &TraceReport) -> ValueMap {
     put("ep", json!(first.and_then(|document| document.ep)));
     put("integrity", json!(first.map(|document| &document.integrity)));
     put("stages", stages(report));
-    put("steady", steady(report));
+    let steady = steady(report);
+    put("steady_stages", steady.iter().filter(|(_, pass)| !pass.is_null()).map(|(name, _)| name.clone()).collect());
+    put("steady", Value::Object(steady));
     for (name, table) in forms::tables(report) {
         put(name, table);
     }
@@ -98,7 +101,7 @@ fn stages(report: &TraceReport) -> Value {
     Value::Object(stages)
 }
 
-fn steady(report: &TraceReport) -> Value {
+fn steady(report: &TraceReport) -> ValueMap {
     let passes = |document: &Document| document.passes.clone().map(|table| table.chosen).unwrap_or_default();
     let mut steady = ValueMap::new();
     for choice in report.documents.iter().flat_map(passes) {
@@ -108,7 +111,7 @@ fn steady(report: &TraceReport) -> Value {
             *known = json!(choice.pass);
         }
     }
-    Value::Object(steady)
+    steady
 }
 
 /// Outputs of the right shape for checking manifests without a trace.
@@ -118,7 +121,7 @@ pub(crate) fn stub() -> ValueMap {
         "kernels" | "overlap" | "fuse" | "passes" | "chosen" | "layers" | "clusters" | "flow" => {
             json!({"columns": {"part": "Part"}, "rows": []})
         }
-        "traces" => json!([]),
+        "traces" | "steady_stages" => json!([]),
         "integrity" | "stages" | "steady" => json!({}),
         "tp" | "ep" => json!(1),
         text => json!(text),
