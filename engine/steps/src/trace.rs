@@ -124,7 +124,7 @@ impl Step for Trace {
 async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let config: Config = config::read(&cx.config).map_err(Outcome::failed)?;
     let request = request(config).map_err(Outcome::failed)?;
-    let folder = cx.step_dir().ok_or_else(|| Outcome::failed("the step has no folder of its own"))?;
+    let folder = cx.own_dir().map_err(Outcome::failed)?;
     // Minutes of work for a large trace: the engine's loop must go on meanwhile.
     let answered = tokio::task::spawn_blocking(move || {
         let report = analyse(&request)?;
