@@ -14,17 +14,17 @@ const fn doc(name: &'static str, doc: &'static str) -> OutputDoc {
 /// Every output.
 pub(crate) const DOCS: &[OutputDoc] = &[
     doc("sound", "Whether nothing speaks against using the tables"),
-    doc("answer", "One sentence: what dominates; without the view `kernels` null"),
-    doc("next", "What to try next, one sentence; null where nothing is certain enough, or without the view `kernels`"),
+    doc("answer", "One sentence: what dominates; needs the view `kernels`"),
+    doc("next", "What to try next, one sentence; absent where the evidence carries none; needs the view `kernels`"),
     doc("mode", "`single-trace`, or `mapping-formal` where a mapping trace names the kernels"),
     doc("traces", "Paths of the traces that were read, one for each document"),
-    doc("mapping", "Path of the mapping trace, or null"),
-    doc("framework", "The serving framework, or null where nothing proves it"),
-    doc("model", "The model, or null where nothing says it"),
-    doc("server_args", "Path of the file with the server's arguments, or null"),
-    doc("gpu", "Names of the GPUs in the trace, divided by commas, or null"),
-    doc("tp", "Ranks of the tensor-parallel group, or null"),
-    doc("ep", "Ranks that share the experts, or null"),
+    doc("mapping", "Path of the mapping trace, if there is one"),
+    doc("framework", "The serving framework; absent where nothing proves it"),
+    doc("model", "The model; absent where nothing says it"),
+    doc("server_args", "Path of the file with the server's arguments, if there is one"),
+    doc("gpu", "Names of the GPUs in the trace, divided by commas; absent where the trace has none"),
+    doc("tp", "Ranks of the tensor-parallel group, where it is known"),
+    doc("ep", "Ranks that share the experts, where it is known"),
     doc("integrity", "What the tables stand on, of the first trace"),
     doc("stages", "Kernel time of each stage in ms, by `prefill`, `decode`, `mixed`, `unknown`"),
     doc("steady", "Number of the steady pass by stage, null where none is; needs the view `passes`"),
@@ -49,7 +49,12 @@ pub(crate) const DOCS: &[OutputDoc] = &[
 /// The outputs of a report; the paths of its files are added by who writes them.
 pub(crate) fn of(report: &TraceReport) -> ValueMap {
     let mut outputs = ValueMap::new();
-    let mut put = |name: &str, value: Value| outputs.insert(name.to_owned(), value);
+    // What is not known is left out: a manifest that reads it must say what then.
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            outputs.insert(name.to_owned(), value);
+        }
+    };
     let first = report.documents.first();
     put("sound", json!(report.sound()));
     put("answer", sentences(report, |answer| Some(&answer.sentence)));
