@@ -14,6 +14,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("rustfmt --check", "a step of .ci/run"),
     ("fuzz/run", "a slow suite of its own"),
     ("python3 tests/bench/lint.py --quick", "a step of .ci/run"),
+    ("python3 tests/bench/trace.py --quick", "a step of .ci/run"),
     (".ci/run", "runs this test"),
     ("python3 tests/bench/run.py --quick", "a step of .ci/run"),
 ];

@@ -86,7 +86,9 @@ fn differs_by_design(text: &str) -> bool {
     text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'])
         // A block scalar that ends with the file has no line break at its end there.
         || !text.ends_with('\n') && text.contains(['|', '>'])
+        || hash_in_block(text)
         || odd_names(text)
+        || named_twice(text)
         || question_in_brackets(text)
 }
 
@@ -102,4 +104,20 @@ fn odd_names(text: &str) -> bool {
             rest.split(|end: char| end.is_whitespace() || ",[]{}".contains(end)).next().unwrap_or_default();
         name.contains([':', '?', '%', '@', '`'])
     })
+}
+
+/// `&a [&a 1]`: an alias means the node whose anchor came last. serde_yaml loses it where one lies within the other.
+fn named_twice(text: &str) -> bool {
+    let mut names = std::collections::HashSet::new();
+    let name = |rest: &str| {
+        let end = rest.find(|end: char| end.is_whitespace() || ",[]{}".contains(end)).unwrap_or(rest.len());
+        rest[..end].to_owned()
+    };
+    text.split('&').skip(1).any(|rest| !names.insert(name(rest)))
+}
+
+/// A block scalar at the root may stand at column 0, where libyaml takes a line that begins with `#` for a comment.
+fn hash_in_block(text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.windows(2).any(|pair| pair[0].contains(['|', '>']) && pair[1].starts_with('#'))
 }

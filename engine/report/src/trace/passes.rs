@@ -25,7 +25,7 @@ fn chosen(choice: &Choice) -> String {
     let stage = choice.stage.title();
     match choice.pass {
         Some(pass) => format!("Pass to look at in {stage}: {pass}, because {}.", choice.reason),
-        None => format!("No pass of {stage} is steady: {}.", choice.reason),
+        None => format!("Pass to look at in {stage}: none, because {}.", choice.reason),
     }
 }
 
