@@ -100,6 +100,9 @@ impl Config {
             ConfigKind::Template(template) => template.render_value(scope).map_err(at)?,
             ConfigKind::Path(template) => {
                 let text = template.render_text(scope).map_err(at)?;
+                if text.is_empty() {
+                    return Ok(Value::from(text)); // no file is meant, not the manifest's folder
+                }
                 let dir = skill_dir(scope);
                 Value::from(crate::paths::absolute(&dir, &text).to_string_lossy().into_owned())
             }

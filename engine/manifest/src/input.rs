@@ -109,12 +109,15 @@ fn check_simple(schema: &Value, value: &Value) -> Option<Result<(), InputError>>
 
 /// One given value made fit for its input: a unit becomes a number, a path absolute.
 ///
-/// `base` is the folder relative paths start in.
+/// `base` is the folder relative paths start in; an empty path stays empty.
 pub fn convert(input: &Input, value: &Value, base: &Path) -> Result<Value, InputError> {
     match input.format() {
         Some("path") => {
             check(&input.schema, value)?;
             let text = value.as_str().unwrap_or_default();
+            if text.is_empty() {
+                return Ok(value.clone()); // no file is meant, not the folder that paths start in
+            }
             Ok(Value::from(paths::absolute(base, text).to_string_lossy().into_owned()))
         }
         Some(format) => match Unit::of_format(format) {

@@ -98,6 +98,21 @@ impl StepCtx {
         self.work.borrow().as_ref().map(|dir| dir.path.clone())
     }
 
+    /// The same for a step type that starts no process and yet writes files: its directory is made when it is first
+    /// asked for.
+    ///
+    /// # Errors
+    /// Why it cannot be made, in words.
+    pub fn own_dir(&self) -> Result<PathBuf, String> {
+        if let Some(dir) = self.step_dir() {
+            return Ok(dir);
+        }
+        let dir = self.host.pool.borrow_mut().dir().map_err(|error| error.to_string())?;
+        let path = dir.path.clone();
+        *self.work.borrow_mut() = Some(dir);
+        Ok(path)
+    }
+
     /// `facts` as expressions see it.
     pub fn facts(&self) -> Value {
         self.world.borrow().facts.clone()

@@ -19,6 +19,7 @@ mod server;
 mod server_config;
 mod stub;
 mod trace;
+mod trace_outputs;
 mod watch;
 
 pub use registry::registry;

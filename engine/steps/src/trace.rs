@@ -2,16 +2,18 @@
 
 use crate::config::{self, schema_of, write_output};
 use crate::fields::FilePath;
-use assay_manifest::{Effects, Kind, OutputDoc};
+use crate::trace_outputs;
+use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_report::trace as forms;
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_trace::name::Framework;
 use assay_trace::request::{Anchor, Choice, Request, analyse};
-use assay_trace::{Options, RequestError, TraceError, TraceReport, ViewName};
+use assay_trace::{Options, RequestError, TraceError, ViewName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Reads a trace, or a folder of traces, and writes its tables.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -22,7 +24,8 @@ struct Config {
     /// Views to build: names as in `assay trace --help`, `triage` or `all`. Default: `[triage]`.
     #[serde(default)]
     views: Option<Vec<String>>,
-    /// Readable trace of the same program (graphs off, with stacks) that names the kernels of this one; a file or a folder.
+    /// Readable trace of the same program (graphs off, with stacks) that names the kernels of this one; a file or a
+    /// folder. Empty: none, as for every other text of this step.
     #[serde(default)]
     mapping: Option<FilePath>,
     /// `config.json` of the model: number and types of its layers.
@@ -31,13 +34,11 @@ struct Config {
     /// Kernels whose name holds this mark layers, instead of what the trace itself shows.
     #[serde(default)]
     anchor: Option<String>,
-    /// How often the anchor occurs in a layer. Default: worked out.
+    /// How often the anchor occurs in a layer. Default, and 0: worked out.
     #[serde(default)]
-    #[schemars(range(min = 1))]
     anchors_per_layer: Option<u32>,
-    /// Layers of a pass, where no `config.json` says it.
+    /// Layers of a pass, where no `config.json` says it. Default: 0, not known.
     #[serde(default)]
-    #[schemars(range(min = 1))]
     layers: Option<u32>,
     /// GPU, where the trace does not say it, such as `H200`: for the view `roofline`.
     #[serde(default)]
@@ -58,15 +59,14 @@ struct Config {
     /// Let the path name the stage of what no step claims. Default: `false`.
     #[serde(default)]
     stage_from_path: bool,
-    /// Framework, where the trace does not prove it.
+    /// Framework, where the trace does not prove it. Default: `auto`.
     #[serde(default)]
-    framework: Option<FrameworkName>,
+    framework: FrameworkName,
     /// Model, where no `server_args.json` beside the trace says it.
     #[serde(default)]
     model: Option<String>,
-    /// Ranks of the tensor-parallel group, where no `server_args.json` says it.
+    /// Ranks of the tensor-parallel group, where no `server_args.json` says it. Default: 0, not known.
     #[serde(default)]
-    #[schemars(range(min = 1))]
     tp: Option<u32>,
     /// More fusions to look for.
     #[serde(default)]
@@ -74,9 +74,12 @@ struct Config {
 }
 
 /// A serving framework.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum FrameworkName {
+    /// What the trace, or `server_args.json` beside it, proves.
+    #[default]
+    Auto,
     /// SGLang.
     Sglang,
     /// vLLM.
@@ -103,64 +106,7 @@ impl Step for Trace {
                   against its own tables (`sound` is false) passes: gate on `sound`.",
             example: "uses: trace\nwith:\n  path: /tmp/capture/1759-TP-0-DECODE.trace.json.gz\n  views: [triage, account]\n",
             schema: std::sync::LazyLock::new(schema_of::<Config>),
-            outputs: &[
-                OutputDoc {
-                    name: "sound",
-                    doc: "Whether nothing speaks against using the tables",
-                    volatile: false,
-                },
-                OutputDoc { name: "answer", doc: "One sentence: what dominates", volatile: false },
-                OutputDoc {
-                    name: "framework",
-                    doc: "The serving framework, or null where nothing proves it",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "integrity",
-                    doc: "What the tables stand on, of the first trace",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "stages",
-                    doc: "Kernel time of each stage in ms, by `prefill`, `decode`, `mixed`, `unknown`",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "steady",
-                    doc: "Number of the steady pass by stage, null where none is; needs the view `passes`",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "layers",
-                    doc: "Layers of the chosen passes, `{columns, rows}`; needs the view `layers`",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "passes",
-                    doc: "Forward passes, `{columns, rows}`; needs the view `passes`",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "flow",
-                    doc: "Kernels of one layer in order, `{columns, rows}`; needs the view `flow`",
-                    volatile: false,
-                },
-                OutputDoc {
-                    name: "clusters",
-                    doc: "Layers by type, `{columns, rows}`; needs the view `layers`",
-                    volatile: false,
-                },
-                OutputDoc { name: "kernels", doc: "Table 1, `{columns, rows}`", volatile: false },
-                OutputDoc { name: "overlap", doc: "Table 2, `{columns, rows}`", volatile: false },
-                OutputDoc { name: "fuse", doc: "Table 3, `{columns, rows}`", volatile: false },
-                OutputDoc { name: "markdown", doc: "Path of `trace.md`", volatile: false },
-                OutputDoc { name: "html", doc: "Path of `trace.html`", volatile: false },
-                OutputDoc {
-                    name: "json",
-                    doc: "Path of `trace.json`, which holds every view",
-                    volatile: false,
-                },
-            ],
+            outputs: trace_outputs::DOCS,
             effects: Effects::Contained,
             runs_processes: false,
         }
@@ -171,33 +117,14 @@ impl Step for Trace {
     }
 
     fn stub(&self, _config: &Value) -> ValueMap {
-        let table = || json!({"columns": {"stage": "Stage"}, "rows": []});
-        let entries = [
-            ("sound", json!(true)),
-            ("answer", json!("")),
-            ("framework", Value::Null),
-            ("integrity", json!({})),
-            ("stages", json!({})),
-            ("steady", json!({})),
-            ("layers", table()),
-            ("passes", table()),
-            ("flow", table()),
-            ("clusters", table()),
-            ("kernels", table()),
-            ("overlap", table()),
-            ("fuse", table()),
-            ("markdown", json!("trace.md")),
-            ("html", json!("trace.html")),
-            ("json", json!("trace.json")),
-        ];
-        entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        trace_outputs::stub()
     }
 }
 
 async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let config: Config = config::read(&cx.config).map_err(Outcome::failed)?;
     let request = request(config).map_err(Outcome::failed)?;
-    let folder = cx.step_dir().ok_or_else(|| Outcome::failed("the step has no folder of its own"))?;
+    let folder = cx.own_dir().map_err(Outcome::failed)?;
     // Minutes of work for a large trace: the engine's loop must go on meanwhile.
     let answered = tokio::task::spawn_blocking(move || {
         let report = analyse(&request)?;
@@ -212,7 +139,7 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     for (name, text) in files.map_err(|error| Outcome::failed(error.to_string()))? {
         write_output(cx, &folder.join(name), text.as_bytes()).map_err(Outcome::failed)?;
     }
-    let mut outputs = outputs(&report);
+    let mut outputs = trace_outputs::of(&report);
     for (name, file) in [("markdown", "trace.md"), ("html", "trace.html"), ("json", "trace.json")] {
         outputs.insert(name.to_owned(), json!(folder.join(file)));
     }
@@ -230,31 +157,48 @@ fn request(config: Config) -> Result<Request, String> {
         path: config.path.0,
         views: views(config.views.as_deref().unwrap_or(&["triage".to_owned()]))?,
         ranks,
-        mapping: config.mapping.map(|mapping| mapping.0),
-        config: config.config.map(|file| file.0),
-        anchor: config.anchor.map(|substring| Anchor { substring, per_layer: config.anchors_per_layer }),
-        layers: config.layers,
-        gpu: config.gpu,
-        diff: config.base.map(|base| base.0),
+        mapping: named(config.mapping),
+        config: named(config.config),
+        anchor: said(config.anchor)
+            .map(|substring| Anchor { substring, per_layer: counted(config.anchors_per_layer) }),
+        layers: counted(config.layers),
+        gpu: said(config.gpu),
+        diff: named(config.base),
         options: Options {
             min_share: config.min_share.unwrap_or(Options::default().min_share),
             ..Options::default()
         },
         stage_from_path: config.stage_from_path,
-        framework: config.framework.map(framework),
-        model: config.model,
-        tp: config.tp,
+        framework: framework(config.framework),
+        model: said(config.model),
+        tp: counted(config.tp),
         registries: config.registries.into_iter().map(|file| file.0).collect(),
     })
 }
 
-fn framework(name: FrameworkName) -> Framework {
+fn framework(name: FrameworkName) -> Option<Framework> {
     match name {
-        FrameworkName::Sglang => Framework::Sglang,
-        FrameworkName::Vllm => Framework::Vllm,
-        FrameworkName::TensorrtLlm => Framework::TensorrtLlm,
-        FrameworkName::Tokenspeed => Framework::Tokenspeed,
+        FrameworkName::Auto => None,
+        FrameworkName::Sglang => Some(Framework::Sglang),
+        FrameworkName::Vllm => Some(Framework::Vllm),
+        FrameworkName::TensorrtLlm => Some(Framework::TensorrtLlm),
+        FrameworkName::Tokenspeed => Some(Framework::Tokenspeed),
     }
+}
+
+/// A file that was named. Manifests hand on inputs that their callers may leave empty.
+fn named(file: Option<FilePath>) -> Option<PathBuf> {
+    file.map(|file| file.0).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// The same for a text.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The same for a count.
+fn counted(count: Option<u32>) -> Option<u32> {
+    count.filter(|&count| count > 0)
 }
 
 fn views(wanted: &[String]) -> Result<Vec<ViewName>, String> {
@@ -275,37 +219,4 @@ fn unanswered(error: &RequestError) -> Outcome {
         _ => Status::Failed,
     };
     Outcome::ended(status, format!("{error}; {}", error.hint()))
-}
-
-fn outputs(report: &TraceReport) -> ValueMap {
-    let mut outputs = ValueMap::new();
-    let mut put = |name: &str, value: Value| outputs.insert(name.to_owned(), value);
-    let answers: Vec<&str> = report
-        .documents
-        .iter()
-        .filter_map(|document| Some(document.answer.as_ref()?.sentence.as_str()))
-        .collect();
-    put("sound", json!(report.sound()));
-    put("answer", json!(answers.join(" ")));
-    put("framework", json!(report.documents.first().and_then(|document| document.framework.clone())));
-    put("integrity", json!(report.documents.first().map(|document| &document.integrity)));
-    let mut stages = ValueMap::new();
-    let tables = report.documents.iter().filter_map(|document| document.kernels.as_ref());
-    for section in tables.flat_map(|table| &table.sections) {
-        let name = json!(section.stage).as_str().unwrap_or_default().to_owned();
-        let known = stages.get(&name).and_then(Value::as_f64).unwrap_or(0.0);
-        stages.insert(name, json!(known + section.total_ns as f64 / 1e6));
-    }
-    put("stages", Value::Object(stages));
-    let mut steady = ValueMap::new();
-    let tables = report.documents.iter().filter_map(|document| document.passes.as_ref());
-    for choice in tables.flat_map(|table| &table.chosen) {
-        let name = json!(choice.stage).as_str().unwrap_or_default().to_owned();
-        steady.entry(name).or_insert(json!(choice.pass));
-    }
-    put("steady", Value::Object(steady));
-    for (name, table) in forms::tables(report) {
-        put(name, table);
-    }
-    outputs
 }

@@ -54,6 +54,18 @@ pub struct Document {
     /// The model, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The file with the server's arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_args: Option<String>,
+    /// Why that file could not be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_args_problem: Option<String>,
+    /// Ranks of the tensor-parallel group, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tp: Option<u32>,
+    /// Ranks that share the experts, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ep: Option<u32>,
     /// Traces of other ranks beside this one that are not in these tables.
     pub other_ranks: u64,
     /// What dominates, and what to try next.
@@ -214,6 +226,10 @@ impl Document {
             mapped: analysis.mapping_coverage(),
             framework: None,
             model: None,
+            server_args: None,
+            server_args_problem: None,
+            tp: None,
+            ep: None,
             other_ranks: 0,
             answer: kernels.as_ref().map(|kernels| answer::build(&integrity, kernels)),
             integrity,

@@ -144,6 +144,9 @@ pub fn analyse(request: &Request) -> Result<TraceReport, RequestError> {
         framework: request.framework.or_else(|| found.context.framework.as_deref().and_then(framework)),
         model: request.model.clone().or(found.context.model),
         tp: request.tp.or(found.context.tp),
+        ep: found.context.ep,
+        server_args: found.context.source.map(|path| path.display().to_string()),
+        server_args_problem: found.context.problem,
     };
     let known = Known { context, registry, layers: layers(request)? };
     let document = |file: &&TraceFile| of_file(request, file, &capture, &known);
@@ -168,6 +171,18 @@ struct KnownContext {
     framework: Option<Framework>,
     model: Option<String>,
     tp: Option<u32>,
+    ep: Option<u32>,
+    server_args: Option<String>,
+    server_args_problem: Option<String>,
+}
+
+impl KnownContext {
+    fn describe(&self, document: &mut Document) {
+        document.model.clone_from(&self.model);
+        document.server_args.clone_from(&self.server_args);
+        document.server_args_problem.clone_from(&self.server_args_problem);
+        (document.tp, document.ep) = (self.tp, self.ep);
+    }
 }
 
 fn registry(paths: &[PathBuf]) -> Result<Registry, RegistryError> {
@@ -214,7 +229,7 @@ fn of_file(
     let mut document = Document::build(&analysis, name, &request.views, &with)
         .map_err(|error| RequestError::Layers { path: file.path.clone(), error })?;
     document.framework = framework.map(|framework| framework.as_str().to_owned());
-    document.model = known.context.model.clone();
+    known.context.describe(&mut document);
     if let Some((path, _)) = &mapping {
         document.mode = Mode::MappingFormal;
         document.mapping = Some(path.display().to_string());

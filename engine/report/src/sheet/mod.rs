@@ -168,6 +168,13 @@ impl Cell {
         Self { exact: microseconds(ns), shown: format!("{:.2} ms", ns as f64 / 1e6) }
     }
 
+    /// Nanoseconds: milliseconds for both, all six digits for programs and three for people.
+    pub fn exact_ms(ns: i64) -> Self {
+        let sign = if ns < 0 { "-" } else { "" };
+        let exact = format!("{sign}{}.{:06}", ns.unsigned_abs() / 1_000_000, ns.unsigned_abs() % 1_000_000);
+        Self { exact, shown: format!("{:.3} ms", ns as f64 / 1e6) }
+    }
+
     /// Nanoseconds: microseconds for both.
     pub fn us(ns: i64) -> Self {
         Self { exact: microseconds(ns), shown: format!("{:.2} us", ns as f64 / 1e3) }

@@ -11,17 +11,28 @@ pub fn value(first: (&str, &str), tables: &[(&str, &Table)]) -> Value {
     for (name, table) in tables {
         for column in &table.columns {
             columns.insert(column.key.to_owned(), json!(column.title));
+            if column.code {
+                columns.insert(short(column.key), json!(column.title));
+            }
         }
         for cells in &table.rows {
             let mut row = Map::new();
             row.insert(first.0.to_owned(), json!(name));
             for (column, cell) in table.columns.iter().zip(cells) {
                 row.insert(column.key.to_owned(), of_cell(cell, column.numeric));
+                if column.code {
+                    row.insert(short(column.key), json!(cell.shown));
+                }
             }
             rows.push(Value::Object(row));
         }
     }
     json!({"columns": columns, "rows": rows})
+}
+
+/// Key of the form that people read.
+fn short(key: &str) -> String {
+    format!("{key}_short")
 }
 
 fn of_cell(cell: &Cell, numeric: bool) -> Value {

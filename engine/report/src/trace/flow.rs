@@ -23,7 +23,7 @@ fn table(flow: &Flow) -> Table {
             Cell { exact: row.kernel.clone(), shown: crate::format::shorten(&row.short, 60) },
             Cell::us(row.dur_ns),
             Cell::percent(row.share),
-            Cell { exact: Cell::us(row.start_ns).exact, shown: format!("{:.4}", row.start_ns as f64 / 1e6) },
+            Cell { shown: format!("{:.4}", row.start_ns as f64 / 1e6), ..Cell::exact_ms(row.start_ns) },
             Cell::text(&row.stream),
             text(&row.input_dims),
         ]
@@ -44,7 +44,7 @@ fn table(flow: &Flow) -> Table {
             Column::code("kernel", "Simplified name"),
             Column::number("dur_us", "dur"),
             Column::number("share_percent", "%"),
-            Column::number("start_us", "ts_rel (ms)"),
+            Column::number("start_ms", "ts_rel (ms)"),
             Column::text("stream", "Stream").wide(),
             Column::code("input_dims", "Input Dims"),
         ],

@@ -20,6 +20,9 @@ const RATIONALE: Column = Column::text("rationale", "Rationale");
 pub fn section(table: &FuseTable) -> Section {
     let mut blocks: Vec<Block> =
         table.sections.iter().map(|section| Block::Table(self::table(section))).collect();
+    if blocks.is_empty() {
+        blocks.push(Block::Text("No kernel ran.".to_owned()));
+    }
     if !table.untried.is_empty() {
         let untried: Vec<String> =
             table.untried.iter().map(|untried| format!("`{}` needs {}", untried.id, untried.needs)).collect();

@@ -18,6 +18,9 @@ pub fn facts(document: &Document) -> Vec<(String, String)> {
     };
     add("Mapping trace", &document.mapping);
     add("Model", &document.model);
+    add("Server arguments", &document.server_args.as_ref().map(|path| format!("`{path}`")));
+    add("Tensor parallelism", &document.tp.map(|ranks| format!("{ranks} ranks")));
+    add("Expert parallelism", &document.ep.map(|ranks| format!("{ranks} ranks")));
     if document.other_ranks > 0 {
         facts.push((
             "Other ranks".to_owned(),
@@ -37,6 +40,11 @@ pub fn answer(answer: &Answer) -> Remark {
 pub fn section(document: &Document) -> Section {
     let integrity = &document.integrity;
     let mut blocks = Vec::new();
+    if let Some(problem) = &document.server_args_problem {
+        let text = format!("The server's arguments cannot be used: {problem}.");
+        let help = Some("Give `--framework`, `--model` and `--tp` instead.".to_owned());
+        blocks.push(Block::Remark(Remark { tone: Tone::Warn, text, help }));
+    }
     for concern in &integrity.concerns {
         let tone = if concern.fatal { Tone::Bad } else { Tone::Warn };
         blocks.push(Block::Remark(Remark {

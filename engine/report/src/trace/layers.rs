@@ -3,6 +3,7 @@
 use super::kernels::{stage_id, word};
 use crate::sheet::{Block, Cell, Column, Figure, Remark, Section, Table, Tone};
 use crate::svg::shares::{self, Bar};
+use assay_trace::name::Category;
 use assay_trace::view::layers::{CategoryTime, Cluster, LayerReport, LayerRow, LayerTable};
 
 /// Layers that people read; files hold all.
@@ -64,19 +65,18 @@ fn shares_of(categories: &[CategoryTime]) -> Cell {
     Cell { exact: text(usize::MAX), shown: text(4) }
 }
 
+/// A mean of nanoseconds in milliseconds.
+fn mean_ms(ns: f64) -> Cell {
+    Cell { exact: format!("{}", ns / 1e6), shown: format!("{:.3} ms", ns / 1e6) }
+}
+
 fn clusters(table: &LayerTable) -> Table {
     let row = |cluster: &Cluster| {
         vec![
             Cell::text(&cluster.cluster),
             Cell::count(cluster.layers),
-            Cell {
-                exact: format!("{}", cluster.mean_wall_ns / 1e3),
-                shown: format!("{:.3} ms", cluster.mean_wall_ns / 1e6),
-            },
-            Cell {
-                exact: format!("{}", cluster.mean_sum_ns / 1e3),
-                shown: format!("{:.3} ms", cluster.mean_sum_ns / 1e6),
-            },
+            mean_ms(cluster.mean_wall_ns),
+            mean_ms(cluster.mean_sum_ns),
             shares_of(&cluster.categories),
         ]
     };
@@ -86,8 +86,8 @@ fn clusters(table: &LayerTable) -> Table {
         columns: vec![
             Column::text("cluster", "Cluster"),
             Column::number("layers", "#"),
-            Column::number("mean_wall_us", "Avg wall"),
-            Column::number("mean_sum_us", "Avg sum"),
+            Column::number("mean_wall_ms", "Avg wall"),
+            Column::number("mean_sum_ms", "Avg sum"),
             Column::text("categories", "Categories"),
         ],
         rows: table.clusters.iter().map(row).collect(),
@@ -106,20 +106,25 @@ fn picture(table: &LayerTable) -> Figure {
     Figure { id: id("clusters", table), svg: shares::picture(&caption, &bars), caption }
 }
 
+fn time_of(layer: &LayerRow, category: Category) -> Cell {
+    let of = layer.categories.iter().find(|part| part.category == category);
+    Cell::exact_ms(of.map_or(0, |part| part.time_ns))
+}
+
 fn rows(table: &LayerTable) -> Table {
     let row = |layer: &LayerRow| {
         vec![
             Cell::count(u64::from(layer.layer)),
             layer.compress_ratio.map_or_else(Cell::none, |ratio| Cell::count(u64::from(ratio))),
             Cell::text(layer.layer_type.as_deref().unwrap_or(&layer.class)),
-            Cell {
-                exact: Cell::us(layer.wall_ns).exact,
-                shown: format!("{:.3} ms", layer.wall_ns as f64 / 1e6),
-            },
-            Cell {
-                exact: Cell::us(layer.sum_ns).exact,
-                shown: format!("{:.3} ms", layer.sum_ns as f64 / 1e6),
-            },
+            Cell::exact_ms(layer.wall_ns),
+            Cell::exact_ms(layer.sum_ns),
+            time_of(layer, Category::Attention),
+            time_of(layer, Category::Moe),
+            time_of(layer, Category::Gemm),
+            time_of(layer, Category::Communication),
+            Cell::exact_ms(layer.mhc_ns),
+            Cell::exact_ms(layer.hadamard_ns),
             shares_of(&layer.categories),
             Cell::count(layer.all_reduces),
             Cell::count(layer.kernels),
@@ -131,14 +136,24 @@ fn rows(table: &LayerTable) -> Table {
     let more = if left_out == 0 { String::new() } else { format!("; the first {SHOWN} are shown") };
     Table {
         id: id("layers", table),
-        caption: format!("Layers of pass {} of {}{more}", table.pass, table.stage.title()),
+        caption: format!(
+            "Layers of pass {} of {}{more}; `MLA` is attention of every kind, `NCCL` all communication",
+            table.pass,
+            table.stage.title()
+        ),
         columns: vec![
             Column::number("layer", "L"),
             Column::number("compress_ratio", "c_r"),
             Column::text("type", "Type"),
-            Column::number("wall_us", "Wall"),
-            Column::number("sum_us", "SumDur"),
-            Column::text("categories", "Categories"),
+            Column::number("wall_ms", "Wall"),
+            Column::number("sum_ms", "SumDur"),
+            Column::number("attention_ms", "MLA"),
+            Column::number("moe_ms", "MoE"),
+            Column::number("gemm_ms", "GEMM"),
+            Column::number("communication_ms", "NCCL"),
+            Column::number("mhc_ms", "MHC"),
+            Column::number("hadamard_ms", "Hadam"),
+            Column::text("categories", "Categories").wide(),
             Column::number("all_reduces", "AR#"),
             Column::number("kernels", "K#"),
             Column::number("perfetto_start_ns", "visStart").wide(),

@@ -1,6 +1,7 @@
 //! A trace's document as a sheet. One view is one file and one line in [`sheet`].
 
 mod account;
+mod chosen;
 mod diff;
 mod flame;
 mod flow;
@@ -15,7 +16,7 @@ mod ranks;
 mod roofline;
 mod steps;
 
-use crate::sheet::{Block, Remark, Section, Sheet, Tone, csv, html, markdown, value};
+use crate::sheet::{Block, Remark, Section, Sheet, Table, Tone, csv, html, markdown, value};
 use crate::svg::style::{PICTURES, VARIABLES};
 use crate::table::TableError;
 use assay_protocol::Value;
@@ -103,7 +104,11 @@ pub fn tables(report: &TraceReport) -> Vec<(&'static str, Value)> {
         });
         (name, value(("part", "Part"), &parts.collect::<Vec<_>>()))
     };
-    ["kernels", "overlap", "fuse", "passes", "layers", "clusters", "flow"].map(of).to_vec()
+    let mut found = ["kernels", "overlap", "fuse", "passes", "layers", "clusters", "flow"].map(of).to_vec();
+    let chosen: Vec<Table> = report.documents.iter().map(chosen::table).collect();
+    let chosen: Vec<(&str, &Table)> = chosen.iter().map(|table| (WHOLE, table)).collect();
+    found.push(("chosen", value(("part", "Part"), &chosen)));
+    found
 }
 
 /// A file made from a report: its name and its text.

@@ -28,6 +28,9 @@ pub fn section(table: &OverlapTable) -> Section {
             blocks.push(Block::Table(pairs(section)));
         }
     }
+    if blocks.is_empty() {
+        blocks.push(Block::Text("No kernel ran.".to_owned()));
+    }
     Section { id: "overlap".to_owned(), title: "Overlap opportunities".to_owned(), blocks }
 }
 

@@ -30,7 +30,7 @@ fn chosen(choice: &Choice) -> String {
 }
 
 fn rows(table: &PassTable) -> Table {
-    let ms = |ns: Option<i64>| ns.map_or_else(Cell::none, Cell::ms);
+    let ms = |ns: Option<i64>| ns.map_or_else(Cell::none, Cell::exact_ms);
     let seconds = |value: f64| Cell { exact: format!("{value}"), shown: format!("{value:.6}") };
     let row = |pass: &PassRow| {
         let notes: Vec<String> = pass.notes.iter().map(|note| word(note).replace('-', " ")).collect();
@@ -39,10 +39,10 @@ fn rows(table: &PassTable) -> Table {
             Cell::text(pass.stage.title()),
             seconds(pass.range.start_s),
             seconds(pass.range.end_s),
-            Cell::ms(pass.wall_ns),
+            Cell::exact_ms(pass.wall_ns),
             ms(pass.average_layer_ns),
             ms(pass.first_layer_ns),
-            Cell::ms(pass.busy_ns),
+            Cell::exact_ms(pass.busy_ns),
             Cell::count(pass.kernels),
             Cell::count(u64::from(pass.layers)),
             pass.method.as_ref().map_or_else(Cell::none, |method| Cell::text(word(method).replace('-', " "))),
@@ -63,10 +63,10 @@ fn rows(table: &PassTable) -> Table {
             Column::text("stage", "Stage"),
             Column::number("start_s", "Start (s)"),
             Column::number("end_s", "End (s)"),
-            Column::number("duration_us", "Duration"),
-            Column::number("average_layer_us", "Avg layer"),
-            Column::number("first_layer_us", "First layer"),
-            Column::number("busy_us", "Busy").wide(),
+            Column::number("duration_ms", "Duration"),
+            Column::number("average_layer_ms", "Avg layer"),
+            Column::number("first_layer_ms", "First layer"),
+            Column::number("busy_ms", "Busy").wide(),
             Column::number("kernels", "Kernels").wide(),
             Column::number("layers", "Layers"),
             Column::text("method", "Layers by").wide(),

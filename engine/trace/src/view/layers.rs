@@ -4,7 +4,7 @@ use super::passes::{self, Choice, PassRow, Range, busy_of};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{self, ForwardPass, Layer, LayerError, LayerOptions, Method, Passes, is_all_reduce};
-use crate::name::{Category, EventKind};
+use crate::name::{Category, EventKind, PipelineKey, Profile, pipeline_key};
 use crate::stage::Stage;
 use crate::store::Ns;
 use schemars::JsonSchema;
@@ -95,6 +95,10 @@ pub struct LayerRow {
     pub busy_ns: Ns,
     /// Sums by category, only those that occur, in the order of categories.
     pub categories: Vec<CategoryTime>,
+    /// Sum over the kernels of manifold-constrained hyper-connections, whatever their category.
+    pub mhc_ns: Ns,
+    /// Sum over the kernels of Hadamard transforms, whatever their category.
+    pub hadamard_ns: Ns,
     /// All-reduces of every name.
     pub all_reduces: u64,
     /// Kernels.
@@ -286,6 +290,7 @@ fn row(analysis: &Analysis<'_>, layer: &Layer, origin: Ns) -> LayerRow {
     let gpu = &analysis.trace.gpu;
     let mut sums: BTreeMap<Category, (u64, Ns)> = BTreeMap::new();
     let (mut kernels, mut all_reduces) = (0, 0);
+    let (mut mhc_ns, mut hadamard_ns) = (0, 0);
     for &event in &layer.events {
         let event = event as usize;
         let category = analysis.category(event);
@@ -294,6 +299,13 @@ fn row(analysis: &Analysis<'_>, layer: &Layer, origin: Ns) -> LayerRow {
         kernels += u64::from(gpu.kind[event] == EventKind::Kernel);
         all_reduces +=
             u64::from(category == Category::Communication && is_all_reduce(analysis.raw_name(event)));
+        match pipeline_key(analysis.raw_name(event), Profile::Dsv4CsaHca) {
+            PipelineKey::MhcPreGemm | PipelineKey::MhcPreFuse | PipelineKey::MhcPost => {
+                mhc_ns += gpu.dur[event];
+            }
+            PipelineKey::Hadamard => hadamard_ns += gpu.dur[event],
+            _ => {}
+        }
     }
     LayerRow {
         layer: layer.index,
@@ -308,6 +320,8 @@ fn row(analysis: &Analysis<'_>, layer: &Layer, origin: Ns) -> LayerRow {
         sum_ns: sums.values().map(|sum| sum.1).sum(),
         busy_ns: busy_of(analysis, &layer.events),
         categories: with_shares(&sums),
+        mhc_ns,
+        hadamard_ns,
         all_reduces,
         kernels,
     }

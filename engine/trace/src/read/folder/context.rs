@@ -20,6 +20,9 @@ pub struct Context {
     /// Ranks of the tensor-parallel group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tp: Option<u32>,
+    /// Ranks that share the experts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ep: Option<u32>,
     /// The file that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
@@ -97,6 +100,7 @@ fn of(arguments: &Map<String, Value>) -> Context {
         framework: framework(arguments).map(str::to_owned),
         model: text(["model_path", "model"]),
         tp: number(["tp_size", "tensor_parallel_size", "tp"]),
+        ep: number(["ep_size", "expert_parallel_size", "moe_expert_parallel_size"]),
         ..Context::default()
     }
 }
