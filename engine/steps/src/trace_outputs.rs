@@ -15,7 +15,10 @@ const fn doc(name: &'static str, doc: &'static str) -> OutputDoc {
 pub(crate) const DOCS: &[OutputDoc] = &[
     doc("sound", "Whether nothing speaks against using the tables"),
     doc("answer", "One sentence: what dominates; needs the view `kernels`"),
-    doc("next", "What to try next, one sentence; absent where the evidence carries none; needs the view `kernels`"),
+    doc(
+        "next",
+        "What to try next, one sentence; absent where the evidence carries none; needs the view `kernels`",
+    ),
     doc("mode", "`single-trace`, or `mapping-formal` where a mapping trace names the kernels"),
     doc("traces", "Paths of the traces that were read, one for each document"),
     doc("mapping", "Path of the mapping trace, if there is one"),
@@ -71,7 +74,10 @@ pub(crate) fn of(report: &TraceReport) -> ValueMap {
     put("integrity", json!(first.map(|document| &document.integrity)));
     put("stages", stages(report));
     let steady = steady(report);
-    put("steady_stages", steady.iter().filter(|(_, pass)| !pass.is_null()).map(|(name, _)| name.clone()).collect());
+    put(
+        "steady_stages",
+        steady.iter().filter(|(_, pass)| !pass.is_null()).map(|(name, _)| name.clone()).collect(),
+    );
     put("steady", Value::Object(steady));
     for (name, table) in forms::tables(report) {
         put(name, table);

@@ -366,7 +366,10 @@ impl<'a> Builder<'a> {
     fn open(&mut self, children: Children, anchor: usize, start: usize, end: usize) -> Step {
         self.count(start)?;
         if self.frames.len() == self.limits.depth {
-            return Err(Box::new(syntax::too_deep(self.span(start, self.behind(start)), Some(self.limits.depth))));
+            return Err(Box::new(syntax::too_deep(
+                self.span(start, self.behind(start)),
+                Some(self.limits.depth),
+            )));
         }
         if self.wants_key() {
             let what = if matches!(children, Children::Sequence(_)) { "a list" } else { "a mapping" };
