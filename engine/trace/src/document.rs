@@ -3,7 +3,7 @@
 use crate::analysis::Analysis;
 use crate::fuse::{Context, Registry};
 use crate::layers::{self, LayerError, LayerOptions, Passes};
-use crate::pair::Coverage;
+use crate::pair::MappingCoverage;
 use crate::view;
 use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
@@ -50,7 +50,7 @@ pub struct Document {
     pub framework: Option<String>,
     /// How much of the trace the mapping trace named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mapped: Option<Coverage>,
+    pub mapped: Option<MappingCoverage>,
     /// The model, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
