@@ -207,6 +207,19 @@ impl Document {
         };
         let report = found.as_ref().map(|found| view::layers::report(analysis, found, &with.layers));
         let flow = found.as_ref().zip(report.as_ref()).map(|(found, report)| flows(analysis, found, report));
+        let devices = devices::build(analysis);
+        let overlap = wants(ViewName::Overlap).then(|| overlap::build(analysis));
+        let account = wants(ViewName::Account).then(|| account::build(analysis));
+        let answer = kernels.as_ref().map(|kernels| {
+            answer::build(&answer::Views {
+                integrity: &integrity,
+                devices: &devices,
+                kernels,
+                overlap: overlap.as_ref(),
+                fuse: fuse.as_ref(),
+                account: account.as_ref(),
+            })
+        });
         Ok(Self {
             mode: Mode::SingleTrace,
             trace,
@@ -215,11 +228,11 @@ impl Document {
             framework: None,
             model: None,
             other_ranks: 0,
-            answer: kernels.as_ref().map(|kernels| answer::build(&integrity, kernels)),
+            answer,
             integrity,
-            devices: devices::build(analysis),
+            devices,
             kernels,
-            overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
+            overlap,
             fuse,
             passes: found
                 .as_ref()
@@ -227,7 +240,7 @@ impl Document {
                 .map(|found| passes::table(analysis, found)),
             layers: report.filter(|_| wants(ViewName::Layers)),
             flow: flow.filter(|_| wants(ViewName::Flow)),
-            account: wants(ViewName::Account).then(|| account::build(analysis)),
+            account,
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
             ranks: None,

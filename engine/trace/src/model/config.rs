@@ -192,7 +192,10 @@ mod tests {
             ("[]", "it is no JSON object"),
             (r#"{"hidden_size": 4}"#, "there is no `num_hidden_layers`"),
             (r#"{"num_hidden_layers": 0}"#, "`num_hidden_layers` must be above 0, and it is `0`"),
-            (r#"{"num_hidden_layers": 10001}"#, "`num_hidden_layers` must be at most 10000, and it is `10001`"),
+            (
+                r#"{"num_hidden_layers": 10001}"#,
+                "`num_hidden_layers` must be at most 10000, and it is `10001`",
+            ),
             (
                 r#"{"num_hidden_layers": "4"}"#,
                 "`num_hidden_layers` must be a whole number up to 2^24, and it is `\"4\"`",

@@ -93,13 +93,7 @@ fn groups(analysis: &Analysis<'_>) -> Vec<Group> {
     let group = |((name, geometry), (launches, total))| {
         let name = trace.text(crate::intern::NameId(name));
         let geometry = trace.geometries[geometry as usize];
-        Group {
-            name: canonical(name).into_owned(),
-            base: base(name),
-            geometry,
-            launches,
-            total,
-        }
+        Group { name: canonical(name).into_owned(), base: base(name), geometry, launches, total }
     };
     let mut groups: Vec<Group> = sums.into_iter().map(group).collect();
     groups.sort_by(|a, b| {

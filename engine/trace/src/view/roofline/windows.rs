@@ -195,7 +195,11 @@ pub fn steps(analysis: &Analysis<'_>, windows: Windows) -> Vec<StepRoof> {
 }
 
 /// Coverage of some kernels.
-pub fn coverage(analysis: &Analysis<'_>, calls: &Calls, kernels: impl Iterator<Item = usize>) -> CostCoverage {
+pub fn coverage(
+    analysis: &Analysis<'_>,
+    calls: &Calls,
+    kernels: impl Iterator<Item = usize>,
+) -> CostCoverage {
     let mut sums = Sums::default();
     for event in kernels {
         let dur = analysis.trace.gpu.dur[event];
