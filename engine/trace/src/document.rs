@@ -3,7 +3,7 @@
 use crate::analysis::Analysis;
 use crate::fuse::{Context, Registry};
 use crate::layers::{self, LayerError, LayerOptions, Passes};
-use crate::pair::Coverage;
+use crate::pair::MappingCoverage;
 use crate::view;
 use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
@@ -52,7 +52,7 @@ pub struct Document {
     pub framework: Option<String>,
     /// How much of the trace the mapping trace named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mapped: Option<Coverage>,
+    pub mapped: Option<MappingCoverage>,
     /// The model, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -239,6 +239,19 @@ impl Document {
                 .filter_map(|table| two_layers(analysis, found, table, with.layer, other))
                 .collect()
         });
+        let devices = devices::build(analysis);
+        let overlap = wants(ViewName::Overlap).then(|| overlap::build(analysis));
+        let account = wants(ViewName::Account).then(|| account::build(analysis));
+        let answer = kernels.as_ref().map(|kernels| {
+            answer::build(&answer::Views {
+                integrity: &integrity,
+                devices: &devices,
+                kernels,
+                overlap: overlap.as_ref(),
+                fuse: fuse.as_ref(),
+                account: account.as_ref(),
+            })
+        });
         Ok(Self {
             mode: Mode::SingleTrace,
             trace,
@@ -251,11 +264,11 @@ impl Document {
             tp: None,
             ep: None,
             other_ranks: 0,
-            answer: kernels.as_ref().map(|kernels| answer::build(&integrity, kernels)),
+            answer,
             integrity,
-            devices: devices::build(analysis),
+            devices,
             kernels,
-            overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
+            overlap,
             fuse,
             passes: found
                 .as_ref()
@@ -264,7 +277,7 @@ impl Document {
             layers: report.filter(|_| wants(ViewName::Layers)),
             flow: flow.filter(|_| wants(ViewName::Flow)),
             layer_diff,
-            account: wants(ViewName::Account).then(|| account::build(analysis)),
+            account,
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
             ncu: None,

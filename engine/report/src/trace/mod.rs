@@ -11,6 +11,7 @@ mod kernels;
 mod launches;
 mod layer_diff;
 mod layers;
+mod names;
 mod ncu;
 mod overlap;
 mod passes;
