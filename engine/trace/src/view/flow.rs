@@ -4,7 +4,7 @@ use super::passes::{Range, origin};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{ForwardPass, Layer, Passes, is_all_reduce};
-use crate::name::{Category, canonical, display_within};
+use crate::name::{Category, PipelineKey, canonical, display_within, pipeline_key};
 use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,8 @@ pub struct FlowRow {
     pub half: Option<Half>,
     /// What it is.
     pub category: Category,
+    /// The finer label of its kind, which depends on the model's family.
+    pub label: PipelineKey,
     /// Its name, cut short for a table.
     pub short: String,
     /// Its name: white space and addresses normalised, the parameter list left out.
@@ -103,6 +105,7 @@ pub fn build(analysis: &Analysis<'_>, passes: &Passes, pass: u32, layer: u32) ->
             number: place as u32 + 1,
             half: split.map(|split| if place < split { Half::Attn } else { Half::Ffn }),
             category: analysis.category(event),
+            label: pipeline_key(analysis.raw_name(event), passes.profile),
             short: display_within(analysis.raw_name(event), SHORT),
             kernel,
             dur_ns: gpu.dur[event],
