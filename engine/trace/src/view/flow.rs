@@ -22,9 +22,9 @@ pub struct Flow {
     pub module: Option<String>,
     /// Where it lies.
     pub range: Range,
-    /// From first start to last end.
+    /// From first start to last end, in ns.
     pub wall_ns: Ns,
-    /// Sum of durations: the denominator of shares.
+    /// Sum of durations, in ns: the denominator of shares.
     pub sum_ns: Ns,
     /// What tells the halves apart; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,11 +69,11 @@ pub struct FlowRow {
     pub short: String,
     /// Its name: white space and addresses normalised, the parameter list left out.
     pub kernel: String,
-    /// How long it ran.
+    /// How long it ran, in ns.
     pub dur_ns: Ns,
     /// Share of the layer's `sum_ns`, in percent.
     pub share: f64,
-    /// Its start since that of the layer.
+    /// Its start since that of the layer, in ns.
     pub start_ns: Ns,
     /// Its stream.
     pub stream: String,
