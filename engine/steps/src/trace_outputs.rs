@@ -15,7 +15,10 @@ const fn doc(name: &'static str, doc: &'static str) -> OutputDoc {
 pub(crate) const DOCS: &[OutputDoc] = &[
     doc("sound", "Whether nothing speaks against using the tables"),
     doc("answer", "One sentence: what dominates; needs the view `kernels`"),
-    doc("next", "What to try next, one sentence; absent where the evidence carries none; needs the view `kernels`"),
+    doc(
+        "next",
+        "What to try next, one sentence; absent where the evidence carries none; needs the view `kernels`",
+    ),
     doc("mode", "`single-trace`, or `mapping-formal` where a mapping trace names the kernels"),
     doc("traces", "Paths of the traces that were read, one for each document"),
     doc("mapping", "Path of the mapping trace, if there is one"),
@@ -41,10 +44,20 @@ pub(crate) const DOCS: &[OutputDoc] = &[
     doc("layers", "Layers of the chosen passes, `{columns, rows}`; needs the view `layers`"),
     doc("clusters", "Layers by type, `{columns, rows}`; needs the view `layers`"),
     doc("flow", "Kernels of one layer in order, `{columns, rows}`; needs the view `flow`"),
-    doc("markdown", "Path of `trace.md`"),
-    doc("html", "Path of `trace.html`"),
-    doc("json", "Path of `trace.json`, which holds every view"),
+    doc("markdown", "`trace.md`, `{path, sha256, bytes}`"),
+    doc("html", "`trace.html`, `{path, sha256, bytes}`"),
+    doc("json", "`trace.json`, which holds every view, `{path, sha256, bytes}`"),
 ];
+
+/// The output that a file of the report is.
+pub(crate) fn of_file(name: &str) -> Option<&'static str> {
+    match name {
+        "trace.md" => Some("markdown"),
+        "trace.html" => Some("html"),
+        "trace.json" => Some("json"),
+        _ => None,
+    }
+}
 
 /// The outputs of a report; the paths of its files are added by who writes them.
 pub(crate) fn of(report: &TraceReport) -> ValueMap {
@@ -71,7 +84,10 @@ pub(crate) fn of(report: &TraceReport) -> ValueMap {
     put("integrity", json!(first.map(|document| &document.integrity)));
     put("stages", stages(report));
     let steady = steady(report);
-    put("steady_stages", steady.iter().filter(|(_, pass)| !pass.is_null()).map(|(name, _)| name.clone()).collect());
+    put(
+        "steady_stages",
+        steady.iter().filter(|(_, pass)| !pass.is_null()).map(|(name, _)| name.clone()).collect(),
+    );
     put("steady", Value::Object(steady));
     for (name, table) in forms::tables(report) {
         put(name, table);
@@ -127,6 +143,7 @@ pub(crate) fn stub() -> ValueMap {
             json!({"columns": {"part": "Part"}, "rows": []})
         }
         "traces" | "steady_stages" => json!([]),
+        "markdown" | "html" | "json" => json!({"path": name, "sha256": "", "bytes": 0}),
         "integrity" | "stages" | "steady" => json!({}),
         "tp" | "ep" => json!(1),
         text => json!(text),
