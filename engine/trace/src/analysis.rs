@@ -3,7 +3,7 @@
 use crate::intern::NameId;
 use crate::link::{Links, Site, Sites};
 use crate::name::{self, Category, EventKind, Lane};
-use crate::pair::{self, Coverage, Way};
+use crate::pair::{self, MappingCoverage, Way};
 use crate::stage::{Segments, Stage, segment};
 use crate::store::{GpuEvent, Trace};
 use std::collections::HashMap;
@@ -53,7 +53,7 @@ struct Mapped<'t> {
     /// Rows of the mapping trace's ops.
     op_of_event: Vec<u32>,
     way_of_event: Vec<Option<Way>>,
-    coverage: Coverage,
+    coverage: MappingCoverage,
 }
 
 impl<'t> Analysis<'t> {
@@ -106,7 +106,7 @@ impl<'t> Analysis<'t> {
     }
 
     /// How much a mapping trace named; `None` without one.
-    pub fn mapping_coverage(&self) -> Option<Coverage> {
+    pub fn mapping_coverage(&self) -> Option<MappingCoverage> {
         self.mapped.as_ref().map(|mapped| mapped.coverage)
     }
 

@@ -3,7 +3,7 @@
 use crate::analysis::Analysis;
 use crate::fuse::{Context, Registry};
 use crate::layers::{self, LayerError, LayerOptions, Passes};
-use crate::pair::Coverage;
+use crate::pair::MappingCoverage;
 use crate::view;
 use crate::view::account::{self, GpuAccount};
 use crate::view::answer::{self, Answer};
@@ -50,7 +50,7 @@ pub struct Document {
     pub framework: Option<String>,
     /// How much of the trace the mapping trace named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mapped: Option<Coverage>,
+    pub mapped: Option<MappingCoverage>,
     /// The model, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -219,6 +219,19 @@ impl Document {
         };
         let report = found.as_ref().map(|found| view::layers::report(analysis, found, &with.layers));
         let flow = found.as_ref().zip(report.as_ref()).map(|(found, report)| flows(analysis, found, report));
+        let devices = devices::build(analysis);
+        let overlap = wants(ViewName::Overlap).then(|| overlap::build(analysis));
+        let account = wants(ViewName::Account).then(|| account::build(analysis));
+        let answer = kernels.as_ref().map(|kernels| {
+            answer::build(&answer::Views {
+                integrity: &integrity,
+                devices: &devices,
+                kernels,
+                overlap: overlap.as_ref(),
+                fuse: fuse.as_ref(),
+                account: account.as_ref(),
+            })
+        });
         Ok(Self {
             mode: Mode::SingleTrace,
             trace,
@@ -231,11 +244,11 @@ impl Document {
             tp: None,
             ep: None,
             other_ranks: 0,
-            answer: kernels.as_ref().map(|kernels| answer::build(&integrity, kernels)),
+            answer,
             integrity,
-            devices: devices::build(analysis),
+            devices,
             kernels,
-            overlap: wants(ViewName::Overlap).then(|| overlap::build(analysis)),
+            overlap,
             fuse,
             passes: found
                 .as_ref()
@@ -243,7 +256,7 @@ impl Document {
                 .map(|found| passes::table(analysis, found)),
             layers: report.filter(|_| wants(ViewName::Layers)),
             flow: flow.filter(|_| wants(ViewName::Flow)),
-            account: wants(ViewName::Account).then(|| account::build(analysis)),
+            account,
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
             ranks: None,

@@ -14,6 +14,7 @@ pub mod generate;
 pub mod intern;
 pub mod layers;
 pub mod link;
+pub mod model;
 pub mod name;
 pub mod ncu;
 pub mod pair;

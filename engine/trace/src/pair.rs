@@ -46,7 +46,7 @@ pub struct Mapped {
 /// How much of a formal trace the mapping names. It speaks of events that do not name themselves: those of graph
 /// replays, and those without a Python frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Coverage {
+pub struct MappingCoverage {
     /// GPU events that do not name themselves.
     pub events: u64,
     /// Of them, found by position within a layer.
@@ -69,7 +69,7 @@ pub struct Mapping {
     /// For each GPU event of the formal trace what stands for it; `None` also where it names itself.
     pub of_event: Vec<Option<Mapped>>,
     /// How much was found.
-    pub coverage: Coverage,
+    pub coverage: MappingCoverage,
 }
 
 /// Joins two traces by what they themselves show.
@@ -213,8 +213,8 @@ impl Joiner<'_, '_, '_> {
     }
 }
 
-fn coverage(formal: &Analysis<'_>, of_event: &[Option<Mapped>]) -> Coverage {
-    let mut coverage = Coverage::default();
+fn coverage(formal: &Analysis<'_>, of_event: &[Option<Mapped>]) -> MappingCoverage {
+    let mut coverage = MappingCoverage::default();
     let (mut time, mut found_time): (Ns, Ns) = (0, 0);
     for (event, mapped) in of_event.iter().enumerate().filter(|&(event, _)| anonymous(formal, event)) {
         let dur = formal.trace.gpu.dur[event];

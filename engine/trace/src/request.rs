@@ -4,7 +4,8 @@ use crate::analysis::{Analysis, Options};
 use crate::document::{Document, Mode, ViewName, With};
 use crate::error::TraceError;
 use crate::fuse::{self, Registry, RegistryError};
-use crate::layers::{ConfigError, LayerError, LayerOptions, ModelConfig};
+use crate::layers::{LayerError, LayerOptions};
+use crate::model::{ConfigError, ModelConfig};
 use crate::name::Framework;
 use crate::read;
 use crate::read::folder::{self, Capture, TraceFile};
@@ -141,7 +142,7 @@ pub fn analyse(request: &Request) -> Result<TraceReport, RequestError> {
         return Err(no_rank(request, &capture));
     }
     let context = KnownContext {
-        framework: request.framework.or_else(|| found.context.framework.as_deref().and_then(framework)),
+        framework: request.framework.or(found.context.framework),
         model: request.model.clone().or(found.context.model),
         tp: request.tp.or(found.context.tp),
         ep: found.context.ep,
@@ -187,12 +188,6 @@ impl KnownContext {
 
 fn registry(paths: &[PathBuf]) -> Result<Registry, RegistryError> {
     paths.iter().try_fold(Registry::builtin()?, |all, path| all.merge(Registry::read(path)?))
-}
-
-/// The framework of a word in the server's arguments.
-fn framework(word: &str) -> Option<Framework> {
-    let word = if word == "trtllm" { "tensorrt-llm" } else { word };
-    Framework::ALL.into_iter().find(|framework| framework.as_str() == word)
 }
 
 fn no_rank(request: &Request, capture: &Capture) -> RequestError {

@@ -1,27 +1,15 @@
 //! Overlap, account and launches of real traces: sums that must hold, launch delays against facts that another program
 //! computed, and windows of steps against the truth of generated traces.
-//!
-//! `shared/data/traces` lies beside the project and is not part of it: without it these tests say that they skip,
-//! and fail where `ASSAY_REQUIRE_SHARED=1` asks for it.
+
+mod support;
 
 use assay_trace::stage::Stage;
 use assay_trace::view::{account, devices, integrity, kernels, launches, overlap};
 use assay_trace::{Analysis, Options, Trace, read};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
-
-#[expect(clippy::print_stdout, reason = "a test that skips says so")]
-fn shared() -> Option<PathBuf> {
-    let beside =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/data/traces"));
-    let found = beside.into_iter().find(|folder| folder.is_dir());
-    if found.is_none() {
-        assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "shared/data/traces is absent");
-        println!("skipped: shared/data/traces is absent");
-    }
-    found
-}
+use support::shared;
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")

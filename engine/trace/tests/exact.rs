@@ -1,24 +1,11 @@
 //! Real traces against facts that another program computed.
-//!
-//! `../shared/data/traces` lies beside the project and is not part of it: without it these tests say that they skip,
-//! and fail where `ASSAY_REQUIRE_SHARED=1` asks for it.
 
-#![expect(clippy::print_stderr, reason = "a test that skips says so")]
+mod support;
 
 use assay_trace::{Analysis, Options, Trace, read, view};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/traces");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "{} is absent", folder.display());
-    eprintln!("skipped: {} is absent", folder.display());
-    None
-}
+use support::shared;
 
 /// Name, trace and facts of every JSON trace.
 fn traces() -> Vec<(String, Trace, Value)> {

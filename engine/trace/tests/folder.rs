@@ -1,5 +1,6 @@
 //! Folders of traces: what is taken, how files are grouped, what is known about the server.
 
+use assay_trace::name::Framework;
 use assay_trace::read::folder::{self, Folder, Ranks};
 use assay_trace::stage::Stage;
 use std::io::Write;
@@ -177,7 +178,7 @@ fn the_arguments_of_the_server_are_found_beside_or_above() {
     for place in ["server_args.json", "traces/server_args.json"] {
         let folder = folder_of(&[("traces/a-TP-0.json", TRACE), (place, sglang)]);
         let context = look(&folder).context;
-        assert_eq!(context.framework.as_deref(), Some("sglang"), "{place}");
+        assert_eq!(context.framework, Some(Framework::Sglang), "{place}");
         assert_eq!((context.model.as_deref(), context.tp), (Some("/models/qwen3-vllm-test"), Some(8)));
         assert!(context.source.is_some_and(|source| source.ends_with(place)));
     }
@@ -192,11 +193,11 @@ fn b18_an_unknown_engine_stays_unknown() {
     assert_eq!(framework(r#"{"model": "resnet50", "lr": 0.1}"#).framework, None);
     assert_eq!(look(&folder_of(&[("a.json", TRACE)])).context, folder::Context::default());
     assert_eq!(
-        framework(r#"{"attn_tp_size": 4, "moe_tp_size": 4, "model": "m"}"#).framework.as_deref(),
-        Some("tokenspeed")
+        framework(r#"{"attn_tp_size": 4, "moe_tp_size": 4, "model": "m"}"#).framework,
+        Some(Framework::Tokenspeed)
     );
-    assert_eq!(framework(r#"{"backend": "tensorrt_llm"}"#).framework.as_deref(), Some("trtllm"));
-    assert_eq!(framework(r#"{"entry": "vllm serve"}"#).framework.as_deref(), Some("vllm"));
+    assert_eq!(framework(r#"{"backend": "tensorrt_llm"}"#).framework, Some(Framework::TensorrtLlm));
+    assert_eq!(framework(r#"{"entry": "vllm serve"}"#).framework, Some(Framework::Vllm));
     let broken = framework("{not json");
     assert!(broken.problem.is_some() && broken.framework.is_none());
 }

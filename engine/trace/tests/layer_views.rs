@@ -1,7 +1,8 @@
 //! Tables of passes and layers: notes, choice, classes, clusters, compute flow and comparison.
 
 use assay_trace::generate::{self, Annotations, Recipe, Vendor};
-use assay_trace::layers::{self, Anchor, LayerOptions, ModelConfig};
+use assay_trace::layers::{self, Anchor, LayerOptions};
+use assay_trace::model::ModelConfig;
 use assay_trace::stage::Stage;
 use assay_trace::view::flow::{Half, HalfSource};
 use assay_trace::view::passes::{PassNote, PassTable};
@@ -158,7 +159,7 @@ fn types_and_clusters_come_from_the_configuration() {
     let report = view::layers::build_with(&analysis, &options).expect("layers");
     let table = report.tables.last().expect("decode");
     let types: Vec<_> = table.rows.iter().filter_map(|row| row.layer_type.as_deref()).collect();
-    assert_eq!(types, ["FIRST", "C4_LIGHT", "C128_HEAVY", "CR16", "HASH", "FINAL"]);
+    assert_eq!(types, ["FIRST", "HASH", "C128_HEAVY", "CR16", "C4_LIGHT", "FINAL"]);
     let clusters: Vec<_> =
         table.clusters.iter().map(|cluster| (cluster.cluster.as_str(), cluster.layers)).collect();
     assert_eq!(clusters.len(), 6);

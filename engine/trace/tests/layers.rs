@@ -1,24 +1,12 @@
 //! Passes and layers against traces whose truth is known, and against real ones.
-//!
-//! `../shared/data/traces` lies beside the project and is not part of it: without it these tests say that they skip,
-//! and fail where `ASSAY_REQUIRE_SHARED=1` asks for it.
+
+mod support;
 
 use assay_trace::layers::{self, Anchor, ForwardPass, LayerOptions, Method, PassSource};
 use assay_trace::stage::Stage;
 use assay_trace::{Analysis, Options, Trace, read, view};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-
-#[expect(clippy::print_stdout, reason = "a test that skips says so")]
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/traces");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "{} is absent", folder.display());
-    println!("skipped: {} is absent", folder.display());
-    None
-}
+use support::shared;
 
 fn trace(name: &str) -> Option<Trace> {
     Some(read::read(&shared()?.join(format!("{name}.json.gz"))).expect("a trace"))

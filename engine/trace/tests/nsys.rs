@@ -1,5 +1,6 @@
 //! Exports of Nsight Systems: real ones against plain SQL, made ones for what real ones do not show.
-#![expect(clippy::print_stdout, reason = "a test that skips says so")]
+
+mod support;
 
 use assay_trace::stage::Stage;
 use assay_trace::{Analysis, Options, Trace, TraceError, read, view};
@@ -7,16 +8,9 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-fn shared(name: &str) -> Option<PathBuf> {
-    // Beside the project; a worktree may lie a folder deeper.
-    let near =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/data/traces"));
-    let found = near.skip(3).map(|folder| folder.join(name)).find(|path| path.is_file());
-    assert!(found.is_some() || std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "{name} is absent");
-    if found.is_none() {
-        println!("skipped: {name} is absent");
-    }
-    found
+/// A shared export.
+fn export(name: &str) -> Option<PathBuf> {
+    support::shared().map(|folder| folder.join(name))
 }
 
 /// Count, sum and maximum of each kernel name of each device.
@@ -56,7 +50,7 @@ fn kernels_by_reader(trace: &Trace) -> Facts {
 #[test]
 fn real_exports_have_the_counts_and_sums_that_sql_finds() {
     for (name, kernels, devices) in [("h100_2gpu_1s.sqlite", 3442, 2), ("healthy_1pct.sqlite", 400, 1)] {
-        let Some(path) = shared(name) else { return };
+        let Some(path) = export(name) else { return };
         let before = std::fs::metadata(&path).expect("a file").modified().expect("a time");
         let trace = read::read(&path).expect("a trace");
         let wanted = kernels_by_sql(&path);
@@ -69,7 +63,7 @@ fn real_exports_have_the_counts_and_sums_that_sql_finds() {
 
 #[test]
 fn a_real_export_is_linked_and_placed() {
-    let Some(path) = shared("h100_2gpu_1s.sqlite") else { return };
+    let Some(path) = export("h100_2gpu_1s.sqlite") else { return };
     let trace = read::read(&path).expect("a trace");
     let analysis = Analysis::new(&trace, Options::default());
     let integrity = view::integrity::build(&analysis);
@@ -106,7 +100,7 @@ fn a_real_export_is_linked_and_placed() {
 
 #[test]
 fn a_real_export_names_its_gpu() {
-    let Some(path) = shared("healthy_1pct.sqlite") else { return };
+    let Some(path) = export("healthy_1pct.sqlite") else { return };
     let trace = read::read(&path).expect("a trace");
     let devices = view::devices::build(&Analysis::new(&trace, Options::default()));
     assert_eq!(devices[0].name.as_deref(), Some("NVIDIA H100 80GB HBM3"));

@@ -3,6 +3,7 @@
 use assay_trace::generate::{self, Recipe, Truth};
 use assay_trace::pair::{Way, join};
 use assay_trace::stage::Stage;
+use assay_trace::view::flame::FlameNode;
 use assay_trace::{Analysis, Options, Trace, read, view};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,4 +106,87 @@ fn a_mapping_without_stacks_names_nothing() {
     let coverage = both.mapping_coverage().expect("a mapping");
     assert_eq!((coverage.share, coverage.unmapped), (0.0, coverage.events));
     assert!(coverage.events > 0);
+}
+
+/// GPU time of graph replays by the two frames above the kernel.
+fn below_replay(node: &FlameNode, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    path.push(node.name.clone());
+    if node.children.is_empty()
+        && path.iter().any(|frame| frame.contains("CUDAGraph") || frame.ends_with(" replay"))
+    {
+        found.push(path.clone());
+    }
+    node.children.iter().for_each(|child| below_replay(child, path, found));
+    path.pop();
+}
+
+#[test]
+fn a_mapping_shows_in_the_flame_graph() {
+    let (mapping, _) = traced(&recipe(25));
+    let (formal, _) = traced(&Recipe { decode: 3, graph: true, ..recipe(26) });
+    let mapping = Analysis::new(&mapping, Options::default());
+    let alone = Analysis::new(&formal, Options::default());
+    let both = Analysis::new(&formal, Options::default()).with_mapping(&mapping);
+    let leaves = |analysis: &Analysis<'_>| {
+        let mut found = Vec::new();
+        below_replay(&view::flame::build(analysis).root, &mut Vec::new(), &mut found);
+        assert!(!found.is_empty());
+        found
+    };
+    let has =
+        |paths: &[Vec<String>], frame: &str| paths.iter().any(|path| path.iter().any(|name| name == frame));
+    let (before, after) = (leaves(&alone), leaves(&both));
+    for frame in ["layers/layernorm.py:143 forward_cuda", "sgl_kernel::fused_add_rmsnorm", "aten::mm"] {
+        assert!(!has(&before, frame) && has(&after, frame), "{frame}: {after:#?}");
+    }
+    // The time is that of the same events.
+    assert_eq!(view::flame::build(&alone).total_ns, view::flame::build(&both).total_ns);
+}
+
+/// Two products close together on one stream. With `graph` one replay launches both; else one op does, from two files.
+fn two_products(graph: bool) -> Trace {
+    let mut events = Vec::new();
+    let mut add = |event: serde_json::Value| events.push(event);
+    let span = |name: &str, cat: &str, tid: u32, ts: f64, dur: f64, args: serde_json::Value| {
+        serde_json::json!({"ph": "X", "name": name, "cat": cat, "pid": if cat == "kernel" { 0 } else { 1 },
+                           "tid": tid, "ts": ts, "dur": dur, "args": args})
+    };
+    if graph {
+        add(span("cudaGraphLaunch", "cuda_runtime", 1, 10.0, 5.0, serde_json::json!({"correlation": 1})));
+    } else {
+        add(span("my::pair", "cpu_op", 1, 5.0, 50.0, serde_json::json!({"External id": 7})));
+    }
+    for (number, name) in [(0, "gemm_x"), (1, "gemm_y")] {
+        let ts = 10.0 + 20.0 * f64::from(number);
+        if !graph {
+            let frame = format!("/home/me/{name}.py(3): {name}");
+            add(span(&frame, "python_function", 1, ts - 2.0, 10.0, serde_json::json!({})));
+            let call = serde_json::json!({"correlation": number + 1, "External id": 7});
+            add(span("cudaLaunchKernel", "cuda_runtime", 1, ts, 5.0, call));
+        }
+        let correlation = if graph { 1 } else { number + 1 };
+        let mut args = serde_json::json!({"device": 0, "stream": 7, "correlation": correlation});
+        if !graph {
+            args["External id"] = serde_json::json!(7);
+        }
+        add(span(name, "kernel", 7, 100.0 + 51.0 * f64::from(number), 50.0, args));
+    }
+    let text = serde_json::json!({"traceEvents": events}).to_string();
+    read::read_json(Path::new("made.json"), text.as_bytes()).expect("a trace")
+}
+
+#[test]
+fn ops_of_a_mapping_relate_neighbours() {
+    let (mapping, formal) = (two_products(false), two_products(true));
+    let mapping = Analysis::new(&mapping, Options::default());
+    let alone = Analysis::new(&formal, Options::default());
+    let both = Analysis::new(&formal, Options::default()).with_mapping(&mapping);
+    let first = |analysis: &Analysis<'_>| {
+        let table = view::overlap::build(analysis);
+        table.sections[0].rows[0].dependency.clone()
+    };
+    let (before, after) = (first(&alone), first(&both));
+    assert_eq!((before.related, before.unmapped), (0.0, 100.0));
+    assert_eq!((after.related, after.unmapped), (100.0, 0.0));
+    assert_eq!(after, first(&mapping));
 }

@@ -1,22 +1,14 @@
 //! The roofline of recorded traces, against FLOPs and kernel times by hand.
 
+mod support;
+
 use assay_trace::roofline::Missing;
 use assay_trace::view::roofline::{RoofOptions, RoofRow, Roofline, build};
 use assay_trace::{Analysis, Options, read};
-use std::path::PathBuf;
 
-#[expect(clippy::print_stdout, reason = "a test that skips says so")]
-/// A recorded trace, or `None` with a message where the shared data are absent.
+/// The view of a recorded trace, or `None` where the shared data are absent.
 fn view(name: &str, gpu: Option<&str>) -> Option<Roofline> {
-    // Beside the project, or one further up from a second working tree.
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["../../../shared/data/traces", "../../../../shared/data/traces"];
-    let path = folders.map(|folder| package.join(folder).join(name)).into_iter().find(|path| path.is_file());
-    let Some(path) = path else {
-        assert!(std::env::var_os("ASSAY_REQUIRE_SHARED").is_none(), "`{name}` is absent");
-        println!("skipped: `{name}` is absent");
-        return None;
-    };
+    let path = support::shared()?.join(name);
     let trace = read::read(&path).expect("a trace");
     let analysis = Analysis::new(&trace, Options { min_share: 0.0, ..Options::default() });
     Some(build(&analysis, &RoofOptions { gpu: gpu.map(str::to_owned) }))

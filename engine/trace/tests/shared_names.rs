@@ -1,18 +1,14 @@
-//! The kernel names of real traces, where they are at hand: `../shared/data/traces` beside the checkout.
-//!
-//! Without them the test says so and passes; with `ASSAY_REQUIRE_SHARED=1` it fails instead.
+//! The kernel names of real traces, where they are at hand.
+
+mod support;
 
 use assay_trace::fuse::{Context, Registry, Row, match_rows};
 use assay_trace::name::{Category, EventKind, Framework, base, canonical, classify, display_within, dtype};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
-use std::path::{Path, PathBuf};
-
-fn traces() -> Option<PathBuf> {
-    let start = Path::new(env!("CARGO_MANIFEST_DIR"));
-    start.ancestors().map(|folder| folder.join("shared/data/traces")).find(|folder| folder.is_dir())
-}
+use std::path::Path;
+use support::shared;
 
 /// Name, CPU op and kind of every GPU activity.
 fn activities(path: &Path) -> Vec<(EventKind, String)> {
@@ -37,14 +33,7 @@ fn activities(path: &Path) -> Vec<(EventKind, String)> {
 
 #[test]
 fn real_names_are_understood() {
-    let Some(folder) = traces() else {
-        assert!(
-            std::env::var_os("ASSAY_REQUIRE_SHARED").is_none_or(|value| value != "1"),
-            "no shared traces"
-        );
-        println!("skipped: no `shared/data/traces` above {}", env!("CARGO_MANIFEST_DIR"));
-        return;
-    };
+    let Some(folder) = shared() else { return };
     let mut categories: BTreeMap<Category, BTreeSet<String>> = BTreeMap::new();
     let mut short: HashMap<String, BTreeSet<String>> = HashMap::new();
     for file in std::fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").path()) {
@@ -74,14 +63,7 @@ fn real_names_are_understood() {
 
 #[test]
 fn the_synthetic_bf16_model_has_no_quant_fusion() {
-    let Some(folder) = traces() else {
-        assert!(
-            std::env::var_os("ASSAY_REQUIRE_SHARED").is_none_or(|value| value != "1"),
-            "no shared traces"
-        );
-        println!("skipped: no `shared/data/traces` above {}", env!("CARGO_MANIFEST_DIR"));
-        return;
-    };
+    let Some(folder) = shared() else { return };
     let names: BTreeSet<_> = activities(&folder.join("small_eager.json.gz")).into_iter().collect();
     let rows: Vec<Row<'_>> = names
         .iter()

@@ -1,11 +1,14 @@
 //! The difference of two traces, stage by stage.
 
 use super::kernels::{stage_id, word};
+use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Remark, Section, Table, Tone};
 use assay_trace::view::diff::{Change, Diff, Judgement, Per, Presence, StageDiff};
 
 /// Rows of a table of kernels that people read.
 const SHOWN: usize = 30;
+/// Longest kernel name for people.
+const NAME: usize = 72;
 
 /// All stages.
 pub fn section(diff: &Diff) -> Section {
@@ -105,6 +108,7 @@ fn kernels(stage: &StageDiff) -> Table {
         Column::number("new_launches", "New launches"),
     ];
     columns.extend(CHANGE);
+    let names = Names::of(stage.kernels.iter().take(SHOWN).map(|row| row.kernel.as_str()), NAME);
     let rows = stage.kernels.iter().take(SHOWN).map(|row| {
         let presence = match row.presence {
             Presence::Added => "new only",
@@ -112,7 +116,7 @@ fn kernels(stage: &StageDiff) -> Table {
             Presence::Both => "both",
         };
         let mut cells = vec![
-            Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, 72) },
+            names.cell(&row.kernel),
             Cell::text(word(&row.category)),
             Cell::text(presence),
             Cell::number(row.base_launches, 1),

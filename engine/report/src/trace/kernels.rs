@@ -1,5 +1,6 @@
 //! Table 1 as the community prints it; the wide columns stand in HTML and CSV.
 
+use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Figure, Section, Table};
 use crate::svg::shares::{self, Bar};
 use assay_trace::view::kernels::{self, KernelTable, Row};
@@ -45,6 +46,7 @@ fn picture(table: &KernelTable) -> Figure {
 }
 
 fn table(section: &kernels::Section) -> Table {
+    let names = Names::of(section.rows.iter().map(|row| row.kernel.as_str()), NAME);
     let hidden = match section.hidden_rows {
         0 => String::new(),
         1 => format!("; 1 kernel below the bar ({:.2} ms) is left out", section.hidden_ns as f64 / 1e6),
@@ -62,7 +64,7 @@ fn table(section: &kernels::Section) -> Table {
             section.launches
         ),
         columns: COLUMNS.to_vec(),
-        rows: section.rows.iter().map(row).collect(),
+        rows: section.rows.iter().map(|row| self::row(row, &names)).collect(),
         empty: "No kernel reaches the bar.".to_owned(),
     }
 }
@@ -78,9 +80,9 @@ pub fn stage_id(stage: assay_trace::stage::Stage) -> &'static str {
     }
 }
 
-fn row(row: &Row) -> Vec<Cell> {
+fn row(row: &Row, names: &Names<'_>) -> Vec<Cell> {
     vec![
-        Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, NAME) },
+        names.cell(&row.kernel),
         Cell::text(word(&row.category)),
         Cell::ms(row.time_ns),
         Cell::percent(row.share),

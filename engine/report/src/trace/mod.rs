@@ -10,6 +10,7 @@ mod integrity;
 mod kernels;
 mod launches;
 mod layers;
+mod names;
 mod overlap;
 mod passes;
 mod ranks;

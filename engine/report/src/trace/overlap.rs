@@ -1,6 +1,7 @@
 //! Table 2 as the community prints it.
 
 use super::kernels::{stage_id, word};
+use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Section, Table};
 use assay_trace::view::overlap::{OverlapRow, OverlapSection, OverlapTable, StreamPair};
 
@@ -19,6 +20,9 @@ const COLUMNS: [Column; 12] = [
     Column::text("recommendation", "Recommendation"),
 ];
 
+/// Longest kernel name for people.
+const NAME: usize = 60;
+
 /// One table for each stage.
 pub fn section(table: &OverlapTable) -> Section {
     let mut blocks = Vec::new();
@@ -35,16 +39,17 @@ pub fn section(table: &OverlapTable) -> Section {
 }
 
 fn table(section: &OverlapSection) -> Table {
+    let names = Names::of(section.rows.iter().map(|row| row.kernel.as_str()), NAME);
     Table {
         id: format!("overlap-{}", stage_id(section.stage)),
         caption: format!("Stage `{}`", section.stage.title()),
         columns: COLUMNS.to_vec(),
-        rows: section.rows.iter().map(row).collect(),
+        rows: section.rows.iter().map(|row| self::row(row, &names)).collect(),
         empty: "Nothing to overlap or to leave alone.".to_owned(),
     }
 }
 
-fn row(row: &OverlapRow) -> Vec<Cell> {
+fn row(row: &OverlapRow, names: &Names<'_>) -> Vec<Cell> {
     let site = row.site.as_ref().map_or_else(Cell::none, |site| {
         let share = if site.share < 99.95 { format!(" ({:.0} %)", site.share) } else { String::new() };
         Cell::text(format!("{}{share}", site.site))
@@ -59,7 +64,7 @@ fn row(row: &OverlapRow) -> Vec<Cell> {
     vec![
         Cell::text(word(&row.priority).to_uppercase()),
         Cell::text(word(&row.verdict)),
-        Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, 60) },
+        names.cell(&row.kernel),
         site,
         Cell::text(signal),
         Cell::us(row.time_ns),

@@ -1,10 +1,13 @@
 //! Ranks against each other.
 
+use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Remark, Section, Table, Tone};
 use assay_trace::view::ranks::{CollectiveRow, RankRow, Ranks, StepSkew};
 
 /// Steps that people read.
 const SHOWN: usize = 20;
+/// Longest kernel name for people.
+const NAME: usize = 60;
 
 /// Who waits for whom.
 pub fn section(ranks: &Ranks) -> Section {
@@ -66,9 +69,10 @@ fn rows(ranks: &[RankRow]) -> Table {
 }
 
 fn collectives(rows: &[CollectiveRow]) -> Table {
+    let names = Names::of(rows.iter().map(|row| row.kernel.as_str()), NAME);
     let row = |row: &CollectiveRow| {
         vec![
-            Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, 60) },
+            names.cell(&row.kernel),
             Cell::count(row.matched),
             Cell::us(row.spread_p50_ns),
             Cell::us(row.spread_p99_ns),

@@ -1,11 +1,14 @@
 //! Kernels against what the GPU could do.
 
 use super::kernels::{stage_id, word};
+use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Remark, Section, Table, Tone};
 use assay_trace::view::roofline::{RoofRow, Roofline, StageRoof, StepRoof, Utilisation};
 
 /// Steps that people read.
 const SHOWN: usize = 20;
+/// Longest kernel name for people.
+const NAME: usize = 48;
 
 /// All stages.
 pub fn section(view: &Roofline) -> Section {
@@ -54,11 +57,12 @@ fn rows(stage: &StageRoof) -> Table {
     let number = |value: Option<f64>, decimals: usize| {
         value.map_or_else(Cell::none, |value| Cell::number(value, decimals))
     };
+    let names = Names::of(stage.rows.iter().map(|row| row.kernel.as_str()), NAME);
     let row = |row: &RoofRow| {
         let mut notes = row.assumptions.clone();
         notes.extend(row.implausible.clone());
         vec![
-            Cell { exact: row.kernel.clone(), shown: assay_trace::name::display_within(&row.kernel, 48) },
+            names.cell(&row.kernel),
             Cell::text(&row.op),
             Cell::short(&row.shape, 48),
             row.dtype.as_ref().map_or_else(Cell::none, |dtype| Cell::text(word(dtype))),

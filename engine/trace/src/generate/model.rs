@@ -156,6 +156,13 @@ pub(super) static REPLAY: Both<Site> = [
     site("python/sglang/srt/model_executor/cuda_graph_runner.py", 841, "replay"),
     site("vllm/compilation/cuda_graph.py", 233, "__call__"),
 ];
+/// Around a model whose graphs are pieces; SGLang has it below `forward_extend` only.
+pub(super) static PIECEWISE_RUNNER: Site =
+    site("python/sglang/srt/model_executor/piecewise_cuda_graph_runner.py", 742, "replay");
+pub(super) static PIECE: Both<Site> = [
+    site("python/sglang/srt/compilation/cuda_piecewise_backend.py", 103, "__call__"),
+    site("vllm/compilation/cuda_graph.py", 233, "__call__"),
+];
 pub(super) static MODEL_FORWARD: Both<[Site; 3]> = [
     [
         site("python/sglang/srt/models/qwen3_moe.py", 894, "forward"),

@@ -191,6 +191,9 @@ impl<'r, S: Sink> Simulation<'r, S> {
         let depth = self.stack.len();
         let decode = place.stage == Stage::Decode;
         self.push_site(if decode { &model::FORWARD_DECODE } else { &model::FORWARD_EXTEND });
+        if self.recipe.piecewise && !decode && self.framework == 0 {
+            self.push_one(&model::PIECEWISE_RUNNER);
+        }
         let [causal, inner, layer_forward] = &model::MODEL_FORWARD[self.framework];
         self.push_module("Qwen3MoeForCausalLM", 0);
         self.push_one(causal);

@@ -4,7 +4,8 @@
 //! anchor (B15).
 
 use super::cut::{self, Cut};
-use super::{LayerError, ModelConfig, is_all_reduce, marks};
+use super::{LayerError, is_all_reduce, marks};
+use crate::model::ModelConfig;
 use crate::name::Category;
 use std::ops::Range;
 

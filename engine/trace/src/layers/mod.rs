@@ -6,7 +6,6 @@
 
 mod anchor;
 mod assemble;
-pub mod config;
 mod cut;
 mod marks;
 mod modules;
@@ -15,11 +14,11 @@ mod period;
 mod recurring;
 
 pub use anchor::Anchor;
-pub use config::{ConfigError, LayerType, ModelConfig};
 pub use modules::parse as module;
 
 use crate::analysis::Analysis;
 use crate::intern::NameId;
+use crate::model::ModelConfig;
 use crate::name::{Category, EventKind, PipelineKey, Profile, pipeline_key};
 use crate::stage::Stage;
 use crate::store::Ns;

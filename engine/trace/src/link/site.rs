@@ -70,9 +70,10 @@ const LOW_LEVEL_PATHS: [&str; 4] =
     ["triton/runtime/", "triton/backends/", "torch/_ops.py", "torch/nn/modules/module.py"];
 const LOW_SIGNAL_FUNCTIONS: [&str; 5] =
     ["__torch_function__", "__torch_dispatch__", "__call__", "_call_impl", "_wrapped_call_impl"];
-const LOW_SIGNAL_PATHS: [&str; 7] = [
+const LOW_SIGNAL_PATHS: [&str; 8] = [
     "model_executor/parameter.py",
     "model_executor/cuda_graph_runner.py",
+    "model_executor/piecewise_cuda_graph_runner.py",
     "compilation/cuda_graph.py",
     "pyexecutor/cuda_graph_runner.py",
     "pyexecutor/py_executor.py",

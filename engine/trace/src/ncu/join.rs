@@ -5,7 +5,7 @@
 
 use super::{NcuKernel, digest};
 use crate::analysis::Analysis;
-use crate::name::{EventKind, canonical};
+use crate::name::{self, EventKind, canonical};
 use crate::store::{Geometry, Ns};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,13 +93,7 @@ fn groups(analysis: &Analysis<'_>) -> Vec<Group> {
     let group = |((name, geometry), (launches, total))| {
         let name = trace.text(crate::intern::NameId(name));
         let geometry = trace.geometries[geometry as usize];
-        Group {
-            name: canonical(name).into_owned(),
-            base: base(name).map(str::to_owned),
-            geometry,
-            launches,
-            total,
-        }
+        Group { name: canonical(name).into_owned(), base: base(name), geometry, launches, total }
     };
     let mut groups: Vec<Group> = sums.into_iter().map(group).collect();
     groups.sort_by(|a, b| {
@@ -115,7 +109,7 @@ fn joined(kernel: &NcuKernel, groups: &[Group]) -> Joined {
     let name = canonical(&kernel.kernel);
     let base = base(&kernel.kernel);
     let by_name: Vec<&Group> = groups.iter().filter(|group| group.name == name).collect();
-    let by_base = || groups.iter().filter(|group| base.is_some() && group.base.as_deref() == base).collect();
+    let by_base = || groups.iter().filter(|group| base.is_some() && group.base == base).collect();
     let mut result = Joined {
         id: kernel.id,
         kernel: kernel.kernel.clone(),
@@ -176,41 +170,12 @@ fn fill(result: &mut Joined, groups: &[&Group]) {
     result.ratio = result.ncu_ns.map(|ncu| ncu / trace_mean);
 }
 
-/// Functions that are named after nothing but being a kernel: what they run stands in their types.
+/// The function of a name, without return type, namespaces, types and parameters. None where nothing but a launch
+/// wrapper is left.
+fn base(name: &str) -> Option<String> {
+    let function = name::base(name).name;
+    (!function.is_empty() && !WRAPPERS.contains(&function.as_str())).then_some(function)
+}
+
+/// Functions that are named after nothing but being a kernel, where the type that they run is not written.
 const WRAPPERS: [&str; 5] = ["device_kernel", "kernel", "Kernel", "Kernel2", "kentry"];
-
-/// The function of a demangled name, without return type, namespaces, types and parameters. None where that says
-/// nothing.
-fn base(name: &str) -> Option<&str> {
-    // The end of the function's own name: the first bracket outside of `(anonymous namespace)`.
-    const ANONYMOUS: &str = "(anonymous namespace)";
-    let begin =
-        name.rfind(ANONYMOUS).filter(|&at| !name[..at].contains('<')).map_or(0, |at| at + ANONYMOUS.len());
-    let end = name[begin..].find(['<', '(']).map_or(name.len(), |at| begin + at);
-    let path = &name[begin..end];
-    let function = path.rsplit([' ', ':', '*', '&']).next().unwrap_or(path);
-    (!function.is_empty() && !WRAPPERS.contains(&function)).then_some(function)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base;
-
-    #[test]
-    fn the_function_of_a_name() {
-        for (name, wanted) in [
-            ("void gemm<float, 4>(float*, int)", Some("gemm")),
-            ("void at::native::(anonymous namespace)::cat<int>(int)", Some("cat")),
-            ("nvjet_tst_128x64_v", Some("nvjet_tst_128x64_v")),
-            (
-                "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
-                Some("ncclDevKernel_AllReduce_Sum_bf16_RING_LL"),
-            ),
-            ("void cutlass::device_kernel<flash::Fwd>(flash::Params)", None),
-            ("void f<(anonymous namespace)::X>(int)", Some("f")),
-            ("", None),
-        ] {
-            assert_eq!(base(name), wanted, "{name}");
-        }
-    }
-}

@@ -2,22 +2,23 @@
 //!
 //! T is the number of tokens of the pass, batch times tokens of a sequence.
 
-use super::config::{Attention, FeedForward, Kind, ModelConfig};
+use super::architecture::{Architecture, Attention, Index, Kind, Latent};
 use super::flops::pairs;
 use super::model::{Op, Part, Split, Workload};
+use crate::model::FeedForward;
 
 /// What attention over compressed keys stands on.
 const COMPRESSED: &str = "window and whole compressed blocks; chosen blocks as many as `index_topk` allows";
 
 /// Collects operators.
 pub(super) struct Builder<'m> {
-    pub config: &'m ModelConfig,
+    pub config: &'m Architecture,
     pub load: &'m Workload,
     pub ops: Vec<Op>,
 }
 
 impl<'m> Builder<'m> {
-    pub fn new(config: &'m ModelConfig, load: &'m Workload) -> Self {
+    pub fn new(config: &'m Architecture, load: &'m Workload) -> Self {
         Self { config, load, ops: Vec::new() }
     }
 
@@ -191,7 +192,7 @@ impl<'m> Builder<'m> {
         (keys - tokens + 1..=keys).map(|keys| visible(keys) as f64).sum()
     }
 
-    fn latent(&mut self, latent: super::config::Latent) {
+    fn latent(&mut self, latent: Latent) {
         let (config, tokens, heads) = (self.config, self.load.all_tokens(), self.config.heads);
         self.queries(latent.nope + latent.rope);
         let compressed = [config.hidden, latent.kv_rank + latent.rope];
@@ -238,7 +239,7 @@ impl<'m> Builder<'m> {
         Some(index.top)
     }
 
-    fn index_score(&mut self, seen: f64, index: super::config::Index) {
+    fn index_score(&mut self, seen: f64, index: Index) {
         let (load, width) = (self.load, index.heads * index.size);
         let flops = 2.0 * load.batch as f64 * width as f64 * seen;
         let shapes = (

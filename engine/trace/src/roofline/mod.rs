@@ -3,9 +3,9 @@
 //!
 //! It must not guess: an operator that it has no formula for, or whose shapes do not fit its formula, has no cost.
 
+pub mod architecture;
 pub mod bytes;
 pub mod calls;
-pub mod config;
 pub mod flops;
 pub mod gpus;
 mod layer;

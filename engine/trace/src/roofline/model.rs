@@ -4,9 +4,10 @@
 //! are computed anyway), so a measured pass can only be slower.
 
 use super::Dtype;
-use super::config::{ConfigError, ModelConfig};
+use super::architecture::Architecture;
 use super::gpus::Gpu;
 use super::layer::Builder;
+use crate::model::{FieldError, ModelConfig};
 use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ impl Workload {
 pub enum ModelError {
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] FieldError),
     /// A number of the workload outside its bounds.
     #[error("`{field}` is {value}, outside {least} to {most}")]
     Workload {
@@ -236,9 +237,10 @@ pub struct ModelCost {
 /// Computes the cost of a forward pass. `shape` is what is computed, `gpu` from the table ([`super::gpus::Gpus`]).
 ///
 /// # Errors
-/// [`ModelError`] for a workload that cannot be, or a format that the GPU has no rate for.
+/// [`ModelError`] for a model without formulas, a workload that cannot be, or a format that the GPU has no rate for.
 pub fn compute_model(config: &ModelConfig, shape: &Workload, gpu: &Gpu) -> Result<ModelCost, ModelError> {
     shape.check()?;
+    let config = &Architecture::of(config)?;
     let spread = |ops: Vec<Op>| spread(ops, shape, gpu);
     let mut layers = Vec::new();
     for (kind, count) in config.kinds() {
@@ -309,7 +311,7 @@ fn total(ops: &[OpCost]) -> [f64; 3] {
     ops.iter().fold([0.0; 3], add)
 }
 
-fn assumptions(config: &ModelConfig, shape: &Workload) -> Vec<String> {
+fn assumptions(config: &Architecture, shape: &Workload) -> Vec<String> {
     let mut all = vec!["feed-forward networks are gated: three matrices each".to_owned()];
     if shape.causal && shape.tokens > 1 {
         all.push("causal attention: a token sees itself and what came before it".into());

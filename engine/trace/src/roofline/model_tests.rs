@@ -1,8 +1,9 @@
 //! Costs of public models by hand, and the five errors of the formulas in circulation.
 
 use super::{ModelCost, ModelError, OpCost, Workload, compute_model, mfu};
+use crate::model::{FieldError, ModelConfig};
 use crate::roofline::Dtype;
-use crate::roofline::config::{ConfigError, ModelConfig};
+use crate::roofline::architecture::Architecture;
 use crate::roofline::gpus::{Gpu, Gpus, Seen};
 use serde_json::{Value, json};
 
@@ -229,26 +230,41 @@ fn sliding_windows_limit_what_is_seen() {
 }
 
 #[test]
+fn the_cost_and_the_types_of_layers_agree() {
+    let config = ModelConfig::from_value(&deepseek4()).unwrap();
+    let kinds = Architecture::of(&config).unwrap().layers;
+    let types: Vec<String> = config.types(5).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(types, ["FIRST", "HASH", "HASH", "C128_HEAVY", "FINAL"]);
+    let hashed: Vec<bool> = kinds.iter().map(|kind| kind.to_string().ends_with("by hash")).collect();
+    assert_eq!(hashed, [true, true, true, false, false]);
+}
+
+#[test]
 fn errors_name_the_field() {
+    let refused = |config: &Value| {
+        let config = ModelConfig::from_value(config).unwrap();
+        match compute_model(&config, &prefill(1), gpu("h200")) {
+            Err(ModelError::Config(error)) => error,
+            other => panic!("no error of the configuration: {other:?}"),
+        }
+    };
     let without = |field: &str| {
         let mut config = qwen3();
         config.as_object_mut().unwrap().remove(field);
-        ModelConfig::from_value(&config).unwrap_err()
+        refused(&config)
     };
-    assert_eq!(without("hidden_size"), ConfigError::Missing { field: "hidden_size" });
-    assert_eq!(without("num_experts_per_tok"), ConfigError::Missing { field: "num_experts_per_tok" });
-    let mut odd = deepseek4();
-    odd["compress_ratios"] = json!([0, 4]);
-    let error = ModelConfig::from_value(&odd).unwrap_err().to_string();
-    assert_eq!(error, "`compress_ratios` has 2 entries for 5 layers");
+    assert_eq!(without("hidden_size"), FieldError::Missing { field: "hidden_size" });
+    assert_eq!(without("num_experts_per_tok"), FieldError::Missing { field: "num_experts_per_tok" });
     let mut linear = qwen3();
     linear["num_hidden_layers"] = json!(1);
     linear["layer_types"] = json!(["linear_attention"]);
-    assert!(ModelConfig::from_value(&linear).unwrap_err().to_string().contains("no formulas"));
+    assert!(refused(&linear).to_string().contains("no formulas"));
+    let mut hybrid = qwen3();
+    hybrid["full_attention_interval"] = json!(4);
+    assert_eq!(refused(&hybrid).to_string(), "layer 0 is `linear_attention`, which has no formulas");
     let mut negative = qwen3();
     negative["head_dim"] = json!(-1);
-    assert!(ModelConfig::from_value(&negative).unwrap_err().to_string().starts_with("`head_dim` is -1"));
-    assert!(matches!(ModelConfig::parse("[]"), Err(ConfigError::Syntax { .. })));
+    assert!(refused(&negative).to_string().starts_with("`head_dim` must be a whole number"));
     let config = ModelConfig::from_value(&qwen3()).unwrap();
     let short = Workload { tokens: 4, kv_len: Some(3), ..Workload::default() };
     assert!(matches!(

@@ -11,12 +11,13 @@ const STEP_FUNCTIONS: [(&str, &str); 4] = [
     ("pyexecutor/py_executor.py", "_forward_step"),
 ];
 /// A function that is called for one stage only.
-const STAGE_FUNCTIONS: [(&str, &str, Stage); 4] = [
+const STAGE_FUNCTIONS: [(&str, &str, Stage); 5] = [
     ("", "forward_extend", Stage::Prefill),
     ("", "forward_decode", Stage::Decode),
     ("", "forward_mixed", Stage::Mixed),
-    // SGLang captures whole graphs for decode only; its piecewise runner has another file.
+    // SGLang captures whole graphs for decode only; pieces it replays below `forward_extend`, by a runner of its own.
     ("model_executor/cuda_graph_runner.py", "replay", Stage::Decode),
+    ("model_executor/piecewise_cuda_graph_runner.py", "replay", Stage::Prefill),
 ];
 
 /// Outermost step calls of all threads in which exactly one stage is seen.

@@ -1,15 +1,18 @@
 //! Where GPU time comes from in the program: folded stacks, weighted by GPU time.
 //!
 //! Frames are the Python stack of the launch, then the CPU op, then the kernel. Graph replays show the stack of the
-//! replay and, below it, their kernels. Builtin functions are not kept by the reader and so do not show.
+//! replay and, below it, their kernels; where a mapping trace names them, its place and its CPU op stand between. Builtin functions are not kept by the reader and so do not show.
 
 use crate::analysis::Analysis;
+use crate::intern::NameId;
+use crate::link::StackId;
 use crate::name::canonical;
 use crate::stage::Stage;
 use crate::store::Ns;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Folded stacks: `frame;frame;frame` with the GPU time spent below exactly this path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,30 +38,34 @@ pub struct FlameNode {
 /// Share of the whole below which a frame is put together with its neighbours.
 const SMALLEST: f64 = 0.0005;
 
+/// Where an event was launched: its stack, the place that a mapping trace gives it, its CPU op, its kernel.
+type Path<'t> = (Stage, StackId, Option<usize>, Option<&'t str>, NameId);
+
 /// Sums up GPU time by stage and stack.
 pub fn build(analysis: &Analysis<'_>) -> Flame {
-    let mut sums: HashMap<(Stage, usize, Option<u32>, u32), Ns> = HashMap::new();
-    let mut stack_of = HashMap::new();
+    let mut sums: HashMap<Path<'_>, Ns> = HashMap::new();
     for event in 0..analysis.len() {
         let stack = analysis.links.stack(event);
-        stack_of.insert(stack.index(), stack);
-        let op = analysis.links.op(event).map(|op| analysis.trace.ops.name[op].0);
-        let key = (analysis.stage(event), stack.index(), op, analysis.trace.gpu.name[event].0);
-        *sums.entry(key).or_default() += analysis.trace.gpu.dur[event];
+        let mapped = analysis.mapped_by(event).and_then(|_| analysis.site(event));
+        let kernel = analysis.trace.gpu.name[event];
+        let path = (analysis.stage(event), stack, mapped, analysis.op_name(event), kernel);
+        *sums.entry(path).or_default() += analysis.trace.gpu.dur[event];
     }
     let mut root = Builder::default();
-    let mut paths: HashMap<usize, Vec<String>> = HashMap::new();
-    for ((stage, stack, op, kernel), time) in sums {
-        let frames = paths.entry(stack).or_insert_with(|| frames(analysis, stack_of[&stack]));
+    let mut known: HashMap<StackId, Vec<String>> = HashMap::new();
+    for ((stage, stack, mapped, op, kernel), time) in sums {
+        let frames = known.entry(stack).or_insert_with(|| frames(analysis, stack));
         let mut node = root.child(stage.title());
         for frame in frames.iter() {
             node = node.child(frame);
         }
-        if let Some(op) = op {
-            node = node.child(analysis.trace.text(crate::intern::NameId(op)));
+        if let Some(site) = mapped.map(|site| &analysis.sites[site]) {
+            node = node.child(&place(&site.file, site.line, &site.function));
         }
-        let kernel = canonical(analysis.trace.text(crate::intern::NameId(kernel)));
-        node.child(&kernel).time += time;
+        if let Some(op) = op {
+            node = node.child(op);
+        }
+        node.child(&canonical(analysis.trace.text(kernel))).time += time;
     }
     let total_ns = root.sum();
     let root = root.node("all".to_owned(), (total_ns as f64 * SMALLEST) as Ns);
@@ -66,7 +73,7 @@ pub fn build(analysis: &Analysis<'_>) -> Flame {
 }
 
 /// Frames of a stack, outermost first, without what every stack begins with below the program.
-fn frames(analysis: &Analysis<'_>, stack: crate::link::StackId) -> Vec<String> {
+fn frames(analysis: &Analysis<'_>, stack: StackId) -> Vec<String> {
     let names = analysis.links.stacks.frames(stack).map(|frame| analysis.trace.text(frame));
     let mut frames: Vec<String> = names.map(short).collect();
     frames.reverse();
@@ -82,8 +89,12 @@ fn short(frame: &str) -> String {
             .trim_end_matches('_')
             .to_owned();
     }
-    let Some((place, function)) = frame.split_once("): ") else { return frame.to_owned() };
-    let Some((file, line)) = place.rsplit_once('(') else { return frame.to_owned() };
+    let Some((head, function)) = frame.split_once("): ") else { return frame.to_owned() };
+    let Some((file, line)) = head.rsplit_once('(') else { return frame.to_owned() };
+    place(file, line, function)
+}
+
+fn place(file: &str, line: impl std::fmt::Display, function: &str) -> String {
     let from = file.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
     format!("{}:{line} {function}", &file[from..])
 }

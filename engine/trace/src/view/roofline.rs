@@ -62,7 +62,7 @@ pub struct DeviceRoof {
 
 /// How much of the kernel time the numbers beside it speak of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Coverage {
+pub struct CostCoverage {
     /// Sum of the durations of all kernels, in ns; copies and fills are not among them.
     pub kernel_ns: Ns,
     /// Part of it in operators whose work is known, in ns.
@@ -110,7 +110,7 @@ pub struct StageRoof {
     /// The stage.
     pub stage: Stage,
     /// What is covered.
-    pub coverage: Coverage,
+    pub coverage: CostCoverage,
     /// Use of the peak.
     pub utilisation: Utilisation,
     /// Time above the roof in all covered operators, in ns: what perfect kernels would save.
@@ -133,7 +133,7 @@ pub struct StepRoof {
     /// The name of its range, or of its frame.
     pub name: String,
     /// What is covered.
-    pub coverage: Coverage,
+    pub coverage: CostCoverage,
     /// Use of the peak.
     pub utilisation: Utilisation,
 }

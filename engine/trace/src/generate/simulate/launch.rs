@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::event::{FrameName, Origin, Sink};
 use super::super::json::Cat;
-use super::super::model::{self, Group, LAYER, Launch};
+use super::super::model::{self, Both, Group, LAYER, Launch, Site};
 use super::super::recipe::Vendor;
 use super::super::truth::Stage;
 use super::{Place, Simulation};
@@ -90,26 +90,35 @@ impl<S: Sink> Simulation<'_, S> {
     /// The whole model as one replay.
     pub(super) fn full_replay(&mut self, place: Place) {
         let layers = self.recipe.layers;
-        self.graph_launch(u64::from(layers) * 6_000 + 20_000, |simulation, at, correlation| {
-            for layer in 0..layers {
-                let place = Place { layer: Some(layer), ..place };
-                simulation.replay(place, layer, 0..LAYER.len(), (12, correlation), at);
-            }
-        });
+        self.graph_launch(
+            &model::REPLAY,
+            u64::from(layers) * 6_000 + 20_000,
+            |simulation, at, correlation| {
+                for layer in 0..layers {
+                    let place = Place { layer: Some(layer), ..place };
+                    simulation.replay(place, layer, 0..LAYER.len(), (12, correlation), at);
+                }
+            },
+        );
     }
 
     /// A part of one layer as one replay.
     pub(super) fn piece(&mut self, place: Place, layer: u32, part: Range<usize>) {
         let graph = 100 + 2 * layer + u32::from(part.start > 0);
-        self.graph_launch(12_000, |simulation, at, correlation| {
+        self.graph_launch(&model::PIECE, 12_000, |simulation, at, correlation| {
             simulation.replay(place, layer, part, (graph, correlation), at);
         });
     }
 
     /// The call that starts a replay, with its frames; `started` is told its start and its correlation.
-    pub(super) fn graph_launch(&mut self, duration: u64, started: impl FnOnce(&mut Self, u64, u64)) {
+    pub(super) fn graph_launch(
+        &mut self,
+        site: &'static Both<Site>,
+        duration: u64,
+        started: impl FnOnce(&mut Self, u64, u64),
+    ) {
         let depth = self.stack.len();
-        self.push_site(&model::REPLAY);
+        self.push_site(site);
         self.push(FrameName::Plain("torch/cuda/graphs.py(88): replay"));
         self.push(FrameName::BuiltIn("replay", "CUDAGraph", 0x7f0d_0d0d_0d00));
         let (name, function) = match self.recipe.vendor {

@@ -1,6 +1,7 @@
 //! What served the model: from `server_args.json` beside the trace or one level up. What it does not say stays
 //! unknown, for a guess here would apply another engine's rules.
 
+use crate::name::Framework;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 /// What is known about the program that was profiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Context {
-    /// The engine: `sglang`, `vllm`, `trtllm` or `tokenspeed`.
+    /// The engine.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub framework: Option<String>,
+    pub framework: Option<Framework>,
     /// Path or name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -35,33 +36,12 @@ const NAME: &str = "server_args.json";
 /// Longest file that is read; real ones have a few kilobytes.
 const LONGEST: u64 = 4 << 20;
 
-/// Arguments that only one engine has.
-const TOKENSPEED: [&str; 7] = [
-    "attn_tp_size",
-    "dense_tp_size",
-    "moe_tp_size",
-    "enable_mla_l1_5_cache",
-    "mla_chunk_multiplier",
-    "comm_fusion_max_num_tokens",
-    "enable_allreduce_fusion",
-];
-const SGLANG: [&str; 6] = [
-    "attention_backend",
-    "sampling_backend",
-    "disable_cuda_graph",
-    "disable_piecewise_cuda_graph",
-    "chunked_prefill_size",
-    "schedule_policy",
-];
-/// One argument may be borrowed; two are no accident.
-const ENOUGH: usize = 2;
-
 /// Texts that name an engine, the rarer first: each of the later ones is also written by programs built on it.
-const TEXTS: [(&str, &[&str]); 4] = [
-    ("tokenspeed", &["tokenspeed", "token-speed"]),
-    ("trtllm", &["tensorrt_llm", "tensorrt-llm", "trtllm", "pyexecutor"]),
-    ("vllm", &["vllm"]),
-    ("sglang", &["sglang", "sgl_kernel"]),
+const TEXTS: [(Framework, &[&str]); 4] = [
+    (Framework::Tokenspeed, &["tokenspeed", "token-speed"]),
+    (Framework::TensorrtLlm, &["tensorrt_llm", "tensorrt-llm", "trtllm", "pyexecutor"]),
+    (Framework::Vllm, &["vllm"]),
+    (Framework::Sglang, &["sglang", "sgl_kernel"]),
 ];
 
 /// The context of a trace.
@@ -97,7 +77,7 @@ fn of(arguments: &Map<String, Value>) -> Context {
         found.and_then(|number| u32::try_from(number).ok())
     };
     Context {
-        framework: framework(arguments).map(str::to_owned),
+        framework: framework(arguments),
         model: text(["model_path", "model"]),
         tp: number(["tp_size", "tensor_parallel_size", "tp"]),
         ep: number(["ep_size", "expert_parallel_size", "moe_expert_parallel_size"]),
@@ -105,17 +85,15 @@ fn of(arguments: &Map<String, Value>) -> Context {
     }
 }
 
-fn framework(arguments: &Map<String, Value>) -> Option<&'static str> {
+fn framework(arguments: &Map<String, Value>) -> Option<Framework> {
     let explicit = arguments.get("framework").and_then(Value::as_str).map(str::to_lowercase);
     let named = explicit.as_deref().and_then(of_text);
-    let has = |keys: &[&str]| keys.iter().filter(|key| arguments.contains_key(**key)).count() >= ENOUGH;
-    let by_keys = || {
-        if has(&TOKENSPEED) { Some("tokenspeed") } else { has(&SGLANG).then_some("sglang") }
-    };
+    let by_keys = || Framework::from_server_arguments(arguments.keys().map(String::as_str));
     // Names of models and of whole files hold any word, so the keys come first.
     named.or_else(by_keys).or_else(|| of_text(&Value::Object(arguments.clone()).to_string().to_lowercase()))
 }
 
-fn of_text(text: &str) -> Option<&'static str> {
-    TEXTS.into_iter().find(|(_, words)| words.iter().any(|word| text.contains(word))).map(|(name, _)| name)
+fn of_text(text: &str) -> Option<Framework> {
+    let named = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    TEXTS.into_iter().find(|(_, words)| named(words)).map(|(framework, _)| framework)
 }

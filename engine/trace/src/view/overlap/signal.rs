@@ -203,8 +203,8 @@ impl Places {
     /// Whether two GPU events come from the same file, function or op. `None` if one has no place, unless the ops say
     /// yes.
     fn same(&self, analysis: &Analysis<'_>, a: usize, b: usize) -> Option<bool> {
-        let op = |event: usize| analysis.links.op(event).map(|op| analysis.trace.ops.name[op]);
-        if op(a).is_some() && op(a) == op(b) {
+        let op = analysis.op_name(a);
+        if op.is_some() && op == analysis.op_name(b) {
             return Some(true);
         }
         let (a, b) = (self.of_site[analysis.site(a)?], self.of_site[analysis.site(b)?]);

@@ -1,6 +1,6 @@
 //! Coverage and use of the peak, by step and by stage.
 
-use super::{Coverage, StepRoof, Uncovered, Utilisation};
+use super::{CostCoverage, StepRoof, Uncovered, Utilisation};
 use crate::analysis::Analysis;
 use crate::name::EventKind;
 use crate::roofline::Missing;
@@ -67,7 +67,7 @@ impl Sums {
     }
 
     /// What of the kernel time is covered.
-    pub fn coverage(&self) -> Coverage {
+    pub fn coverage(&self) -> CostCoverage {
         let share =
             |part: Ns| if self.kernels == 0 { 0.0 } else { part as f64 * 100.0 / self.kernels as f64 };
         let covered_ns = self.kernels - self.missing.iter().sum::<Ns>();
@@ -78,7 +78,7 @@ impl Sums {
             .map(|(reason, time_ns)| Uncovered { reason, time_ns, share: share(time_ns) })
             .collect();
         uncovered.sort_by_key(|part| std::cmp::Reverse(part.time_ns));
-        Coverage { kernel_ns: self.kernels, covered_ns, covered_share: share(covered_ns), uncovered }
+        CostCoverage { kernel_ns: self.kernels, covered_ns, covered_share: share(covered_ns), uncovered }
     }
 
     /// The use of the peak, where the evidence carries it.
@@ -195,7 +195,11 @@ pub fn steps(analysis: &Analysis<'_>, windows: Windows) -> Vec<StepRoof> {
 }
 
 /// Coverage of some kernels.
-pub fn coverage(analysis: &Analysis<'_>, calls: &Calls, kernels: impl Iterator<Item = usize>) -> Coverage {
+pub fn coverage(
+    analysis: &Analysis<'_>,
+    calls: &Calls,
+    kernels: impl Iterator<Item = usize>,
+) -> CostCoverage {
     let mut sums = Sums::default();
     for event in kernels {
         let dur = analysis.trace.gpu.dur[event];
