@@ -41,6 +41,15 @@ struct Config {
     /// Layers of a pass, where no `config.json` says it. Default: 0, not known.
     #[serde(default)]
     layers: Option<u32>,
+    /// Layer whose compute flow is shown. Default: the one in the middle.
+    #[serde(default)]
+    layer: Option<u32>,
+    /// Layer to compare that one with.
+    #[serde(default)]
+    compare_layer: Option<u32>,
+    /// Table of Nsight Compute (`ncu --csv`) of the same program.
+    #[serde(default)]
+    ncu: Option<FilePath>,
     /// GPU, where the trace does not say it, such as `H200`: for the view `roofline`.
     #[serde(default)]
     gpu: Option<String>,
@@ -166,6 +175,9 @@ fn request(config: Config) -> Result<Request, String> {
         anchor: said(config.anchor)
             .map(|substring| Anchor { substring, per_layer: counted(config.anchors_per_layer) }),
         layers: counted(config.layers),
+        layer: config.layer,
+        other_layer: config.compare_layer,
+        ncu: named(config.ncu),
         gpu: said(config.gpu),
         diff: named(config.base),
         options: Options {

@@ -15,7 +15,9 @@ use crate::view::fuse::{self, FuseTable};
 use crate::view::integrity::{self, Integrity};
 use crate::view::kernels::{self, KernelTable};
 use crate::view::launches::{self, LaunchStats};
-use crate::view::layers::LayerReport;
+use crate::view::layer_diff::{self, LayerDiff};
+use crate::view::layers::{LayerReport, LayerTable};
+use crate::view::ncu::NcuTable;
 use crate::view::overlap::{self, OverlapTable};
 use crate::view::passes::{self, PassTable};
 use crate::view::ranks::Ranks;
@@ -96,6 +98,9 @@ pub struct Document {
     /// Kernels of one layer of each chosen pass, in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<Vec<Flow>>,
+    /// Two layers of each chosen pass against each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_diff: Option<Vec<LayerDiff>>,
     /// The GPU's time, accounted for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<GpuAccount>,
@@ -105,6 +110,9 @@ pub struct Document {
     /// Kernels against what the GPU could do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roofline: Option<Roofline>,
+    /// Kernels that Nsight Compute measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ncu: Option<NcuTable>,
     /// Ranks against each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranks: Option<Ranks>,
@@ -173,6 +181,10 @@ pub struct With<'a> {
     pub layers: LayerOptions,
     /// What is known about the GPU.
     pub roof: RoofOptions,
+    /// The layer whose compute flow is shown; the one in the middle where it is absent.
+    pub layer: Option<u32>,
+    /// A layer to compare it with.
+    pub other_layer: Option<u32>,
 }
 
 impl ViewName {
@@ -218,7 +230,15 @@ impl Document {
             None
         };
         let report = found.as_ref().map(|found| view::layers::report(analysis, found, &with.layers));
-        let flow = found.as_ref().zip(report.as_ref()).map(|(found, report)| flows(analysis, found, report));
+        let both = found.as_ref().zip(report.as_ref());
+        let flow = both.map(|(found, report)| flows(analysis, found, report, with.layer));
+        let layer_diff = both.zip(with.other_layer).map(|((found, report), other)| {
+            report
+                .tables
+                .iter()
+                .filter_map(|table| two_layers(analysis, found, table, with.layer, other))
+                .collect()
+        });
         let devices = devices::build(analysis);
         let overlap = wants(ViewName::Overlap).then(|| overlap::build(analysis));
         let account = wants(ViewName::Account).then(|| account::build(analysis));
@@ -256,9 +276,11 @@ impl Document {
                 .map(|found| passes::table(analysis, found)),
             layers: report.filter(|_| wants(ViewName::Layers)),
             flow: flow.filter(|_| wants(ViewName::Flow)),
+            layer_diff,
             account,
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
             roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
+            ncu: None,
             ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),
             diff: None,
@@ -275,11 +297,23 @@ impl Document {
     }
 }
 
-/// The layer in the middle of each chosen pass: the first and the last one are special more often.
-fn flows(analysis: &Analysis<'_>, found: &Passes, report: &LayerReport) -> Vec<Flow> {
-    let middle = |table: &view::layers::LayerTable| {
-        let layer = u32::try_from(table.rows.len() / 2).ok()?;
-        flow::build(analysis, found, table.pass, layer)
-    };
-    report.tables.iter().filter_map(middle).collect()
+/// The wanted layer of each chosen pass, or the one in the middle: the first and the last are special more often.
+fn flows(analysis: &Analysis<'_>, found: &Passes, report: &LayerReport, wanted: Option<u32>) -> Vec<Flow> {
+    let of = |table: &LayerTable| flow::build(analysis, found, table.pass, wanted.unwrap_or(middle(table)));
+    report.tables.iter().filter_map(of).collect()
+}
+
+fn middle(table: &LayerTable) -> u32 {
+    u32::try_from(table.rows.len() / 2).unwrap_or_default()
+}
+
+fn two_layers(
+    analysis: &Analysis<'_>,
+    found: &Passes,
+    table: &LayerTable,
+    layer: Option<u32>,
+    other: u32,
+) -> Option<LayerDiff> {
+    let layer = layer.unwrap_or(middle(table));
+    layer_diff::build(analysis, found, (table.pass, layer), (table.pass, other))
 }

@@ -7,9 +7,11 @@ use crate::fuse::{self, Registry, RegistryError};
 use crate::layers::{LayerError, LayerOptions};
 use crate::model::{ConfigError, ModelConfig};
 use crate::name::Framework;
+use crate::ncu;
 use crate::read;
 use crate::read::folder::{self, Capture, TraceFile};
 use crate::store::Trace;
+use crate::view;
 use crate::view::ranks::{self, Rank, Ranks};
 use crate::view::roofline::RoofOptions;
 use schemars::JsonSchema;
@@ -52,6 +54,12 @@ pub struct Request {
     pub anchor: Option<Anchor>,
     /// Layers of a pass, where no configuration says it.
     pub layers: Option<u32>,
+    /// The layer whose compute flow is shown.
+    pub layer: Option<u32>,
+    /// A layer to compare it with.
+    pub other_layer: Option<u32>,
+    /// A table of Nsight Compute (`ncu --csv`) of the same program.
+    pub ncu: Option<PathBuf>,
     /// The GPU, where the trace does not say it: a name of the table of GPUs.
     pub gpu: Option<String>,
     /// Registries of fusions beside the built-in ones.
@@ -220,6 +228,8 @@ fn of_file(
         context: fuse,
         layers: known.layers.clone(),
         roof: RoofOptions { gpu: request.gpu.clone() },
+        layer: request.layer,
+        other_layer: request.other_layer,
     };
     let mut document = Document::build(&analysis, name, &request.views, &with)
         .map_err(|error| RequestError::Layers { path: file.path.clone(), error })?;
@@ -228,6 +238,9 @@ fn of_file(
     if let Some((path, _)) = &mapping {
         document.mode = Mode::MappingFormal;
         document.mapping = Some(path.display().to_string());
+    }
+    if let Some(path) = &request.ncu {
+        document.ncu = Some(view::ncu::build(&analysis, path.display().to_string(), &ncu::read(path)?));
     }
     if request.views.contains(&ViewName::Ranks) {
         document.ranks = ranks_of(request, file, capture, &analysis)?;

@@ -119,6 +119,8 @@ fn a_trace_without_gpu_work_says_so_and_builds_every_view() {
             context: assay_trace::fuse::Context::default(),
             layers: assay_trace::layers::LayerOptions::default(),
             roof: view::roofline::RoofOptions::default(),
+            layer: None,
+            other_layer: Some(0),
         };
         assay_trace::Document::build(&analysis, "x".into(), views, &with).expect("a document");
     }

@@ -366,8 +366,10 @@ impl<'a> Builder<'a> {
     fn open(&mut self, children: Children, anchor: usize, start: usize, end: usize) -> Step {
         self.count(start)?;
         if self.frames.len() == self.limits.depth {
-            let end = (start + 1).min(self.text.len());
-            return Err(Box::new(syntax::too_deep(self.span(start, end), Some(self.limits.depth))));
+            return Err(Box::new(syntax::too_deep(
+                self.span(start, self.behind(start)),
+                Some(self.limits.depth),
+            )));
         }
         if self.wants_key() {
             let what = if matches!(children, Children::Sequence(_)) { "a list" } else { "a mapping" };
@@ -453,6 +455,11 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Where the character at `start` ends.
+    fn behind(&self, start: usize) -> usize {
+        start + self.text[start..].chars().next().map_or(0, char::len_utf8)
+    }
+
     fn complex_key(&mut self, start: usize, end: usize, what: &str) {
         let outer = self.frames.last().map_or(start, |frame| frame.start);
         let template = self.text[outer..].starts_with("{{") && start == outer + 1;
@@ -462,7 +469,7 @@ impl<'a> Builder<'a> {
             self.templates += 1;
             self.diagnostics.push(syntax::bare_template(self.source, self.text, outer, flows > 1));
         } else {
-            self.key_is_no_text(self.span(start, end.max(start + 1).min(self.text.len())), what);
+            self.key_is_no_text(self.span(start, end.max(self.behind(start))), what);
         }
     }
 

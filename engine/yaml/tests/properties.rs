@@ -170,3 +170,14 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: the place of a key without an end was half a letter.
+#[test]
+fn places_of_keys_that_are_no_text_hold_whole_letters() {
+    for text in ["?\n- \u{646}", "? - \u{6f22}", "{[\u{e9}]: 1}", "?\n- \u{1f642}\n"] {
+        let parsed = parse(SourceId(0), text, &Limits::default());
+        for label in parsed.diagnostics.iter().flat_map(|found| &found.labels) {
+            assert!(text.get(label.span.range()).is_some(), "{label:?} in {text:?}");
+        }
+    }
+}

@@ -51,6 +51,15 @@ pub struct Options {
     /// Layers of a pass, where no `config.json` says it
     #[arg(long, value_name = "N")]
     pub layers: Option<u32>,
+    /// Layer whose compute flow is shown [default: the one in the middle]
+    #[arg(long, value_name = "N")]
+    pub layer: Option<u32>,
+    /// Layer to compare that one with
+    #[arg(long, value_name = "N")]
+    pub compare_layer: Option<u32>,
+    /// Table of Nsight Compute (`ncu --csv --page raw` or `--page details`) of the same program
+    #[arg(long, value_name = "FILE")]
+    pub ncu: Option<String>,
     /// GPU, where the trace does not say it, such as `H200`: for the view `roofline`
     #[arg(long, value_name = "NAME")]
     pub gpu: Option<String>,
@@ -125,6 +134,9 @@ fn request(cx: &Cx, options: &Options) -> Result<Request, Failure> {
             .clone()
             .map(|substring| Anchor { substring, per_layer: options.anchors_per_layer }),
         layers: options.layers,
+        layer: options.layer,
+        other_layer: options.compare_layer,
+        ncu: options.ncu.as_deref().map(path),
         gpu: options.gpu.clone(),
         diff: options.diff.as_deref().map(path),
         options: Analyse { min_share: options.min_share, ..Analyse::default() },

@@ -9,8 +9,10 @@ mod fuse;
 mod integrity;
 mod kernels;
 mod launches;
+mod layer_diff;
 mod layers;
 mod names;
+mod ncu;
 mod overlap;
 mod passes;
 mod ranks;
@@ -81,9 +83,11 @@ fn sections(document: &Document) -> Vec<Section> {
         document.passes.as_ref().map(passes::section),
         document.layers.as_ref().map(layers::section),
         document.flow.as_deref().map(flow::section),
+        document.layer_diff.as_deref().map(layer_diff::section),
         document.account.as_ref().map(account::section),
         document.launches.as_ref().map(launches::section),
         document.roofline.as_ref().map(roofline::section),
+        document.ncu.as_ref().map(ncu::section),
         document.ranks.as_ref().map(ranks::section),
         document.flame.as_ref().map(flame::section),
     ];

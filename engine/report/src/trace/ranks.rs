@@ -18,10 +18,10 @@ pub fn section(ranks: &Ranks) -> Section {
     }
     if let Some(straggler) = &ranks.straggler {
         let text = format!(
-            "Rank {} makes the others wait: it comes last in {:.0} % of the collectives, {:.1} us behind the next.",
+            "Rank {} makes the others wait: {:.0} % of all waiting is for it, {:.1} us each time.",
             straggler.rank,
-            straggler.last_share,
-            straggler.mean_behind_ns / 1e3
+            straggler.caused_share,
+            straggler.mean_wait_ns / 1e3
         );
         let help = "Look at its own work before the collectives, not at the collectives.".to_owned();
         blocks.push(Block::Remark(Remark { tone: Tone::Warn, text, help: Some(help) }));
@@ -46,6 +46,7 @@ fn rows(ranks: &[RankRow]) -> Table {
             Cell::ms(rank.waited_ns),
             Cell::ms(rank.late_ns),
             Cell::count(rank.last),
+            Cell::ms(rank.caused_ns),
             Cell::us(rank.clock_offset_ns),
         ]
     };
@@ -61,6 +62,7 @@ fn rows(ranks: &[RankRow]) -> Table {
             Column::number("waited_us", "Waited"),
             Column::number("late_us", "Late"),
             Column::number("last", "Came last"),
+            Column::number("caused_us", "Others waited for it"),
             Column::number("clock_offset_us", "Clock offset"),
         ],
         rows: ranks.iter().map(row).collect(),

@@ -14,6 +14,7 @@ pub mod kernels;
 pub mod launches;
 pub mod layer_diff;
 pub mod layers;
+pub mod ncu;
 pub mod overlap;
 pub mod passes;
 pub mod ranks;

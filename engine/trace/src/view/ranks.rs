@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 const COLLECTIVES_NEEDED: usize = 10;
 /// Ends of one collective lie this close together on ranks whose clocks agree; a ring's last hop takes less.
 const ENDS_AGREE_NS: Ns = 50_000;
-/// A rank that comes last this often, in percent, does so by more than chance where there are several.
-const LAST_SHARE: f64 = 50.0;
-/// Mean lateness below which nothing is gained by looking for a cause: a kernel launch takes as long.
-const LATENESS_NS: f64 = 5_000.0;
+/// A rank that causes this share of all waiting, in percent, does so by more than chance where there are several.
+const CAUSED_SHARE: f64 = 50.0;
+/// Mean waiting for a rank below which nothing is gained by looking for a cause: a kernel launch takes as long.
+const WAIT_NS: f64 = 5_000.0;
 
 /// All ranks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,8 @@ pub struct RankRow {
     pub late_ns: Ns,
     /// Matched collectives in which it came last.
     pub last: u64,
+    /// Time that the others waited for it, summed over them, in ns.
+    pub caused_ns: Ns,
 }
 
 /// One kind of collective.
@@ -104,10 +106,10 @@ pub struct StepSkew {
 pub struct Straggler {
     /// Its number.
     pub rank: u32,
-    /// Share of the matched collectives in which it came last, in percent.
-    pub last_share: f64,
-    /// Its mean time behind the next to last, in ns.
-    pub mean_behind_ns: f64,
+    /// Share of all waiting that was for it, in percent.
+    pub caused_share: f64,
+    /// Mean time that another rank waited for it in the collectives in which it came last, in ns.
+    pub mean_wait_ns: f64,
 }
 
 /// What is compared: a trace of one rank, or one device of a trace of several.
@@ -178,6 +180,7 @@ struct Side<'t> {
     waited: Ns,
     late: Ns,
     last: u64,
+    caused: Ns,
     collectives: BTreeMap<Cow<'t, str>, Vec<Arrival>>,
     steps: Vec<Work>,
 }
@@ -218,6 +221,7 @@ impl<'t> Side<'t> {
             waited: 0,
             late: 0,
             last: 0,
+            caused: 0,
             collectives,
             steps: by_step.iter().map(work).collect(),
         }
@@ -234,6 +238,7 @@ impl<'t> Side<'t> {
             waited_ns: self.waited,
             late_ns: self.late,
             last: self.last,
+            caused_ns: self.caused,
         }
     }
 }
@@ -285,7 +290,7 @@ fn align(sides: &mut [Side<'_>], names: &[Cow<'_, str>]) -> Result<(), String> {
 }
 
 fn compare(result: &mut Ranks, sides: &mut [Side<'_>], names: &[Cow<'_, str>]) {
-    let (mut all, mut behind) = (0usize, vec![0i64; sides.len()]);
+    let mut all = 0usize;
     for name in names {
         let count = sides[0].collectives[name].len();
         let mut row = Sums::default();
@@ -298,28 +303,24 @@ fn compare(result: &mut Ranks, sides: &mut [Side<'_>], names: &[Cow<'_, str>]) {
                 arrivals.iter().map(|arrival| arrival.end - arrival.start).min().unwrap_or_default();
             let latest =
                 arrivals.iter().enumerate().max_by_key(|(_, arrival)| arrival.start).map(|(side, _)| side);
+            let mut caused = 0;
             for (side, arrival) in arrivals.iter().enumerate() {
                 let waited = (last - arrival.start).min(arrival.end - arrival.start);
                 sides[side].waited += waited;
-                row.waited += waited;
                 sides[side].late += arrival.start - first;
+                caused += waited;
             }
+            row.waited += caused;
             if let Some(side) = latest {
                 sides[side].last += 1;
-                let next = arrivals
-                    .iter()
-                    .enumerate()
-                    .filter(|(other, _)| *other != side)
-                    .map(|(_, arrival)| arrival.start)
-                    .max();
-                behind[side] += last - next.unwrap_or(last);
+                sides[side].caused += caused;
             }
             all += 1;
         }
         result.collectives.push(row.finish(name));
     }
     result.collectives.sort_by(|a, b| b.waited_ns.cmp(&a.waited_ns).then_with(|| a.kernel.cmp(&b.kernel)));
-    result.straggler = straggler(sides, &behind, all);
+    result.straggler = straggler(sides, all);
 }
 
 fn shifted(arrival: Arrival, offset: Ns) -> Arrival {
@@ -353,20 +354,18 @@ impl Sums {
     }
 }
 
-fn straggler(sides: &[Side<'_>], behind: &[Ns], all: usize) -> Option<Straggler> {
-    if all < COLLECTIVES_NEEDED {
+fn straggler(sides: &[Side<'_>], all: usize) -> Option<Straggler> {
+    let waited: Ns = sides.iter().map(|side| side.waited).sum();
+    if all < COLLECTIVES_NEEDED || waited == 0 {
         return None;
     }
-    let (place, side) = sides.iter().enumerate().max_by_key(|(_, side)| side.last)?;
-    let last_share = side.last as f64 * 100.0 / all as f64;
-    let mean_behind_ns = behind[place] as f64 / side.last.max(1) as f64;
-    // With two ranks somebody is last half of the time by chance.
-    let needed = LAST_SHARE.max(150.0 / sides.len() as f64);
-    (last_share >= needed && mean_behind_ns >= LATENESS_NS).then_some(Straggler {
-        rank: side.rank,
-        last_share,
-        mean_behind_ns,
-    })
+    let side = sides.iter().max_by_key(|side| side.caused)?;
+    let caused_share = side.caused as f64 * 100.0 / waited as f64;
+    let mean_wait_ns = side.caused as f64 / (side.last.max(1) as usize * (sides.len() - 1)) as f64;
+    // With two ranks each causes half of the waiting by chance.
+    let needed = CAUSED_SHARE.max(150.0 / sides.len() as f64);
+    let straggles = caused_share >= needed && mean_wait_ns >= WAIT_NS;
+    straggles.then_some(Straggler { rank: side.rank, caused_share, mean_wait_ns })
 }
 
 /// Steps that every rank has, by their order.
