@@ -89,6 +89,40 @@ fn every_command_about_lint_works() {
 }
 
 #[test]
+fn every_command_about_traces_works() {
+    assert!(run_all("docs/trace.md") >= 20);
+}
+
+#[test]
+fn the_example_of_a_trace_works() {
+    let scene = Scene::new();
+    assert_eq!(run_all_in(&scene, "examples/trace-triage/README.md"), 3);
+    // A real trace without a GPU: read whole, and nothing is concluded from it.
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trace-triage/capture.json.gz");
+    let answer = scene.assay(&["trace", capture.to_str().expect("UTF-8"), "--json"]).expect(25).json();
+    let document = &answer["data"]["documents"][0];
+    assert_eq!(document["integrity"]["malformed_events"], 0);
+    assert!(document["integrity"]["events"].as_u64() > Some(1000));
+    assert!(document["answer"]["sentence"].as_str().expect("a sentence").contains("nothing ran on a GPU"));
+}
+
+/// The registry that the document shows is one that Assay reads, and it finds what it is about.
+#[test]
+fn the_registry_of_the_document_about_traces_is_read() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/trace.md")).expect("docs");
+    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let scene = Scene::new();
+    scene.write("my-fusions.yaml", example.expect("an example"));
+    scene.assay(&["trace", "generate", "served.json", "--layers", "2"]).expect(0);
+    let trace = scene.read("served.json").replace("act_and_mul_kernel", "fused_rmsnorm_quant_kernel");
+    scene.write("served.json", trace);
+    scene.assay(&["trace", "served.json"]).expect(0);
+    let with = scene.assay(&["trace", "served.json", "--registry", "my-fusions.yaml"]).expect(0);
+    assert!(with.stdout.contains("RMSNorm with FP8 quantisation"), "{}", with.stdout);
+}
+
+#[test]
 fn every_command_of_the_readme_works() {
     assert!(run_all("README.md") >= 8);
 }

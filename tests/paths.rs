@@ -226,3 +226,25 @@ fn a_link_in_place_of_a_log_is_not_read_as_a_log() {
     assert!(!report.contains("not for you"));
     assert!(eventually(Duration::from_secs(1), || support::processes_with(run.to_str().unwrap()).is_empty()));
 }
+
+/// A skill hands on an optional file that its caller left out.
+#[test]
+fn an_empty_path_is_no_file_and_stays_empty() {
+    let scene = Scene::new();
+    let body = r#"inputs:
+  left_out: {type: string, format: path, default: ""}
+  given: {type: string, format: path, default: here.txt}
+preflight:
+  there: {check: file, when: inputs.left_out != '', with: {path: "{{ inputs.left_out }}"}}
+steps:
+  s: {uses: command, with: {argv: [printf, "[%s]", "{{ inputs.left_out }}", "{{ inputs.given }}"]}}
+"#;
+    let file = scene.workflow("optional", body);
+    scene.assay(&["run", &file]).expect(0);
+    let here = scene.dir().join("here.txt");
+    assert_eq!(scene.printed("s"), format!("[][{}]", here.display()));
+    scene.assay(&["run", &file, "-i", "left_out=absent.txt"]).expect(20);
+    // Where a file is needed, none is an error.
+    let file = scene.workflow("needed", "inputs: {x: {type: string, format: path, default: \"\"}}\npreflight: {f: {check: file, with: {path: \"{{ inputs.x }}\"}}}\nsteps: {s: {uses: command, with: {argv: ['true']}}}\n");
+    scene.assay(&["run", &file]).expect(20);
+}

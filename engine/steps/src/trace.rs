@@ -7,6 +7,7 @@ use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_report::trace as forms;
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
+use assay_store::sha256_hex;
 use assay_trace::name::Framework;
 use assay_trace::request::{Anchor, Choice, Request, analyse};
 use assay_trace::{Options, RequestError, TraceError, ViewName};
@@ -145,12 +146,15 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
         Ok(Err(error)) => return Err(unanswered(&error)),
         Err(error) => return Err(Outcome::failed(format!("the analysis broke off: {error}"))),
     };
-    for (name, text) in files.map_err(|error| Outcome::failed(error.to_string()))? {
-        write_output(cx, &folder.join(name), text.as_bytes()).map_err(Outcome::failed)?;
-    }
     let mut outputs = trace_outputs::of(&report);
-    for (name, file) in [("markdown", "trace.md"), ("html", "trace.html"), ("json", "trace.json")] {
-        outputs.insert(name.to_owned(), json!(folder.join(file)));
+    for (name, text) in files.map_err(|error| Outcome::failed(error.to_string()))? {
+        let path = folder.join(&name);
+        write_output(cx, &path, text.as_bytes()).map_err(Outcome::failed)?;
+        if let Some(output) = trace_outputs::of_file(&name) {
+            // The form of a declared file, which a manifest can deliver.
+            let value = json!({"path": path, "sha256": sha256_hex(text.as_bytes()), "bytes": text.len()});
+            outputs.insert(output.to_owned(), value);
+        }
     }
     Ok(Outcome::passed(outputs))
 }

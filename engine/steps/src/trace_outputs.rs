@@ -44,10 +44,20 @@ pub(crate) const DOCS: &[OutputDoc] = &[
     doc("layers", "Layers of the chosen passes, `{columns, rows}`; needs the view `layers`"),
     doc("clusters", "Layers by type, `{columns, rows}`; needs the view `layers`"),
     doc("flow", "Kernels of one layer in order, `{columns, rows}`; needs the view `flow`"),
-    doc("markdown", "Path of `trace.md`"),
-    doc("html", "Path of `trace.html`"),
-    doc("json", "Path of `trace.json`, which holds every view"),
+    doc("markdown", "`trace.md`, `{path, sha256, bytes}`"),
+    doc("html", "`trace.html`, `{path, sha256, bytes}`"),
+    doc("json", "`trace.json`, which holds every view, `{path, sha256, bytes}`"),
 ];
+
+/// The output that a file of the report is.
+pub(crate) fn of_file(name: &str) -> Option<&'static str> {
+    match name {
+        "trace.md" => Some("markdown"),
+        "trace.html" => Some("html"),
+        "trace.json" => Some("json"),
+        _ => None,
+    }
+}
 
 /// The outputs of a report; the paths of its files are added by who writes them.
 pub(crate) fn of(report: &TraceReport) -> ValueMap {
@@ -133,6 +143,7 @@ pub(crate) fn stub() -> ValueMap {
             json!({"columns": {"part": "Part"}, "rows": []})
         }
         "traces" | "steady_stages" => json!([]),
+        "markdown" | "html" | "json" => json!({"path": name, "sha256": "", "bytes": 0}),
         "integrity" | "stages" | "steady" => json!({}),
         "tp" | "ep" => json!(1),
         text => json!(text),

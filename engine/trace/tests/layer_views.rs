@@ -25,6 +25,10 @@ const LAYER: [&str; 8] = [
 /// A trace of passes, each given as the name of its step and the duration of its kernels in µs: an embedding, four
 /// layers, a head; one kernel after the other.
 fn hand_made(passes: &[(&str, u32)]) -> Trace {
+    read::read_json(Path::new("hand.json"), hand_text(passes).as_bytes()).expect("a trace")
+}
+
+fn hand_text(passes: &[(&str, u32)]) -> String {
     let mut text = String::from("[");
     let (mut now, mut correlation) = (1000, 0);
     for &(step, dur) in passes {
@@ -46,7 +50,7 @@ fn hand_made(passes: &[(&str, u32)]) -> Trace {
     }
     text.truncate(text.trim_end().len() - 1);
     text.push(']');
-    read::read_json(Path::new("hand.json"), text.as_bytes()).expect("a trace")
+    text
 }
 
 fn passes(trace: &Trace) -> PassTable {
@@ -313,5 +317,26 @@ fn damaged_and_empty_traces_have_reasons_instead_of_layers() {
             assert!(!table.rows.is_empty() || table.withheld.is_some(), "{damage:?}");
             assert!(table.rows.iter().all(|row| (row.layers == 0) == row.withheld.is_some()), "{damage:?}");
         }
+    }
+}
+
+/// Two kinds of kernels that models of the DeepSeek V4 family are judged by have sums of their own.
+#[test]
+fn hyper_connections_and_hadamard_transforms_are_summed_beside_the_categories() {
+    let text = |trace: &str| {
+        trace
+            .replace("nvjet_o", "mhc_post_tilelang_kernel")
+            .replace("nvjet_qkv", "fast_hadamard_transform_kernel")
+    };
+    let passes: Vec<(&str, u32)> = vec![("step[DECODE bs=2]", 7); 4];
+    let plain = view::layers::build(&Analysis::new(&hand_made(&passes), Options::default()));
+    let trace =
+        read::read_json(Path::new("hand.json"), text(&hand_text(&passes)).as_bytes()).expect("a trace");
+    let report = view::layers::build(&Analysis::new(&trace, Options::default()));
+    assert!(plain.tables[0].rows.iter().all(|row| (row.mhc_ns, row.hadamard_ns) == (0, 0)));
+    assert!(!report.tables[0].rows.is_empty());
+    for row in &report.tables[0].rows {
+        assert_eq!((row.mhc_ns, row.hadamard_ns), (7_000, 7_000), "{row:?}");
+        assert_eq!(row.sum_ns, row.categories.iter().map(|part| part.time_ns).sum::<i64>());
     }
 }

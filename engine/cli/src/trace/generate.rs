@@ -107,6 +107,9 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let out = absolute(&cx.paths.cwd, &options.out);
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(ExitCode::Internal, "trace-write", error.to_string());
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    }
     let truth = write_file(&recipe, &out).map_err(|error| failed(&error))?;
     let truth_path =
         out.with_file_name(format!("{}.truth.json", out.file_name().unwrap_or_default().to_string_lossy()));

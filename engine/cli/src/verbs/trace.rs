@@ -104,7 +104,11 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let request = request(cx, &options)?;
     let mut report = analyse(&request).map_err(|error| unanswered(&error))?;
     for document in &mut report.documents {
-        document.trace = cx.paths.shown(Path::new(&document.trace));
+        let shown = |path: &mut String| *path = cx.paths.shown(Path::new(path.as_str()));
+        shown(&mut document.trace);
+        document.mapping.iter_mut().for_each(shown);
+        document.server_args.iter_mut().for_each(shown);
+        document.diff.iter_mut().for_each(|diff| shown(&mut diff.base));
     }
     let exit = if report.sound() { ExitCode::Ok } else { ExitCode::Inconclusive };
     let text = match &options.out {

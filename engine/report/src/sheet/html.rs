@@ -10,7 +10,7 @@ use std::fmt::Write;
 const SHEET: &str = "\
 .answer{margin:20px 0 0;padding:16px 20px;border:1px solid var(--tone);border-left-width:6px;border-radius:10px;\
 background:var(--tint)}.answer p{margin:0;font-size:17px;font-weight:600;max-width:none}.answer .act{font-weight:400;\
-font-size:14px;margin-top:6px;color:var(--soft)}main,header,footer{max-width:1280px}\
+font-size:14px;margin-top:6px;color:var(--soft)}main,header,footer{max-width:1720px}\
 table.sheet td{max-width:420px;font-size:13px}table.sheet td.code{overflow-wrap:anywhere}table.sheet td.code{min-width:170px}table.sheet td.long{min-width:230px}\
 table.sheet td.num{white-space:nowrap}table.sheet td code{background:none;padding:0}\
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:14px 0 0;font-size:14px}\

@@ -52,6 +52,8 @@ fn of_cell(cell: &Cell, numeric: bool) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Cell, Column, Table};
+
     #[test]
     fn rows_keep_their_table_and_numbers_are_numbers() {
         let sheet = super::super::sample();
@@ -60,5 +62,19 @@ mod tests {
         assert_eq!(value["rows"][0]["time_us"], 1234.567);
         assert_eq!(value["rows"][1]["time_us"], serde_json::Value::Null);
         assert_eq!((&value["rows"][0]["stage"], &value["columns"]["op"]), (&"decode".into(), &"Op".into()));
+    }
+
+    #[test]
+    fn names_of_code_come_whole_and_as_people_read_them() {
+        let name = Cell { exact: "void ns::kernel<int>".to_owned(), shown: "kernel".to_owned() };
+        let columns = vec![Column::code("kernel", "Kernel"), Column::text("op", "Op")];
+        let rows = vec![vec![name, Cell::text("aten::mm")]];
+        let table = Table { columns, rows, ..Table::default() };
+        let value = super::value(("stage", "Stage"), &[("decode", &table)]);
+        let row = serde_json::json!({
+            "stage": "decode", "kernel": "void ns::kernel<int>", "kernel_short": "kernel", "op": "aten::mm",
+        });
+        assert_eq!(value["rows"][0], row);
+        assert_eq!(value["columns"]["kernel_short"], "Kernel");
     }
 }

@@ -16,7 +16,17 @@ pub fn facts(document: &Document) -> Vec<(String, String)> {
     let mut add = |name: &str, value: &Option<String>| {
         facts.extend(value.as_ref().map(|value| (name.to_owned(), value.clone())));
     };
-    add("Mapping trace", &document.mapping);
+    add("Mapping trace", &document.mapping.as_ref().map(|path| format!("`{path}`")));
+    let mapped = document.mapped.filter(|_| document.mapping.is_some());
+    add(
+        "Named by the mapping",
+        &mapped.map(|mapped| {
+            format!(
+                "{:.1} % of {} GPU events that do not name themselves ({:.1} % of their time)",
+                mapped.share, mapped.events, mapped.time_share
+            )
+        }),
+    );
     add("Model", &document.model);
     add("Server arguments", &document.server_args.as_ref().map(|path| format!("`{path}`")));
     add("Tensor parallelism", &document.tp.map(|ranks| format!("{ranks} ranks")));

@@ -87,7 +87,7 @@ fn row(row: &Row, names: &Names<'_>) -> Vec<Cell> {
         Cell::ms(row.time_ns),
         Cell::percent(row.share),
         Cell::count(row.launches),
-        Cell::number(row.mean_ns / 1e3, 2),
+        Cell { shown: format!("{:.2} us", row.mean_ns / 1e3), ..Cell::number(row.mean_ns / 1e3, 2) },
         Cell::us(row.p50_ns),
         Cell::us(row.p99_ns),
         Cell::us(row.max_ns),
