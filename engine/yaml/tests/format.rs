@@ -318,3 +318,11 @@ fn an_anchor_behind_a_question_mark_stays_with_its_key() {
         assert!(!result.contains("a: &t"), "{result}");
     }
 }
+
+/// Found by fuzzing: spaces at the end of a block that is a key are part of it.
+#[test]
+fn a_block_as_the_key_of_nothing_keeps_its_end() {
+    for text in ["a: y? \n?\n >\n\n >  z   yyy?\n  \n", "? |\n z\n  \n", "? >\n  z\n   \nb: 1\n", "a: 1\n? |+\n z\n\n"] {
+        laid_out(text, &FormatRules::default());
+    }
+}

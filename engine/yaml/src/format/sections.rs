@@ -207,7 +207,13 @@ fn keeps_blank_lines(text: &str, scan: &Scan, node: &Node) -> bool {
     let only_spaces = || {
         last.span.range().is_empty() && last.as_str().is_some_and(|text| !text.trim_matches('\n').is_empty())
     };
-    matches!(last.style, Style::Literal | Style::Folded) && (plus() || only_spaces())
+    // A block as the key of nothing: its end is that of the section.
+    let key_block = || {
+        last.is_null()
+            && last.span.range().is_empty()
+            && scan.marks.last().is_some_and(|mark| mark.kind == MarkKind::Header)
+    };
+    matches!(last.style, Style::Literal | Style::Folded) && (plus() || only_spaces()) || key_block()
 }
 
 /// Comments that belong to the file and not to its first key: those apart from it, and lines for editors.
