@@ -66,6 +66,12 @@ pub fn calls(analysis: &Analysis<'_>, gpus: &[Option<&Gpu>]) -> Calls {
     let mut formats: HashMap<(NameId, usize), Option<(Dtype, bool)>> = HashMap::new();
     for kernels in of_op.chunk_by(|left, right| left.0 == right.0) {
         let op = kernels[0].0 as usize;
+        // An operator runs in one step; where kernels of several steps bear its id, none of them is known to be its.
+        let step = |&(_, event): &(u32, u32)| analysis.segments.of_event[event as usize];
+        if kernels.iter().any(|kernel| step(kernel) != step(&kernels[0])) {
+            kernels.iter().for_each(|&(_, event)| calls.missing[event as usize] = Some(Missing::NoOp));
+            continue;
+        }
         let row = trace.ops.row(op);
         let cost = *known
             .entry([row.name, row.dims, row.types, row.values])

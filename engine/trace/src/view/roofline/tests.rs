@@ -372,3 +372,41 @@ fn windows_of_overlapping_steps_are_counted_once() {
         ["mfu-above-peak"]
     );
 }
+
+#[test]
+fn an_operator_id_in_two_steps_covers_neither() {
+    let span = |name: &str, cat: &str, tid: u32, ts: u32, dur: u32, args: &str| {
+        format!(
+            r#"{{"ph":"X","cat":"{cat}","name":"{name}","pid":{},"tid":{tid},"ts":{ts},"dur":{dur},"args":{{{args}}}}}"#,
+            u32::from(tid == 1)
+        )
+    };
+    let op = |id: u32, ts: u32| {
+        let args =
+            format!(r#""External id":{id},"Input Dims":{SQUARE},"Input type":{BF16},"Concrete Inputs":[]"#);
+        span("aten::mm", "cpu_op", 1, ts, 10, &args)
+    };
+    // The second one is as it should be.
+    let mut events = vec![op(1, 100), op(2, 2020)];
+    let ids = r#""External id":2,"correlation":9"#;
+    events.push(span("cudaLaunchKernel", "cuda_runtime", 1, 2021, 1, ids));
+    let place = format!(r#"{ids},"device":0,"stream":7"#);
+    events.push(span("nvjet_tst", "kernel", 7, 2400, 200, &place));
+    for (step, name, dur) in [(1, "step[EXTEND bs=1 toks=9]", 100), (2, "step[DECODE bs=1]", 300)] {
+        let ids = format!(r#""External id":1,"correlation":{step}"#);
+        events.push(span(name, "user_annotation", 1, step * 1000, 50, ""));
+        events.push(span("cudaLaunchKernel", "cuda_runtime", 1, step * 1000 + 1, 1, &ids));
+        let place = format!(r#"{ids},"device":0,"stream":7"#);
+        events.push(span("nvjet_tst", "kernel", 7, step * 1000 + 5, dur, &place));
+    }
+    let text = format!(
+        r#"{{"deviceProperties":[{{"id":0,"name":"NVIDIA H200"}}],"traceEvents":[{}]}}"#,
+        events.join(",")
+    );
+    let trace = read_json(Path::new("x.json"), text.as_bytes()).unwrap();
+    let view = view(&trace);
+    let [prefill, decode] = &view.stages[..] else { panic!("two stages: {view:?}") };
+    assert_eq!((prefill.coverage.covered_ns, decode.coverage.covered_ns), (0, 200_000));
+    assert_eq!((prefill.coverage.kernel_ns, decode.coverage.kernel_ns), (100_000, 500_000));
+    assert!(view.stages.iter().all(|stage| stage.coverage.uncovered[0].reason == Missing::NoOp));
+}
