@@ -175,7 +175,7 @@ fn a_folder_gets_every_form_and_a_file_for_each_table() {
     let args = ["trace", "t.json.gz", "--view", "all", "--min-share", "0", "-o", "out/tables"];
     let stdout = scene.assay(&args).expect(0).stdout;
     let files: Vec<&str> = stdout.lines().filter(|line| line.starts_with("out/tables/")).collect();
-    assert!(stdout.lines().next().is_some_and(|line| line.contains("In decode")), "{stdout}");
+    assert!(stdout.lines().next().is_some_and(|line| line.contains("in decode")), "{stdout}");
     for name in ["trace.md", "trace.html", "trace.json", "kernels-decode.csv", "steps.csv", "flame.folded"] {
         assert!(files.contains(&format!("out/tables/{name}").as_str()), "{name}: {files:?}");
     }
@@ -442,6 +442,7 @@ fn the_triage_delivers_three_tables() {
     assert!(
         text(&outputs["summary"]).contains("decode") && text(&outputs["traces"][0]).ends_with("/t.json.gz")
     );
+    assert!(text(&outputs["next"]).ends_with('.'), "an action, one sentence: {}", outputs["next"]);
     let launches: u64 =
         list(&outputs["kernels"]["rows"]).iter().map(|row| row["launches"].as_u64().expect("a count")).sum();
     assert_eq!(launches, truth.kernels.iter().map(|kernel| kernel.count).sum::<u64>());
