@@ -27,7 +27,7 @@ macro_rules! columns {
             /// Whether there is no row.
             pub fn is_empty(&self) -> bool { self.len() == 0 }
 
-            /// Puts the rows into the order that `order` lists; `order` must hold each index once.
+            /// Puts the rows into the order that `order` lists, no index twice; rows that it leaves out are dropped.
             pub fn permute(&mut self, order: &[u32]) {
                 $(self.$field = order.iter().map(|&index| self.$field[index as usize]).collect();)+
             }

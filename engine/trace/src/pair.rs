@@ -12,7 +12,7 @@ mod templates;
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{self, ForwardPass, LayerError, LayerOptions, Passes};
-use crate::name::EventKind;
+use crate::name::{EventKind, Profile};
 use crate::stage::Stage;
 use crate::store::Ns;
 use schemars::JsonSchema;
@@ -79,6 +79,7 @@ pub fn join(formal: &Analysis<'_>, mapping: &Analysis<'_>) -> Mapping {
         source: layers::PassSource::Steps,
         outside: 0,
         withheld: None,
+        profile: Profile::Generic,
     };
     // Without an anchor finding passes cannot fail; if it does, names alone still join.
     let options = LayerOptions::default();

@@ -222,7 +222,7 @@ pub struct Reading {
     pub lost_by_profiler: u64,
     /// Replays of graphs that were recorded as one block, without their kernels.
     pub whole_graphs: u64,
-    /// Sum of their durations.
+    /// Sum of their durations, in ns.
     pub whole_graphs_ns: Ns,
     /// What the profiler says may be missing, each message once.
     pub warnings: Vec<String>,

@@ -3,6 +3,7 @@
 use assay_trace::generate::{self, Annotations, Recipe, Vendor};
 use assay_trace::layers::{self, Anchor, LayerOptions};
 use assay_trace::model::ModelConfig;
+use assay_trace::name::PipelineKey;
 use assay_trace::stage::Stage;
 use assay_trace::view::flow::{Half, HalfSource};
 use assay_trace::view::passes::{PassNote, PassTable};
@@ -182,11 +183,11 @@ fn types_and_clusters_come_from_the_configuration() {
 }
 
 #[test]
-fn b14_the_anchor_of_a_configuration_counts_all_reduces_of_both_stages() {
+fn b14_an_anchor_counts_all_reduces_of_both_stages() {
     let trace = small(false);
     let analysis = Analysis::new(&trace, Options::default());
     let config = ModelConfig::parse(Path::new("c"), br#"{"num_hidden_layers": 6}"#).expect("a configuration");
-    let anchor = Some(Anchor::of(&config));
+    let anchor = Some(Anchor { substring: "AllReduce".into(), per_layer: None });
     let options = LayerOptions { anchor, config: Some(config), layers: None };
     let table = view::passes::build_with(&analysis, &options).expect("passes");
     assert_eq!(table.rows.iter().map(|row| row.layers).collect::<Vec<_>>(), [6, 6, 6, 6]);
@@ -194,6 +195,23 @@ fn b14_the_anchor_of_a_configuration_counts_all_reduces_of_both_stages() {
     for (anchored, known) in table.rows.iter().zip(&by_modules.rows) {
         assert_eq!(anchored.average_layer_ns, known.average_layer_ns);
     }
+}
+
+#[test]
+fn labels_of_the_flow_follow_the_models_family() {
+    let trace = small(false);
+    let analysis = Analysis::new(&trace, Options::default());
+    let label = |config: &str| {
+        let config = ModelConfig::parse(Path::new("c"), config.as_bytes()).expect("a configuration");
+        let options = LayerOptions { config: Some(config), ..LayerOptions::default() };
+        let passes = layers::find(&analysis, &options).expect("passes");
+        let flow = view::flow::build(&analysis, &passes, 0, 2).expect("a flow");
+        let experts = flow.rows.iter().find(|row| row.kernel.contains("fused_moe_kernel")).expect("experts");
+        assert!(flow.rows.iter().any(|row| row.label == PipelineKey::Allreduce));
+        experts.label
+    };
+    assert_eq!(label(r#"{"num_hidden_layers": 6}"#), PipelineKey::Other);
+    assert_eq!(label(r#"{"num_hidden_layers": 6, "kv_lora_rank": 512}"#), PipelineKey::Moe);
 }
 
 #[test]

@@ -202,3 +202,34 @@ proptest! {
         }
     }
 }
+
+/// Times that no clock shows are passed over and counted; without that sums and differences of them wrap around.
+#[test]
+fn times_of_damage_are_passed_over() {
+    let kernel = |ts: &str, dur: &str, stream: u32| {
+        format!(
+            r#"{{"ph":"X","cat":"kernel","name":"a","pid":0,"tid":{stream},"ts":{ts},"dur":{dur},
+                "args":{{"device":0,"stream":{stream},"correlation":{stream}}}}}"#
+        )
+    };
+    let call = |ts: &str| {
+        format!(
+            r#"{{"ph":"X","cat":"cuda_runtime","name":"c","pid":9,"tid":9,"ts":{ts},"dur":1,"args":{{}}}}"#
+        )
+    };
+    let huge = "9200000000000000";
+    let good = kernel("1700000000000000", "5", 1);
+    for (bad, what) in [
+        (kernel("0", huge, 2), "longer than any recording"),
+        (kernel(&format!("-{huge}"), "1", 2), "before any clock"),
+        (kernel("1e308", "1", 2), "no number of nanoseconds"),
+        (call(&format!("-{huge}")), "a call before any clock"),
+        (call("12"), "a call 53 years before the work"),
+    ] {
+        let trace = of(format!("[{good},{bad},{good}]").as_bytes()).expect("a trace");
+        assert_eq!(trace.reading.without_time, 1, "{what}");
+        assert_eq!((trace.gpu.len(), trace.calls.len()), (2, 0), "{what}");
+        let analysis = Analysis::new(&trace, Options::default());
+        assert_eq!(view::devices::build(&analysis)[0].window_ns, 5_000, "{what}");
+    }
+}

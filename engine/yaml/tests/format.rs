@@ -309,3 +309,12 @@ fn hostile_input_costs_little_more_than_reading_it() {
         assert!(!matches!(result, Err(FormatError::Changed)), "{text:.30}");
     }
 }
+
+/// Found by fuzzing: the anchor of a key behind a `?` went to the empty value before it.
+#[test]
+fn an_anchor_behind_a_question_mark_stays_with_its_key() {
+    for text in ["a:\n? &t content\n  x #  in", "a:\n? &t content\n: 1\n", "a:\n? &t content #  in"] {
+        let result = laid_out(text, &FormatRules::default());
+        assert!(!result.contains("a: &t"), "{result}");
+    }
+}

@@ -5,7 +5,6 @@
 
 use super::cut::{self, Cut};
 use super::{LayerError, is_all_reduce, marks};
-use crate::model::ModelConfig;
 use crate::name::Category;
 use std::ops::Range;
 
@@ -19,19 +18,6 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// The anchor that fits a model: the end of a residual block of DeepSeek-V4 (two per layer), the combination of
-    /// partial attention of MLA models (one), an all-reduce otherwise.
-    pub fn of(config: &ModelConfig) -> Self {
-        let (substring, per_layer) = if !config.compress_ratios.is_empty() {
-            ("mhc_post_tilelang", Some(2))
-        } else if config.kv_lora_rank > 0 {
-            ("flash_fwd_mla_combine", Some(1))
-        } else {
-            ("AllReduce", None)
-        };
-        Self { substring: substring.into(), per_layer }
-    }
-
     /// Whether a kernel of this name is the anchor.
     pub fn matches(&self, name: &str) -> bool {
         let wanted = self.substring.to_ascii_lowercase();

@@ -46,7 +46,13 @@ pub fn passes(analysis: &Analysis<'_>, options: &LayerOptions) -> Result<Passes,
         }
         passes.push(finder.pass(number, group)?);
     }
-    Ok(Passes { passes, source, outside: (analysis.len() - inside) as u64, withheld })
+    Ok(Passes {
+        passes,
+        source,
+        outside: (analysis.len() - inside) as u64,
+        withheld,
+        profile: options.profile(),
+    })
 }
 
 /// The events of a pass, sorted by start.

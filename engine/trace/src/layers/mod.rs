@@ -37,6 +37,13 @@ pub struct LayerOptions {
 }
 
 impl LayerOptions {
+    /// The family of the model, as far as the configuration says it.
+    pub fn profile(&self) -> Profile {
+        let of =
+            |config: &ModelConfig| Profile::choose(!config.compress_ratios.is_empty(), config.kv_lora_rank);
+        self.config.as_ref().map_or(Profile::Generic, of)
+    }
+
     /// The number of layers that the caller or the configuration names.
     pub fn expected(&self) -> Option<u32> {
         self.layers.or_else(|| self.config.as_ref().map(|config| config.num_hidden_layers))
@@ -182,6 +189,8 @@ pub struct Passes {
     pub outside: u64,
     /// Why there are none.
     pub withheld: Option<String>,
+    /// The family of the model, by its configuration.
+    pub profile: Profile,
 }
 
 /// Finds passes and layers.

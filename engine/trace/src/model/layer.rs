@@ -33,7 +33,7 @@ pub enum FeedForward {
 /// The type of a layer: the first of these that applies.
 ///
 /// Models with `compress_ratios`: FIRST (layer 0), FINAL (the last one), HASH (the first `num_hash_layers`), then by
-/// ratio FULL_ATTN (0), C4_LIGHT (4), C128_HEAVY (128) or CR<n>. The edges come before HASH: they are kept out of the
+/// ratio FULL_ATTN (0), C4_LIGHT (4), C128_HEAVY (128) or `CR<n>`. The edges come before HASH: they are kept out of the
 /// means of every cluster, whatever else they are. Other models have no FIRST and FINAL: their layers are told apart
 /// by attention, and by what follows it where that differs between layers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -24,5 +24,5 @@ pub use classify::{classify, lane, multiplies};
 pub use display::{display, display_within};
 pub use dtype::{Dtype, dtype};
 pub use framework::Framework;
-pub use pipeline::{Anchor, PipelineKey, Profile, pipeline_key};
+pub use pipeline::{PipelineKey, Profile, pipeline_key};
 pub use words::{Words, words};

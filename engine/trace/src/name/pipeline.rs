@@ -1,6 +1,6 @@
-//! The finer labels of the pipeline view, and what marks one layer in each family of models.
+//! The finer labels of the pipeline view, by family of models.
 //!
-//! Labels and anchors only; cutting a trace into passes and layers happens elsewhere.
+//! Labels only; cutting a trace into passes and layers happens elsewhere.
 
 use super::base::base;
 use super::dtype::{Dtype, dtype};
@@ -21,18 +21,6 @@ pub enum Profile {
     Generic,
 }
 
-/// A kernel that comes at a fixed place of every block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anchor {
-    /// The label whose kernels are the anchor.
-    pub key: PipelineKey,
-    /// Fewer hits than this in a trace prove no period.
-    pub least_hits: u32,
-    /// Hits per layer; nothing where the model's parallelism decides (tensor parallelism reduces after attention and
-    /// after the feed-forward part, so twice).
-    pub per_layer: Option<u32>,
-}
-
 impl Profile {
     /// The profile of a model by its configuration: non-empty `compress_ratios`, then `kv_lora_rank` above zero.
     pub fn choose(compressed: bool, kv_lora_rank: u32) -> Self {
@@ -40,35 +28,6 @@ impl Profile {
             (true, _) => Self::Dsv4CsaHca,
             (false, 1..) => Self::Dsv3Mla,
             (false, 0) => Self::Generic,
-        }
-    }
-
-    /// The anchors to try, in order; the first with enough hits is used. When none has, the user must name one.
-    pub fn anchors(self) -> &'static [Anchor] {
-        const MHC: Anchor = Anchor { key: PipelineKey::MhcPost, least_hits: 4, per_layer: Some(2) };
-        const MLA: Anchor = Anchor { key: PipelineKey::MlaCombine, least_hits: 4, per_layer: Some(1) };
-        const REDUCE: Anchor = Anchor { key: PipelineKey::Allreduce, least_hits: 4, per_layer: None };
-        match self {
-            Self::Dsv4CsaHca => &[Anchor { least_hits: 1, ..MHC }],
-            Self::Dsv3Mla => &[Anchor { least_hits: 1, ..MLA }],
-            Self::Generic => &[MHC, MLA, REDUCE],
-        }
-    }
-
-    /// The blocks of one layer, in order.
-    pub fn blocks(self) -> &'static [&'static str] {
-        match self {
-            Self::Dsv4CsaHca => &["attn", "ffn"],
-            Self::Dsv3Mla | Self::Generic => &["full"],
-        }
-    }
-
-    /// Layers of the family's known model, where the configuration does not say; 1 when nothing is known.
-    pub fn default_layers(self) -> u32 {
-        match self {
-            Self::Dsv4CsaHca => 43,
-            Self::Dsv3Mla => 61,
-            Self::Generic => 1,
         }
     }
 
@@ -270,18 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn profiles_and_their_anchors() {
+    fn profiles_by_configuration() {
         assert_eq!(Profile::choose(true, 512), Profile::Dsv4CsaHca);
         assert_eq!(Profile::choose(false, 512), Profile::Dsv3Mla);
         assert_eq!(Profile::choose(false, 0), Profile::Generic);
-        let generic: Vec<_> = Profile::Generic.anchors().iter().map(|anchor| anchor.key).collect();
-        assert_eq!(generic, [Key::MhcPost, Key::MlaCombine, Key::Allreduce]);
-        assert_eq!((Profile::Dsv4CsaHca.blocks().len(), Profile::Dsv4CsaHca.default_layers()), (2, 43));
-        // An anchor must be reachable by its own label.
-        for (name, key) in
-            [("mhc_post_tilelang_kernel", Key::MhcPost), ("flash_fwd_mla_combine_kernel", Key::MlaCombine)]
-        {
-            assert_eq!(pipeline_key(name, Profile::Generic), key);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! From the fields of an event to a row of the store.
 
+use super::bounds;
 use super::event::{RawEvent, each_argument, unquoted};
 use super::number::{microseconds, whole};
 use super::places::Places;
@@ -72,6 +73,7 @@ impl Ingest {
         self.places.hand_over(&mut self.trace);
         self.trace.frames.resize_with(self.trace.threads.len(), Frames::default);
         self.trace.names.intern("");
+        bounds::drop_far(&mut self.trace);
         self.trace.sort();
         self.trace
     }
@@ -89,8 +91,7 @@ impl Ingest {
             reading.empty_gpu_events += 1;
             return None;
         }
-        // An end beyond what a nanosecond clock can say would wrap around in every view.
-        if dur.ns < 0 || start.ns.checked_add(dur.ns).is_none() {
+        if !bounds::usable(start.ns, dur.ns) {
             reading.without_time += 1;
             return None;
         }

@@ -1,5 +1,6 @@
 //! Reading traces: what a file is, is told by its first bytes, never by its name.
 
+mod bounds;
 mod chrome;
 mod chunks;
 mod cursor;

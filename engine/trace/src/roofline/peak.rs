@@ -28,11 +28,11 @@ pub fn format(cost: &Cost, kernel: &str) -> Option<(Dtype, bool)> {
 /// Least times of one call. Nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Roof {
-    /// Its products at the peak of their format; 0 without products.
+    /// Its products at the peak of their format, in ns; 0 without products.
     pub compute_ns: f64,
-    /// Its bytes at the bandwidth of memory.
+    /// Its bytes at the bandwidth of memory, in ns.
     pub memory_ns: f64,
-    /// Its bytes beyond what the last-level cache could have held: faster than this is impossible.
+    /// Its bytes beyond what the last-level cache could have held, in ns: faster than this is impossible.
     pub uncached_ns: f64,
 }
 
@@ -48,7 +48,7 @@ impl Roof {
     }
 }
 
-/// The roof of one call on a GPU. `dtype` is [`format`]'s.
+/// The roof of one call on a GPU. `dtype` is [`format()`]'s.
 ///
 /// # Errors
 /// [`Missing::NoPeak`] where the GPU has no rate for the format.

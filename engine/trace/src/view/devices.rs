@@ -20,15 +20,15 @@ pub struct DeviceTotals {
     pub kernels: u64,
     /// Streams with work.
     pub streams: Vec<String>,
-    /// Sum of all durations.
+    /// Sum of all durations, in ns.
     pub sum_ns: Ns,
-    /// Longest event.
+    /// Longest event, in ns.
     pub max_ns: Ns,
-    /// Time during which anything ran.
+    /// Time during which anything ran, in ns.
     pub busy_ns: Ns,
-    /// Time during which two streams or more were at work.
+    /// Time during which two streams or more were at work, in ns.
     pub overlap_ns: Ns,
-    /// From the first start to the last end.
+    /// From the first start to the last end, in ns.
     pub window_ns: Ns,
 }
 

@@ -78,11 +78,11 @@ pub enum Judgement {
 /// Time per step in both, in ns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// Mean time per step in the base.
+    /// Mean time per step in the base, in ns.
     pub base_ns: f64,
-    /// Mean time per step in the new trace.
+    /// Mean time per step in the new trace, in ns.
     pub new_ns: f64,
-    /// New minus base.
+    /// New minus base, in ns.
     pub delta_ns: f64,
     /// The difference in percent of the base; absent where the base has none.
     #[serde(skip_serializing_if = "Option::is_none")]

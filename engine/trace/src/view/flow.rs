@@ -4,7 +4,7 @@ use super::passes::{Range, origin};
 use crate::analysis::Analysis;
 use crate::intern::NameId;
 use crate::layers::{ForwardPass, Layer, Passes, is_all_reduce};
-use crate::name::{Category, canonical, display_within};
+use crate::name::{Category, PipelineKey, canonical, display_within, pipeline_key};
 use crate::store::Ns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,9 @@ pub struct Flow {
     pub module: Option<String>,
     /// Where it lies.
     pub range: Range,
-    /// From first start to last end.
+    /// From first start to last end, in ns.
     pub wall_ns: Ns,
-    /// Sum of durations: the denominator of shares.
+    /// Sum of durations, in ns: the denominator of shares.
     pub sum_ns: Ns,
     /// What tells the halves apart; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,15 +63,17 @@ pub struct FlowRow {
     pub half: Option<Half>,
     /// What it is.
     pub category: Category,
+    /// The finer label of its kind, which depends on the model's family.
+    pub label: PipelineKey,
     /// Its name, cut short for a table.
     pub short: String,
     /// Its name: white space and addresses normalised, the parameter list left out.
     pub kernel: String,
-    /// How long it ran.
+    /// How long it ran, in ns.
     pub dur_ns: Ns,
     /// Share of the layer's `sum_ns`, in percent.
     pub share: f64,
-    /// Its start since that of the layer.
+    /// Its start since that of the layer, in ns.
     pub start_ns: Ns,
     /// Its stream.
     pub stream: String,
@@ -103,6 +105,7 @@ pub fn build(analysis: &Analysis<'_>, passes: &Passes, pass: u32, layer: u32) ->
             number: place as u32 + 1,
             half: split.map(|split| if place < split { Half::Attn } else { Half::Ffn }),
             category: analysis.category(event),
+            label: pipeline_key(analysis.raw_name(event), passes.profile),
             short: display_within(analysis.raw_name(event), SHORT),
             kernel,
             dur_ns: gpu.dur[event],

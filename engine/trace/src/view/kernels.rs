@@ -62,7 +62,7 @@ pub struct Row {
     pub mean_ns: f64,
     /// Median duration, in ns: the smallest that at least half of the launches do not exceed.
     pub p50_ns: Ns,
-    /// The same for 99 %.
+    /// The same for 99 %, in ns.
     pub p99_ns: Ns,
     /// Longest, in ns.
     pub max_ns: Ns,

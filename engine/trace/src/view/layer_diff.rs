@@ -29,9 +29,9 @@ pub struct Side {
     pub pass: u32,
     /// Its number, from 0.
     pub layer: u32,
-    /// From first start to last end.
+    /// From first start to last end, in ns.
     pub wall_ns: Ns,
-    /// Sum of durations.
+    /// Sum of durations, in ns.
     pub sum_ns: Ns,
     /// GPU events.
     pub events: u64,
@@ -50,11 +50,11 @@ pub struct DiffRow {
     pub count_a: u64,
     /// How often it ran in the second layer; 0 where it is only in the first.
     pub count_b: u64,
-    /// Its time in the first layer.
+    /// Its time in the first layer, in ns.
     pub time_a_ns: Ns,
-    /// Its time in the second layer.
+    /// Its time in the second layer, in ns.
     pub time_b_ns: Ns,
-    /// `time_b_ns` less `time_a_ns`.
+    /// `time_b_ns` less `time_a_ns`, in ns.
     pub delta_ns: Ns,
 }
 

@@ -87,11 +87,11 @@ pub struct LayerRow {
     pub module: Option<String>,
     /// Where it lies.
     pub range: Range,
-    /// From its first start to its last end.
+    /// From its first start to its last end, in ns.
     pub wall_ns: Ns,
-    /// Sum of durations.
+    /// Sum of durations, in ns.
     pub sum_ns: Ns,
-    /// Time during which any of its events ran.
+    /// Time during which any of its events ran, in ns.
     pub busy_ns: Ns,
     /// Sums by category, only those that occur, in the order of categories.
     pub categories: Vec<CategoryTime>,
@@ -136,9 +136,9 @@ pub struct Cluster {
     pub cluster: String,
     /// Layers.
     pub layers: u64,
-    /// Mean wall time.
+    /// Mean wall time, in ns.
     pub mean_wall_ns: f64,
-    /// Mean sum of durations.
+    /// Mean sum of durations, in ns.
     pub mean_sum_ns: f64,
     /// Sums by category over all its layers, only those that occur, in the order of categories.
     pub categories: Vec<CategoryTime>,

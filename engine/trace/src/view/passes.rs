@@ -46,9 +46,9 @@ pub struct PassRow {
     pub batch: Batch,
     /// From the first start to the last end on the GPU.
     pub range: Range,
-    /// Length of `range`.
+    /// Length of `range`, in ns.
     pub wall_ns: Ns,
-    /// Time within it during which the GPU worked for this pass.
+    /// Time within it during which the GPU worked for this pass, in ns.
     pub busy_ns: Ns,
     /// Kernels.
     pub kernels: u64,
@@ -59,10 +59,10 @@ pub struct PassRow {
     pub method: Option<Method>,
     /// Share of the kernels from the first to the last layer that the method accounts for, in percent.
     pub explained: f64,
-    /// Mean wall time of its layers.
+    /// Mean wall time of its layers, in ns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub average_layer_ns: Option<Ns>,
-    /// Wall time of its first layer.
+    /// Wall time of its first layer, in ns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_layer_ns: Option<Ns>,
     /// Its layer time over that of the pass before of the same device, stage and batch.

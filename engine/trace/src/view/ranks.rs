@@ -74,9 +74,9 @@ pub struct CollectiveRow {
     pub matched: u64,
     /// Median of the time between first and last arrival, in ns.
     pub spread_p50_ns: Ns,
-    /// The 99th percentile.
+    /// The 99th percentile, in ns.
     pub spread_p99_ns: Ns,
-    /// The largest.
+    /// The largest, in ns.
     pub spread_max_ns: Ns,
     /// Shortest duration of each, summed: the transfer without waiting, in ns.
     pub transfer_ns: Ns,

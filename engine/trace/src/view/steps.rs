@@ -27,7 +27,7 @@ pub struct StepRow {
     /// Begin of the first of them, in the trace's ns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_start_ns: Option<Ns>,
-    /// End of the last of them.
+    /// End of the last of them, in ns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_end_ns: Option<Ns>,
     /// Sum of their durations, in ns.

@@ -157,7 +157,8 @@ impl<'a> Builder<'a> {
         let empty = node.span.range().is_empty() && node.is_null();
         let until = match (empty, place.flow) {
             (false, _) => node.span.start,
-            (true, false) => self.next_start(self.done),
+            // An anchor behind a `?` names the key that follows.
+            (true, false) => self.scan.entry_start(self.next_start(self.done)),
             (true, true) => self.next_separator(self.done),
         };
         let mut header = None;

@@ -12,6 +12,7 @@ mod names;
 mod places;
 mod ranges;
 
+use super::bounds;
 use crate::error::TraceError;
 use crate::store::{EventId, Format, Frames, Trace};
 use database::{Database, Row};
@@ -40,11 +41,6 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
     Ok(import.finish())
 }
 
-/// 104 days: a longer event is damage, and sums of such would overflow.
-const LONGEST: i64 = 1 << 53;
-/// 146 years from the time 0 of a report, which is its own start.
-const FARTHEST: i64 = 1 << 62;
-
 /// A trace under way.
 #[derive(Default)]
 struct Import {
@@ -58,6 +54,7 @@ impl Import {
         self.places.hand_over(&mut self.trace);
         self.trace.frames.resize_with(self.trace.threads.len(), Frames::default);
         self.trace.names.intern("");
+        bounds::drop_far(&mut self.trace);
         self.trace.sort();
         self.trace
     }
@@ -69,10 +66,7 @@ impl Import {
         reading.events += 1;
         let times = row.int(0).zip(row.int(1));
         let times = times.and_then(|(start, end)| Some((start, end.checked_sub(start)?)));
-        let usable = |&(start, dur): &(i64, i64)| {
-            (0..=LONGEST).contains(&dur) && start.checked_abs().is_some_and(|far| far <= FARTHEST)
-        };
-        let times = times.filter(usable);
+        let times = times.filter(|&(start, dur)| bounds::usable(start, dur));
         reading.without_time += u64::from(times.is_none());
         times
     }

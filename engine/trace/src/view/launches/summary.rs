@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct DelayStats {
     /// How many there are: launches with a known call.
     pub count: u64,
-    /// Shortest.
+    /// Shortest, in ns.
     pub min_ns: Ns,
-    /// Median.
+    /// Median, in ns.
     pub p50_ns: Ns,
-    /// 90 % of them.
+    /// 90 % of them, in ns.
     pub p90_ns: Ns,
-    /// 99 % of them.
+    /// 99 % of them, in ns.
     pub p99_ns: Ns,
-    /// Longest.
+    /// Longest, in ns.
     pub max_ns: Ns,
-    /// Mean.
+    /// Mean, in ns.
     pub mean_ns: f64,
 }
 
