@@ -57,9 +57,9 @@ def main():
                 torch.cuda.synchronize()
     here = os.path.dirname(os.path.abspath(__file__))
     with tempfile.TemporaryDirectory() as folder:
-        raw = os.path.join(folder, "trace.json")
-        profiler.export_chrome_trace(raw)
-        with open(raw, "rb") as source, open(os.path.join(here, "capture.json.gz"), "wb") as target:
+        os.chdir(folder)  # the profiler writes the path it is given into the trace
+        profiler.export_chrome_trace("trace.json")
+        with open("trace.json", "rb") as source, open(os.path.join(here, "capture.json.gz"), "wb") as target:
             # No name and no time of writing in the header.
             with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=9, mtime=0) as packed:
                 shutil.copyfileobj(source, packed)

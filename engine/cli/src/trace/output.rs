@@ -72,6 +72,9 @@ pub fn write(cx: &Cx, folder: &Path, report: &TraceReport) -> Result<String, Fai
     let mut text = String::new();
     for answer in report.documents.iter().filter_map(|document| document.answer.as_ref()) {
         text.push_str(&format!("{}\n", answer.sentence));
+        if let Some(next) = &answer.next {
+            text.push_str(&format!("{next}\n"));
+        }
     }
     for (name, content) in trace::files(report).map_err(|error| Failure::internal(error.to_string()))? {
         let path = folder.join(name);
