@@ -378,7 +378,7 @@ fn a_second_way_to_the_records_is_closed_too() {
     let _bind = Bind(other);
     let file = scene.workflow(
         "alias",
-        "steps:\n  a: {uses: command, isolate: true, with: {shell: 'cd {{ skill.dir | q }}/other/*{{ run.id | q }} && test -s journal.jsonl && ! echo x >> journal.jsonl'}}\n",
+        "steps:\n  a: {uses: command, isolate: true, with: {shell: 'cd {{ skill.dir | q }}/other/*{{ run.id | q }} && timeout 5 sh -c \"until test -s journal.jsonl; do sleep 0.01; done\" && ! echo x >> journal.jsonl'}}\n",
     );
     scene.assay(&["run", &file]).expect(0);
 }

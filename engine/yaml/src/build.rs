@@ -257,7 +257,8 @@ impl<'a> Builder<'a> {
             let length = match rest.as_bytes()[0] {
                 sign @ (b'&' | b'!') => {
                     let ends = |character: char| {
-                        character.is_whitespace() || (sign == b'&' && ",[]{}".contains(character))
+                        matches!(character, ' ' | '\t' | '\r' | '\n')
+                            || (sign == b'&' && ",[]{}".contains(character))
                     };
                     let word = rest.find(ends).unwrap_or(rest.len());
                     if rest.starts_with('!') {

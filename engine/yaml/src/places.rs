@@ -27,7 +27,7 @@ pub(crate) fn block_text(text: &str, marks: Range<usize>, head: bool) -> Range<u
         0
     };
     let begins = marks.end - raw[header..].trim_start_matches([' ', '\r', '\n']).len();
-    begins..begins.max(marks.start + raw.trim_end().len())
+    begins..begins.max(marks.start + raw.trim_end_matches([' ', '\t', '\r', '\n']).len())
 }
 
 /// The end of a text in quotes; the parser's mark goes on over the spaces and the comment behind it.

@@ -322,7 +322,22 @@ fn an_anchor_behind_a_question_mark_stays_with_its_key() {
 /// Found by fuzzing: spaces at the end of a block that is a key are part of it.
 #[test]
 fn a_block_as_the_key_of_nothing_keeps_its_end() {
-    for text in ["a: y? \n?\n >\n\n >  z   yyy?\n  \n", "? |\n z\n  \n", "? >\n  z\n   \nb: 1\n", "a: 1\n? |+\n z\n\n"] {
+    for text in [
+        "a: y? \n?\n >\n\n >  z   yyy?\n  \n",
+        "? |\n z\n  \n",
+        "? >\n  z\n   \nb: 1\n",
+        "a: 1\n? |+\n z\n\n",
+    ] {
+        laid_out(text, &FormatRules::default());
+    }
+}
+
+/// Found by fuzzing: only spaces, tabs and line ends are white space in YAML.
+#[test]
+fn spaces_of_other_scripts_belong_to_names_and_texts() {
+    for text in
+        ["a: &\u{2002}anc x", "a: &anc\u{2002} x\nb: *anc\u{2002}\n", "a: x\u{2002}\n", "a: \u{2002}\n"]
+    {
         laid_out(text, &FormatRules::default());
     }
 }
