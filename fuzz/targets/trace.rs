@@ -37,6 +37,8 @@ fn document(analysis: &Analysis<'_>, registry: &Registry) -> Document {
         context: Context { framework: None, model: Some("m"), tp: Some(8) },
         layers: LayerOptions::default(),
         roof: RoofOptions { gpu: Some("h200".into()) },
+        layer: None,
+        other_layer: Some(0),
     };
     Document::build(analysis, "fuzz.json".into(), ViewName::ALL, &with)
         .expect("nothing was said about layers")

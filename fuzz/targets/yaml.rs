@@ -92,9 +92,12 @@ fn differs_by_design(text: &str) -> bool {
         || question_in_brackets(text)
 }
 
-/// `[?a]` holds text in YAML 1.2; libyaml reads a key.
+/// `[?a]` holds text in YAML 1.2; libyaml reads a key. A comment may stand between the bracket and the sign.
 fn question_in_brackets(text: &str) -> bool {
-    text.match_indices('?').any(|(at, _)| text[..at].trim_end().ends_with(['[', '{', ',']))
+    text.match_indices('?').any(|(at, _)| {
+        let begins = text[..at].ends_with(|before: char| before.is_whitespace() || "[{,".contains(before));
+        begins && text[..at].contains(['[', '{'])
+    })
 }
 
 /// `&a:b` is one name in YAML 1.2; libyaml ends it at such a sign.
