@@ -341,3 +341,9 @@ fn spaces_of_other_scripts_belong_to_names_and_texts() {
         laid_out(text, &FormatRules::default());
     }
 }
+
+/// Found by fuzzing: what a tab in a blank line kept from being laid out was laid out the second time.
+#[test]
+fn a_section_that_was_copied_is_laid_out_as_soon_as_it_can_be() {
+    check(&[(".a: >-\n\n # .\n\t\n \n\n\n", ".a: >-\n\n  # .\n")]);
+}

@@ -59,6 +59,22 @@ pub enum FormatError {
 /// # Errors
 /// The text has errors, or the result would not read the same.
 pub fn format(source: SourceId, text: &str, rules: &FormatRules) -> Result<String, FormatError> {
+    let mut result = once(source, text, rules)?;
+    // What was copied for something odd behind it, such as a tab in a blank line, may be laid out once that is gone.
+    for _ in 0..MOST_ROUNDS {
+        let next = once(source, &result, rules)?;
+        if next == result {
+            break;
+        }
+        result = next;
+    }
+    Ok(result)
+}
+
+/// Rounds until nothing changes any more; more than one are rare.
+const MOST_ROUNDS: usize = 4;
+
+fn once(source: SourceId, text: &str, rules: &FormatRules) -> Result<String, FormatError> {
     let wanted = read(source, text).map_err(FormatError::Invalid)?;
     let plain = plain_lines(text);
     let root = match &plain {
