@@ -224,13 +224,23 @@ impl Document {
         let fuse = wants(ViewName::Fuse).then(|| fuse::build(&complete, with.registry, &with.context));
         let kernels =
             wants(ViewName::Kernels).then(|| kernels::above_bar(complete, analysis.options.min_share));
-        let found = if wants(ViewName::Passes) || wants(ViewName::Layers) || wants(ViewName::Flow) {
+        let found = if [ViewName::Passes, ViewName::Layers, ViewName::Flow, ViewName::Roofline]
+            .into_iter()
+            .any(wants)
+        {
             Some(layers::find(analysis, &with.layers)?)
         } else {
             None
         };
         let report = found.as_ref().map(|found| view::layers::report(analysis, found, &with.layers));
         let both = found.as_ref().zip(report.as_ref());
+        let roofline = wants(ViewName::Roofline).then(|| {
+            let mut view = roofline::build(analysis, &with.roof);
+            if let (None, Some((found, report))) = (&view.withheld, both) {
+                view.layers = roofline::layers::build(analysis, &with.roof, found, report);
+            }
+            view
+        });
         let flow = both.map(|(found, report)| flows(analysis, found, report, with.layer));
         let layer_diff = both.zip(with.other_layer).map(|((found, report), other)| {
             report
@@ -279,7 +289,7 @@ impl Document {
             layer_diff,
             account,
             launches: wants(ViewName::Launches).then(|| launches::build(analysis)),
-            roofline: wants(ViewName::Roofline).then(|| roofline::build(analysis, &with.roof)),
+            roofline,
             ncu: None,
             ranks: None,
             steps: wants(ViewName::Steps).then(|| steps::build(analysis)),

@@ -3,6 +3,7 @@
 use super::kernels::{stage_id, word};
 use super::names::Names;
 use crate::sheet::{Block, Cell, Column, Remark, Section, Table, Tone};
+use assay_trace::view::roofline::layers::LayerRoof;
 use assay_trace::view::roofline::{RoofRow, Roofline, StageRoof, StepRoof, Utilisation};
 
 /// Steps that people read.
@@ -30,6 +31,9 @@ pub fn section(view: &Roofline) -> Section {
     }
     if !view.steps.is_empty() {
         blocks.push(Block::Table(steps(view)));
+    }
+    if !view.layers.is_empty() {
+        blocks.push(Block::Table(layers(view)));
     }
     Section { id: "roofline".to_owned(), title: "Roofline".to_owned(), blocks }
 }
@@ -130,6 +134,37 @@ fn steps(view: &Roofline) -> Table {
             Column::number("covered_percent", "Covered by shapes"),
         ],
         rows: view.steps.iter().take(SHOWN).map(row).collect(),
+        empty: String::new(),
+    }
+}
+
+fn layers(view: &Roofline) -> Table {
+    let row = |layer: &LayerRoof| {
+        vec![
+            Cell::count(u64::from(layer.pass)),
+            Cell::text(layer.stage.title()),
+            Cell::count(u64::from(layer.layer)),
+            Cell::us(layer.wall_ns),
+            Cell::number(layer.flops as f64 / 1e9, 2),
+            Cell::percent(layer.covered_share),
+            layer.mfu.map_or_else(Cell::none, Cell::percent),
+            layer.withheld.as_ref().map_or_else(|| Cell::text(""), Cell::text),
+        ]
+    };
+    Table {
+        id: "mfu-layers".to_owned(),
+        caption: "MFU by layer; a lower bound where shapes do not cover everything".to_owned(),
+        columns: vec![
+            Column::number("pass", "Pass"),
+            Column::text("stage", "Stage"),
+            Column::number("layer", "L"),
+            Column::number("wall_us", "Wall"),
+            Column::number("gflop", "GFLOP"),
+            Column::number("covered_percent", "Covered by shapes"),
+            Column::number("mfu_percent", "MFU"),
+            Column::text("withheld", "Withheld because"),
+        ],
+        rows: view.layers.iter().map(row).collect(),
         empty: String::new(),
     }
 }

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub mod layers;
 mod rows;
 mod windows;
 
@@ -40,6 +41,9 @@ pub struct Roofline {
     pub stages: Vec<StageRoof>,
     /// Steps with kernels, by their begin.
     pub steps: Vec<StepRoof>,
+    /// Layers of the chosen passes, where passes were looked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub layers: Vec<layers::LayerRoof>,
     /// What speaks against the numbers.
     pub concerns: Vec<Concern>,
 }
