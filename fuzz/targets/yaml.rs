@@ -121,6 +121,6 @@ fn named_twice(text: &str) -> bool {
 
 /// A block scalar at the root may stand at column 0, where libyaml takes a line that begins with `#` for a comment.
 fn hash_in_block(text: &str) -> bool {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text.split(['\n', '\r']).filter(|line| !line.trim().is_empty()).collect();
     lines.windows(2).any(|pair| pair[0].contains(['|', '>']) && pair[1].starts_with('#'))
 }
