@@ -7,12 +7,12 @@ use std::path::Path;
 pub fn of_path(path: &Path) -> Option<Stage> {
     let shown = path.to_string_lossy().to_lowercase();
     let components: Vec<&str> = shown.rsplit(['/', '\\']).take(6).collect();
-    let says = |words: [&str; 2]| {
+    let says = |words: &[&str]| {
         components.iter().any(|part| {
             part.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| words.contains(&word))
         })
     };
-    match (says(["extend", "prefill"]), says(["decode", "decode"])) {
+    match (says(&["extend", "prefill"]), says(&["decode"])) {
         (true, false) => Some(Stage::Prefill),
         (false, true) => Some(Stage::Decode),
         _ => None,
