@@ -89,12 +89,17 @@ fn differs_by_design(text: &str) -> bool {
         || hash_in_block(text)
         || odd_names(text)
         || named_twice(text)
-        || question_in_brackets(text)
+        || sign_in_brackets(text)
 }
 
-/// `[?a]` holds text in YAML 1.2; libyaml reads a key. A comment may stand between the bracket and the sign.
-fn question_in_brackets(text: &str) -> bool {
-    text.match_indices('?').any(|(at, _)| {
+/// `[?a]` and `[:a]` hold text in YAML 1.2; libyaml reads a key and a value. A comment may stand between the bracket and
+/// the sign, or an anchor.
+fn sign_in_brackets(text: &str) -> bool {
+    text.match_indices(['?', ':']).any(|(at, sign)| {
+        // `{a: : b}` is a sign of its own, and both agree.
+        if sign == ":" && text[at + 1..].starts_with(|after: char| after.is_whitespace()) {
+            return false;
+        }
         let begins = text[..at].ends_with(|before: char| before.is_whitespace() || "[{,".contains(before));
         begins && text[..at].contains(['[', '{'])
     })

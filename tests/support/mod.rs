@@ -259,7 +259,9 @@ fn done(output: &Output) -> Done {
 /// Records of a run, in order.
 pub fn records(run: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(run.join("journal.jsonl")).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    // A record counts from its line break on: cut right before it, it is whole JSON, and the next engine drops it.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Waits until `holds`, at most `limit`; says whether it came to hold.
