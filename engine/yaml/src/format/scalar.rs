@@ -29,11 +29,17 @@ pub(super) fn plain(raw: &str, flow: bool) -> Cow<'_, str> {
     let dash = raw
         .strip_suffix('-')
         .is_some_and(|before| before.is_empty() || before.ends_with(char::is_whitespace));
-    if flow && (dash || raw == "?" || raw.starts_with(['|', '>'])) {
+    if is_marker(raw) || flow && (dash || raw == "?" || raw.starts_with(['|', '>'])) {
         in_quotes(raw).into()
     } else {
         raw.into()
     }
+}
+
+/// Whether a text would begin or end a document if it came to stand at the beginning of a line.
+fn is_marker(raw: &str) -> bool {
+    let after = raw.strip_prefix("---").or_else(|| raw.strip_prefix("..."));
+    after.is_some_and(|after| after.is_empty() || after.starts_with(char::is_whitespace))
 }
 
 /// Quotes around a text without; lines are folded in the same way between them.
