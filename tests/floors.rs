@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("assay-manifest", 2),
     ("assay-store", 2),
     ("assay-plan", 3),
+    ("assay-serving", 3),
     ("assay-run", 4),
     ("assay-lint", 4),
     ("assay-report", 4),

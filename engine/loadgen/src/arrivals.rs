@@ -1,0 +1,1 @@
+//! When each request is meant to start.

@@ -1,0 +1,1 @@
+//! The streaming client: one thread, one event loop.

@@ -1,0 +1,1 @@
+//! What is asked: requests from a description of a workload.

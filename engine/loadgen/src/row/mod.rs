@@ -1,0 +1,1 @@
+//! The line that is published: one JSON object per candidate and scenario.

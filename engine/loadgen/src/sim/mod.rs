@@ -1,0 +1,1 @@
+//! A simulated OpenAI-compatible server that knows the true times.

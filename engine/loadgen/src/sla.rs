@@ -1,0 +1,1 @@
+//! What a deployment must reach to count: limits on latency and success.

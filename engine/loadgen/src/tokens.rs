@@ -1,0 +1,1 @@
+//! Token counts by the served model's own tokenizer.

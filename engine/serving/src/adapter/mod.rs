@@ -1,0 +1,1 @@
+//! How a framework is launched, asked and stopped: data files.

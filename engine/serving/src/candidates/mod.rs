@@ -1,0 +1,1 @@
+//! Which deployments a search tries, in which order.

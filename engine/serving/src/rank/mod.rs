@@ -1,0 +1,1 @@
+//! Which deployment wins: SLA recomputed from records, only fair comparisons.
