@@ -128,7 +128,11 @@ impl Answer {
                 self.complete(now, record)
             }
             _ => {
-                self.complete(now, record)?;
+                // Its last line may be a part of one.
+                match self.complete(now, record) {
+                    Err(Failure { kind: FailureKind::Malformed, .. }) | Ok(()) => {}
+                    failed => return failed,
+                }
                 // Without its last chunk an answer is whole only if it said so itself.
                 if self.done || record.finish_reason.is_some() {
                     return Ok(());

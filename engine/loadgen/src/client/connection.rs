@@ -78,6 +78,7 @@ impl Pool {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = net::socket_with(family, SocketType::STREAM, flags, None).map_err(text)?;
         sockopt::set_tcp_nodelay(&fd, true).map_err(text)?;
+        super::stamp::ask(&fd);
         match net::connect(&fd, &self.addr) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(text(error)),

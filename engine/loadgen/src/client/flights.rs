@@ -4,6 +4,7 @@ use super::answer::{Answer, Progress as Reading, failure};
 use super::connection::{Connection, Pool};
 use super::health::{ClientHealth, Lags};
 use super::slots::{Slots, Start};
+use super::stamp::Stamps;
 use super::{Done, Load, Progress, body};
 use crate::request::{Message, Role};
 use crate::{Failure, FailureKind, LoadError, Record, Request};
@@ -60,6 +61,7 @@ struct Loop<'a> {
     pool: &'a mut Pool,
     slots: Slots,
     origin: Instant,
+    stamps: Stamps,
     /// By place of the connection.
     flights: Vec<Option<Flight>>,
     active: usize,
@@ -97,11 +99,13 @@ pub(super) fn fly(
     let made_before = pool.made;
     let prepared = prepare(plan);
     let cpu = clock_gettime(ClockId::ThreadCPUTime);
+    let origin = Instant::now();
     let mut this = Loop {
         slots: Slots::new(plan.requests, plan.offsets_ns.clone(), plan.concurrency),
         plan,
         pool,
-        origin: Instant::now(),
+        origin,
+        stamps: Stamps::new(),
         flights: Vec::new(),
         active: 0,
         records: vec![None; plan.requests.len()],
@@ -147,6 +151,7 @@ impl Loop<'_> {
             let now = self.now();
             if now - looked_ns >= TICK_NS || self.slots.left() == 0 {
                 looked_ns = now;
+                self.stamps.anchor(now);
                 self.time_out(now);
                 progress(self.progress());
                 if stop.load(Ordering::Relaxed) && self.slots.left() > 0 {
@@ -275,7 +280,7 @@ impl Loop<'_> {
             return;
         }
         loop {
-            let read = match rustix::io::read(flight.connection.fd(), &mut self.buffer[..]) {
+            let (read, stamp) = match self.stamps.read(flight.connection.fd(), &mut self.buffer) {
                 Ok(read) => read,
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => continue,
@@ -286,15 +291,19 @@ impl Loop<'_> {
                 return self.closed(flight, now);
             }
             self.bytes_read += read as u64;
+            let sent = flight.record.sent_ns.unwrap_or(0);
+            let came = stamp.map_or(now, |stamp| stamp.clamp(sent.min(now), now));
+            // Without the kernel's word it may have lain there since the turn before began.
+            let lag = stamp.map_or(self.turn_ns + (now - self.woke_ns), |_| now - came);
             let before = flight.record.chunk_ns.len();
-            let fed = flight.answer.feed(&self.buffer[..read], now, &mut flight.record);
+            let fed = flight.answer.feed(&self.buffer[..read], came, &mut flight.record);
             let new = (flight.record.chunk_ns.len() - before) as u64;
             self.pieces += new;
-            self.read_lags.add(self.turn_ns + (now - self.woke_ns), new);
+            self.read_lags.add(lag, new);
             match fed {
                 Ok(Reading::More) if read == self.buffer.len() => {}
                 Ok(Reading::More) => break,
-                Ok(Reading::Complete) => return self.land(flight, Ok(()), now),
+                Ok(Reading::Complete) => return self.land(flight, Ok(()), came),
                 Err(failure) => {
                     flight.answer.keep_alive = false;
                     return self.land(flight, Err(failure), now);
@@ -475,6 +484,7 @@ impl Loop<'_> {
                 (self.busy_ns as f64 / duration_ns as f64).min(1.0)
             },
             cpu_s,
+            stamped_by: self.stamps.by(),
             bytes_read: self.bytes_read,
             connections: self.pool.made - made_before + self.pool.idle() as u64,
             reconnects: self.reconnects,

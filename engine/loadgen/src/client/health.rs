@@ -10,11 +10,13 @@ pub struct ClientHealth {
     pub start_lag_p99_ms: f64,
     /// The largest such lag.
     pub start_lag_max_ms: f64,
-    /// How long answers may have lain unread: length of the turn of the event loop before they were read, 99th percentile over
-    /// pieces.
+    /// How long answers lay unread, 99th percentile over pieces: from the kernel's receive time, or, where it gives none, from
+    /// the earliest time at which they may have come.
     pub read_lag_p99_ms: f64,
-    /// The longest turn of the event loop.
+    /// The longest of these.
     pub read_lag_max_ms: f64,
+    /// Who took the times of pieces.
+    pub stamped_by: StampedBy,
     /// Share of the time in which the client's thread was at work, from 0 to 1: at 1 it could not have taken more.
     pub busy_share: f64,
     /// Seconds of CPU that its thread used.
@@ -25,6 +27,17 @@ pub struct ClientHealth {
     pub connections: u64,
     /// Requests sent again on a new connection because the server had closed the idle one.
     pub reconnects: u64,
+}
+
+/// Who took the times at which pieces of answers came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StampedBy {
+    /// The kernel, when it received the packet (`SO_TIMESTAMPNS`): a busy client does not make a server look slow.
+    Kernel,
+    /// The client, right behind the call that read the bytes.
+    #[default]
+    Client,
 }
 
 /// Counts of times in steps of about 3 %, so that a percentile costs nothing while the load runs.

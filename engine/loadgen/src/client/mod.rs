@@ -1,4 +1,5 @@
-//! The streaming client: one thread, one event loop, every time taken right behind the call that read the bytes.
+//! The streaming client: one thread, one event loop; the kernel says when a piece of an answer came, or, where it does not,
+//! the clock right behind the call that read it.
 //!
 //! An open loop keeps each request's intended start, whether or not a slot or the client was free then; a closed loop keeps
 //! a number of requests in flight. The client measures its own lateness ([`ClientHealth`]), because a client that is late
@@ -14,9 +15,10 @@ mod health;
 mod once;
 mod piece;
 mod slots;
+mod stamp;
 mod target;
 
-pub use health::ClientHealth;
+pub use health::{ClientHealth, StampedBy};
 pub use once::{Reply, ask};
 pub use target::Target;
 
