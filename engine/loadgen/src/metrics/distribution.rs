@@ -20,7 +20,7 @@ pub struct Distribution {
     /// Sample standard deviation, with `n - 1` in the denominator; left out for a single value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std: Option<f64>,
-    /// Median.
+    /// Median, the 50th percentile.
     pub p50: f64,
     /// 90th percentile.
     pub p90: f64,

@@ -3,7 +3,7 @@
 use super::distribution::Distribution;
 use super::figures::Figures;
 use crate::Record;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
 /// Times of completed requests, in milliseconds. A distribution without a value is left out.
@@ -75,6 +75,31 @@ impl Latencies {
             queue_client: each(|record| Some(record.queue_ms())),
             connect: each(Record::connect_ms),
         }
+    }
+}
+
+/// One latency of a load, for tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latency {
+    /// Its name, such as `ttft`.
+    pub name: String,
+    /// What it means.
+    pub definition: String,
+    /// Its figures, in milliseconds.
+    pub figures: Distribution,
+}
+
+impl Latencies {
+    /// The latencies that were measured, in their order, with their definitions.
+    pub fn measured(&self) -> Vec<Latency> {
+        let schema = schema_for!(Self).to_value();
+        let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        let latency = |(name, value): (String, serde_json::Value)| {
+            let figures = serde_json::from_value(value).ok()?;
+            let definition = schema["properties"][&name]["description"].as_str().unwrap_or_default().to_owned();
+            Some(Latency { name, definition, figures })
+        };
+        fields.into_iter().filter_map(latency).collect()
     }
 }
 

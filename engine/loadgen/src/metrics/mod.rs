@@ -21,7 +21,7 @@ pub use distribution::{Distribution, METHOD};
 pub use figures::Figures;
 pub use goodput::Goodput;
 pub use histogram::{Histogram, histogram};
-pub use latencies::Latencies;
+pub use latencies::{Latencies, Latency};
 pub use selection::{Window, inconsistency};
 pub use steady::Steady;
 pub use timeline::{Slice, Timeline, timeline};
