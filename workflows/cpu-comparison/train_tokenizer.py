@@ -88,7 +88,7 @@ def main(argv):
         return 2
     if not options.check:
         options.out.write_text(text)
-        print(f"{options.out}: {len(text):,} bytes, sha256 {hashlib.sha256(text.encode()).hexdigest()}")
+        print(f"{options.out}: {len(text.encode()):,} bytes, sha256 {hashlib.sha256(text.encode()).hexdigest()}")
         return 0
     same = options.out.is_file() and options.out.read_text() == text
     print(f"{options.out} is {'what the corpus gives' if same else 'not what the corpus gives; run without `--check`'}")
