@@ -176,7 +176,9 @@ impl Bench {
         self.dataset.check()?;
         self.arrivals.as_ref().map_or(Ok(()), Arrivals::check)?;
         if self.arrivals.is_none() && self.concurrency.is_none() {
-            return wrong("neither `arrivals` nor `concurrency` is given; a closed loop needs `concurrency`, an open one `arrivals`");
+            return wrong(
+                "neither `arrivals` nor `concurrency` is given; a closed loop needs `concurrency`, an open one `arrivals`",
+            );
         }
         if self.concurrency == Some(0) {
             return wrong("`concurrency` is 0; give 1 or more");
@@ -205,7 +207,9 @@ impl Bench {
     /// Requests in flight at most, for the row.
     pub(super) fn rate(&self) -> Option<f64> {
         match self.arrivals.as_ref()? {
-            Arrivals::Constant { rate } | Arrivals::Poisson { rate } | Arrivals::Gamma { rate, .. } => Some(*rate),
+            Arrivals::Constant { rate } | Arrivals::Poisson { rate } | Arrivals::Gamma { rate, .. } => {
+                Some(*rate)
+            }
             Arrivals::Burst {} | Arrivals::Ramp { .. } | Arrivals::Trace { .. } => None,
         }
     }

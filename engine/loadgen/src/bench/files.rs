@@ -1,8 +1,8 @@
 //! The files that prove a row.
 
 use super::{Bench, Measurement, Outcomes};
-use crate::row::to_line;
 use crate::LoadError;
+use crate::row::to_line;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -58,10 +58,7 @@ pub fn write(bench: &Bench, outcomes: &Outcomes, folder: &Path) -> Result<(), Lo
     })
 }
 
-fn put(
-    path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> Result<(), LoadError> {
+fn put(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<(), LoadError> {
     let file = File::create(path).map_err(LoadError::io("write", path))?;
     let mut file = BufWriter::new(file);
     fill(&mut file).and_then(|()| file.flush()).map_err(LoadError::io("write", path))

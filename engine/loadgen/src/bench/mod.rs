@@ -79,7 +79,10 @@ pub fn run(
     let target = Target::parse(&bench.url, &headers)?;
     let tokenizer = bench.tokenizer.as_deref().map(Tokenizer::load).transpose()?;
     let first = dataset::build(&bench.dataset, bench.seed, tokenizer.as_ref(), bench.as_ids)?;
-    let about = About { built: Shape::of(&first), tokenizer: tokenizer.as_ref().map(|tokens| tokens.digest().to_owned()) };
+    let about = About {
+        built: Shape::of(&first),
+        tokenizer: tokenizer.as_ref().map(|tokens| tokens.digest().to_owned()),
+    };
     let model = match &bench.model {
         Some(model) => model.clone(),
         None => match first_model(&target) {
@@ -249,7 +252,11 @@ fn row(
     row.framework_version.clone_from(&subject.framework_version);
     row.framework_commit.clone_from(&subject.framework_commit);
     row.rehearsal = subject.rehearsal;
-    row.hardware = Hardware { gpu_model: subject.gpu_model.clone(), gpu_count: subject.gpu_count, visible_devices: None };
+    row.hardware = Hardware {
+        gpu_model: subject.gpu_model.clone(),
+        gpu_count: subject.gpu_count,
+        visible_devices: None,
+    };
     let fixed = |ends: Option<(f64, f64)>| ends.filter(|(p50, p95)| p50 == p95).map(|(p50, _)| p50 as u32);
     let (input, output) = (about.built.input, Some(about.built.output));
     row.workload = Workload {

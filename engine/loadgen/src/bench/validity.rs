@@ -75,7 +75,8 @@ fn lengths(records: &[&Record], ask: &Asked) -> Option<String> {
     if !ask.exact_length {
         return None;
     }
-    let other = |record: &&&Record| record.completion_tokens().is_some_and(|tokens| tokens != record.output_len);
+    let other =
+        |record: &&&Record| record.completion_tokens().is_some_and(|tokens| tokens != record.output_len);
     let wrong: Vec<&&Record> = records.iter().filter(other).collect();
     let first = wrong.first()?;
     Some(format!(
@@ -108,8 +109,9 @@ fn prompts(records: &[&Record], ask: &Asked) -> Option<String> {
 
 /// Answers in more pieces than tokens.
 fn pieces(records: &[&Record]) -> Option<String> {
-    let more =
-        |record: &&&Record| record.completion_tokens().is_some_and(|tokens| record.chunk_ns.len() > tokens as usize);
+    let more = |record: &&&Record| {
+        record.completion_tokens().is_some_and(|tokens| record.chunk_ns.len() > tokens as usize)
+    };
     let wrong: Vec<&&Record> = records.iter().filter(more).collect();
     let first = wrong.first()?;
     Some(format!(
@@ -156,7 +158,11 @@ mod tests {
             sent_ns: Some(1_000),
             chunk_ns: (1..=pieces).map(|at| at * 10_000_000).collect(),
             end_ns: 50_000_000,
-            usage: Some(Usage { prompt_tokens: Some(prompt), completion_tokens: Some(tokens), cached_tokens: None }),
+            usage: Some(Usage {
+                prompt_tokens: Some(prompt),
+                completion_tokens: Some(tokens),
+                cached_tokens: None,
+            }),
             ..Record::default()
         }
     }
@@ -180,7 +186,11 @@ mod tests {
         let late_read = ClientHealth { read_lag_p99_ms: 3.0, ..fine.clone() };
         for (record, health, word) in [
             (record(10, 4, 4), ClientHealth { busy_share: 0.99, ..fine.clone() }, "bottleneck"),
-            (record(10, 4, 4), ClientHealth { start_lag_p99_ms: 9.0, ..fine.clone() }, "started requests late"),
+            (
+                record(10, 4, 4),
+                ClientHealth { start_lag_p99_ms: 9.0, ..fine.clone() },
+                "started requests late",
+            ),
             (record(10, 4, 4), late_read, "read answers late"),
             (record(10, 3, 3), fine.clone(), "3 instead of 4"),
             (record(25, 4, 4), fine.clone(), "25 tokens instead of 10"),
@@ -189,7 +199,8 @@ mod tests {
             let found = found(record, health, Api::Completions);
             assert!(found.len() == 1 && found[0].contains(word), "{found:?}");
         }
-        let stamped = ClientHealth { read_lag_p99_ms: 3.0, stamped_by: StampedBy::Kernel, ..ClientHealth::default() };
+        let stamped =
+            ClientHealth { read_lag_p99_ms: 3.0, stamped_by: StampedBy::Kernel, ..ClientHealth::default() };
         assert!(found(record(10, 4, 4), stamped, Api::Completions).is_empty());
     }
 }
