@@ -5,12 +5,11 @@
 
 use crate::LoadError;
 use crate::dataset::draw;
+use crate::dataset::read::{self, Lines};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution as _, Gamma};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// No schedule is longer, in seconds: 365 days.
@@ -18,9 +17,6 @@ const LONGEST_S: f64 = 31_536_000.0;
 
 /// The highest rate, in requests per second: one every nanosecond, the unit of offsets.
 const HIGHEST_RATE: f64 = 1e9;
-
-/// The longest line of a file with arrivals, in bytes; a number has about 25.
-const LONGEST_LINE: u64 = 1024;
 
 /// When requests are meant to start: a process in time, independent of answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -229,26 +225,14 @@ fn recorded(path: Option<&Path>, offsets: Option<&[f64]>, n: u32) -> Result<Vec<
 
 /// The first `n` lines of a file as numbers.
 fn read_times(path: &Path, n: u32) -> Result<Vec<f64>, LoadError> {
-    let wrong = |line: usize, problem: String| LoadError::Dataset {
-        path: path.into(),
-        place: format!("line {line}"),
-        problem,
-    };
-    let file = File::open(path).map_err(LoadError::io("read", path))?;
-    let mut reader = BufReader::new(file);
     let mut times = Vec::new();
-    let mut bytes = Vec::new();
+    let mut lines = Lines::open(path)?;
     while times.len() < n as usize {
-        bytes.clear();
-        let line = times.len() + 1;
-        let mut part = std::io::Read::take(&mut reader, LONGEST_LINE);
-        if part.read_until(b'\n', &mut bytes).map_err(LoadError::io("read", path))? == 0 {
-            break;
-        }
-        let text = String::from_utf8_lossy(&bytes);
+        let Some((line, text)) = lines.next()? else { break };
         let time = text.trim().parse().map_err(|_| {
             let shown: String = text.trim().chars().take(40).collect();
-            wrong(line, format!("`{shown}` is not a number; each line is one time in seconds"))
+            let problem = format!("`{shown}` is not a number; each line is one time in seconds");
+            read::wrong(path, format!("line {line}"), problem)
         })?;
         times.push(time);
     }

@@ -10,7 +10,7 @@ mod lengths;
 mod maker;
 mod multi_turn;
 mod random;
-mod read;
+pub(crate) mod read;
 mod shared_prefix;
 mod sharegpt;
 mod words;
