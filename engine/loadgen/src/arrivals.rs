@@ -27,34 +27,42 @@ pub enum Arrivals {
     /// Even gaps.
     Constant {
         /// Requests per second.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
     },
     /// Exponential gaps: independent users.
     Poisson {
         /// Requests per second, on average.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
     },
     /// Gaps from a gamma distribution.
     Gamma {
         /// Requests per second, on average.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
         /// Shape of the distribution, in vLLM's sense: the gaps' variance is their squared mean divided by it. 1 is
         /// `poisson`, less comes in bursts, more is more even.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         burstiness: f64,
     },
     /// A rate that changes, and then stays.
     Ramp {
         /// Requests per second at the start; above 0 where the shape is `exponential`.
+        #[schemars(range(min = 0))]
         from: f64,
         /// Requests per second from the end of the ramp on.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         to: f64,
         /// Length of the ramp in seconds.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         over_s: f64,
         /// How the rate goes from `from` to `to`.
         #[serde(default)]
         shape: Shape,
         /// Spread of the gaps as in `gamma`; without it requests come evenly.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("exclusiveMinimum" = 0))]
         burstiness: Option<f64>,
     },
     /// Recorded times; exactly one of `path` and `offsets_s`. The first of them becomes 0, and where there are more than

@@ -48,10 +48,23 @@ fn schema_and_reader_agree() {
         (json!({"kind": "ramp", "from": 1, "to": 10, "over_s": 60, "shape": "exponential"}), true),
         (json!({"kind": "ramp", "from": 1, "to": 10, "over_s": 60, "shape": "cubic"}), false),
         (json!({"kind": "trace", "path": "times.txt"}), true),
+        (json!({"kind": "trace", "times": "times.txt"}), false),
         (json!({"kind": "trace", "offsets_s": [0, 1.5]}), true),
     ];
     agree::<Dataset>(&schemars::schema_for!(Dataset).to_value(), &datasets);
     agree::<Arrivals>(&schemars::schema_for!(Arrivals).to_value(), &arrivals);
+}
+
+#[test]
+fn an_editor_sees_values_without_sense() {
+    let validator = |schema: Value| jsonschema::validator_for(&schema).expect("a schema");
+    let dataset = validator(schemars::schema_for!(Dataset).to_value());
+    assert!(!dataset.is_valid(&json!({"kind": "random", "num_prompts": 0, "input_len": 1, "output_len": 1})));
+    assert!(!dataset.is_valid(&json!({"kind": "jsonl", "path": "x.jsonl", "num_prompts": 0})));
+    let arrivals = validator(schemars::schema_for!(Arrivals).to_value());
+    assert!(!arrivals.is_valid(&json!({"kind": "poisson", "rate": 0})));
+    assert!(!arrivals.is_valid(&json!({"kind": "ramp", "from": -1, "to": 10, "over_s": 60})));
+    assert!(arrivals.is_valid(&json!({"kind": "ramp", "from": 0, "to": 10, "over_s": 60})));
 }
 
 /// Both say the expected, and what is read is written the same way.
