@@ -5,12 +5,11 @@
 
 use crate::LoadError;
 use crate::dataset::draw;
+use crate::dataset::read::{self, Lines};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution as _, Gamma};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// No schedule is longer, in seconds: 365 days.
@@ -18,9 +17,6 @@ const LONGEST_S: f64 = 31_536_000.0;
 
 /// The highest rate, in requests per second: one every nanosecond, the unit of offsets.
 const HIGHEST_RATE: f64 = 1e9;
-
-/// The longest line of a file with arrivals, in bytes; a number has about 25.
-const LONGEST_LINE: u64 = 1024;
 
 /// When requests are meant to start: a process in time, independent of answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,34 +27,42 @@ pub enum Arrivals {
     /// Even gaps.
     Constant {
         /// Requests per second.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
     },
     /// Exponential gaps: independent users.
     Poisson {
         /// Requests per second, on average.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
     },
     /// Gaps from a gamma distribution.
     Gamma {
         /// Requests per second, on average.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         rate: f64,
         /// Shape of the distribution, in vLLM's sense: the gaps' variance is their squared mean divided by it. 1 is
         /// `poisson`, less comes in bursts, more is more even.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         burstiness: f64,
     },
     /// A rate that changes, and then stays.
     Ramp {
         /// Requests per second at the start; above 0 where the shape is `exponential`.
+        #[schemars(range(min = 0))]
         from: f64,
         /// Requests per second from the end of the ramp on.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         to: f64,
         /// Length of the ramp in seconds.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         over_s: f64,
         /// How the rate goes from `from` to `to`.
         #[serde(default)]
         shape: Shape,
         /// Spread of the gaps as in `gamma`; without it requests come evenly.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("exclusiveMinimum" = 0))]
         burstiness: Option<f64>,
     },
     /// Recorded times; exactly one of `path` and `offsets_s`. The first of them becomes 0, and where there are more than
@@ -229,26 +233,14 @@ fn recorded(path: Option<&Path>, offsets: Option<&[f64]>, n: u32) -> Result<Vec<
 
 /// The first `n` lines of a file as numbers.
 fn read_times(path: &Path, n: u32) -> Result<Vec<f64>, LoadError> {
-    let wrong = |line: usize, problem: String| LoadError::Dataset {
-        path: path.into(),
-        place: format!("line {line}"),
-        problem,
-    };
-    let file = File::open(path).map_err(LoadError::io("read", path))?;
-    let mut reader = BufReader::new(file);
     let mut times = Vec::new();
-    let mut bytes = Vec::new();
+    let mut lines = Lines::open(path)?;
     while times.len() < n as usize {
-        bytes.clear();
-        let line = times.len() + 1;
-        let mut part = std::io::Read::take(&mut reader, LONGEST_LINE);
-        if part.read_until(b'\n', &mut bytes).map_err(LoadError::io("read", path))? == 0 {
-            break;
-        }
-        let text = String::from_utf8_lossy(&bytes);
+        let Some((line, text)) = lines.next()? else { break };
         let time = text.trim().parse().map_err(|_| {
             let shown: String = text.trim().chars().take(40).collect();
-            wrong(line, format!("`{shown}` is not a number; each line is one time in seconds"))
+            let problem = format!("`{shown}` is not a number; each line is one time in seconds");
+            read::wrong(path, format!("line {line}"), problem)
         })?;
         times.push(time);
     }

@@ -12,9 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// Requests from a file of lines `{"prompt": ..., "output_len": ...}`, in its order. A prompt is a text or a list of
-/// messages `{"role": "system" | "user" | "assistant", "content": ...}`. A line may also have `extra_request_body`, fields
-/// for this request alone, and `metadata`, which is not sent. Every line is checked, also those that are not asked.
+/// See [`super::Dataset::Jsonl`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Jsonl {
@@ -23,6 +21,7 @@ pub struct Jsonl {
     pub path: PathBuf,
     /// Number of requests, from the first line on; without it all lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub num_prompts: Option<u32>,
 }
 

@@ -62,20 +62,22 @@ impl<'a> Maker<'a> {
         Ok(Self::Ids(ids))
     }
 
-    /// A prompt of exactly `tokens` tokens; with a `head` it begins with that, and its tokens count. Prompts of different
+    /// A prompt of exactly `tokens` tokens; with a `head` (and its tokens) it begins with that, and these count. Prompts of different
     /// places differ within their first few tokens (behind the head), so that no prefix cache confuses them.
     pub(super) fn prompt(
         &self,
-        head: Option<&Prompt>,
+        head: Option<(&Prompt, u32)>,
         place: Place,
         tokens: u32,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<Prompt, LoadError> {
         match (self, head) {
-            (Self::Text(writer), Some(Prompt::Text(head))) => writer.text(Some(head), place, tokens, rng),
+            (Self::Text(writer), Some((Prompt::Text(head), len))) => {
+                writer.text(Some((head, len)), place, tokens, rng)
+            }
             (Self::Text(writer), _) => writer.text(None, place, tokens, rng),
             (Self::Ids(ids), head) => {
-                let head = if let Some(Prompt::Ids(head)) = head { head.clone() } else { Vec::new() };
+                let head = if let Some((Prompt::Ids(head), _)) = head { head.clone() } else { Vec::new() };
                 return Ok(Prompt::Ids(numbers(ids, head, place, tokens as usize, rng)));
             }
         }

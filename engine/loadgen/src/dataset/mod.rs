@@ -10,7 +10,7 @@ mod lengths;
 mod maker;
 mod multi_turn;
 mod random;
-mod read;
+pub(crate) mod read;
 mod shared_prefix;
 mod sharegpt;
 mod words;
@@ -41,15 +41,22 @@ const MAX_TOKENS: u64 = 1_000_000_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Dataset {
-    /// Random words of exact token lengths.
+    /// Random words. Each prompt has exactly its number of tokens by the served tokenizer, and no two share more than their
+    /// first few tokens, so prefix caches do not help.
     Random(Random),
-    /// Conversations in ShareGPT's public form.
+    /// First questions of people from a JSON file `[{"conversations": [{"from": ..., "value": ...}, ...]}, ...]`, in random
+    /// order. The prompt is the first message of a person that has an answer right behind it; that answer is not sent, but
+    /// its tokens are the output length. The limits are those of vLLM's `is_valid_sequence`.
     Sharegpt(Sharegpt),
-    /// Requests of the author, one JSON object per line.
+    /// Requests of the author, in the order of a file with one `{"prompt": ..., "output_len": ...}` per line. A prompt is a
+    /// text or a list of messages `{"role": "system" | "user" | "assistant", "content": ...}`. A line may also have
+    /// `extra_request_body`, fields for this request alone, and `metadata`, which is not sent. Every line is checked.
     Jsonl(Jsonl),
-    /// Groups of prompts with a common beginning, to exercise prefix caches.
+    /// Prompts in groups, to exercise prefix caches: all of a group begin with the same tokens, each ends with a question of
+    /// its own. The requests of all groups come in random order.
     SharedPrefix(SharedPrefix),
-    /// Conversations of several turns that go on from the model's own answers.
+    /// Conversations of random words that go on from the model's own answers. All first turns come first, then all second
+    /// turns, and so on; a turn is sent only when the answer before it is complete, and holds the conversation up to it.
     MultiTurn(MultiTurn),
 }
 

@@ -8,20 +8,24 @@ use crate::{LoadError, Message, Prompt, Request, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Conversations of random words. All first turns come first, then all second turns, and so on; a turn is sent only when
-/// the answer before it is complete, and holds the whole conversation up to it.
+/// See [`super::Dataset::MultiTurn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MultiTurn {
     /// Number of conversations.
+    #[schemars(range(min = 1))]
     pub conversations: u32,
     /// Turns of a conversation: messages of the user, each with an answer.
+    #[schemars(range(min = 1))]
     pub turns: u32,
     /// Tokens of the user's first message.
+    #[schemars(range(min = 1))]
     pub first_len: u32,
     /// Tokens of each of the user's later messages.
+    #[schemars(range(min = 1))]
     pub turn_len: u32,
     /// Tokens of an answer.
+    #[schemars(range(min = 1))]
     pub output_len: u32,
 }
 

@@ -9,24 +9,28 @@ use rand::RngExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Random prompts. Each has exactly its number of tokens by the served tokenizer, and no two share more than their first
-/// few tokens, so prefix caches do not help.
+/// See [`super::Dataset::Random`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Random {
     /// Number of requests.
+    #[schemars(range(min = 1))]
     pub num_prompts: u32,
     /// Tokens of a prompt.
+    #[schemars(range(min = 1))]
     pub input_len: u32,
     /// Tokens of an answer.
+    #[schemars(range(min = 1))]
     pub output_len: u32,
     /// Spread of both lengths, from 0 to 1, in SGLang's sense: lengths are uniform whole numbers from
     /// `range_ratio * len` (rounded down, at least 1) to `len`. 1 means fixed lengths. (vLLM's option of that name spreads
     /// to both sides, and 0 means fixed.)
     #[serde(default = "fixed")]
+    #[schemars(range(min = 0, max = 1))]
     pub range_ratio: f64,
     /// Number of tokens in the vocabulary, for token ids without a tokenizer. Ids are drawn below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub vocab_size: Option<u32>,
 }
 

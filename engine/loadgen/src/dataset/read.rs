@@ -17,22 +17,22 @@ const MAX_ENTRIES: usize = 10_000_000;
 const TOO_LONG: &str = "is longer than 32 MiB; split it, or check that it is the right file";
 
 fn open(path: &Path) -> Result<File, LoadError> {
-    let file = File::open(path).map_err(LoadError::io("read", path))?;
-    let metadata = file.metadata().map_err(LoadError::io("read", path))?;
-    if metadata.is_file() {
-        return Ok(file);
+    // Asked before opening: opening a pipe waits for its other end.
+    let metadata = std::fs::metadata(path).map_err(LoadError::io("read", path))?;
+    if !metadata.is_file() {
+        let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(LoadError::Io { action: "read", path: path.into(), error });
     }
-    let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
-    Err(LoadError::Io { action: "read", path: path.into(), error })
+    File::open(path).map_err(LoadError::io("read", path))
 }
 
 /// An error about a piece of a file.
-pub(super) fn wrong(path: &Path, place: String, problem: impl Into<String>) -> LoadError {
+pub(crate) fn wrong(path: &Path, place: String, problem: impl Into<String>) -> LoadError {
     LoadError::Dataset { path: path.into(), place, problem: problem.into() }
 }
 
 /// The lines of a file.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     path: &'a Path,
     reader: BufReader<File>,
     line: u64,
@@ -40,12 +40,12 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn open(path: &'a Path) -> Result<Self, LoadError> {
+    pub(crate) fn open(path: &'a Path) -> Result<Self, LoadError> {
         Ok(Self { path, reader: BufReader::with_capacity(1 << 16, open(path)?), line: 0, bytes: Vec::new() })
     }
 
     /// The next line with its number, from 1.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, &str)>, LoadError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, LoadError> {
         self.bytes.clear();
         self.line += 1;
         let place = || format!("line {}", self.line);
@@ -73,7 +73,7 @@ struct Span {
 }
 
 /// The objects of a file that is one JSON array, readable in any order.
-pub(super) struct Entries<'a> {
+pub(crate) struct Entries<'a> {
     path: &'a Path,
     file: File,
     spans: Vec<Span>,
@@ -82,18 +82,18 @@ pub(super) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// Finds the entries; what stands in them is not looked at yet.
-    pub(super) fn open(path: &'a Path) -> Result<Self, LoadError> {
+    pub(crate) fn open(path: &'a Path) -> Result<Self, LoadError> {
         let file = open(path)?;
         let spans = Finder::new(path).run(&file)?;
         Ok(Self { path, file, spans, bytes: Vec::new() })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.spans.len()
     }
 
     /// The JSON text of an entry.
-    pub(super) fn read(&mut self, index: usize) -> Result<&[u8], LoadError> {
+    pub(crate) fn read(&mut self, index: usize) -> Result<&[u8], LoadError> {
         let span = self.spans[index];
         self.bytes.resize(span.len as usize, 0);
         self.file.seek(SeekFrom::Start(span.from)).map_err(LoadError::io("read", self.path))?;

@@ -9,23 +9,28 @@ use rand::seq::SliceRandom as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Prompts in groups: all of a group begin with the same tokens, each ends with a question of its own. The requests of all
-/// groups come in random order.
+/// See [`super::Dataset::SharedPrefix`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SharedPrefix {
     /// Number of groups; their beginnings differ within the first few tokens.
+    #[schemars(range(min = 1))]
     pub groups: u32,
     /// Number of requests in each group.
+    #[schemars(range(min = 1))]
     pub prompts_per_group: u32,
     /// Tokens of the common beginning.
+    #[schemars(range(min = 1))]
     pub prefix_len: u32,
     /// Tokens of a prompt behind it.
+    #[schemars(range(min = 1))]
     pub question_len: u32,
     /// Tokens of an answer.
+    #[schemars(range(min = 1))]
     pub output_len: u32,
     /// Number of tokens in the vocabulary, for token ids without a tokenizer. Ids are drawn below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub vocab_size: Option<u32>,
 }
 
@@ -60,7 +65,8 @@ impl SharedPrefix {
             let mut rng = draw::stream(seed, "question", index.into());
             let (group, member) = (index / self.prompts_per_group, index % self.prompts_per_group);
             let place = Place { index: member.into(), of: self.prompts_per_group.into() };
-            let prompt = maker.prompt(Some(&prefixes[group as usize]), place, input_len, &mut rng)?;
+            let head = (&prefixes[group as usize], self.prefix_len);
+            let prompt = maker.prompt(Some(head), place, input_len, &mut rng)?;
             Ok(Request::new(prompt, Some(input_len), self.output_len))
         })?;
         requests.shuffle(&mut draw::stream(seed, "order", 0));

@@ -9,9 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// First questions of people, from a JSON file `[{"conversations": [{"from": ..., "value": ...}, ...]}, ...]`, in random
-/// order. The prompt is the first message of a person that has an answer right behind it; the output length is the tokens
-/// of that answer, which itself is not sent. The limits are those of vLLM's `is_valid_sequence`.
+/// See [`super::Dataset::Sharegpt`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sharegpt {
@@ -19,18 +17,23 @@ pub struct Sharegpt {
     #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
     /// Number of requests.
+    #[schemars(range(min = 1))]
     pub num_prompts: u32,
     /// Tokens of every answer, instead of those of the recorded one (which may then be of any length).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub output_len: Option<u32>,
     /// Conversations whose prompt or answer has fewer tokens are left out.
     #[serde(default = "min_len")]
+    #[schemars(range(min = 1))]
     pub min_len: u32,
     /// Conversations whose prompt has more tokens are left out.
     #[serde(default = "max_input_len")]
+    #[schemars(range(min = 1))]
     pub max_input_len: u32,
     /// Conversations whose prompt and answer have more tokens together are left out.
     #[serde(default = "max_total_len")]
+    #[schemars(range(min = 1))]
     pub max_total_len: u32,
 }
 

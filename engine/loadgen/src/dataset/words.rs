@@ -48,11 +48,11 @@ impl<'a> Writer<'a> {
         let mut ids = tokenizer.plain_ids();
         ids.shuffle(&mut draw::stream(seed, "words", 0));
         ids.truncate(LOOKS);
-        let spaced = Self::find(tokenizer, &ids, " ")?;
+        let spaced = Self::find(tokenizer, &ids, " ");
         if spaced.words.len() >= FEW {
             return Ok(spaced);
         }
-        let joined = Self::find(tokenizer, &ids, "")?;
+        let joined = Self::find(tokenizer, &ids, "");
         let best = if joined.words.len() > spaced.words.len() { joined } else { spaced };
         if best.words.len() < 2 {
             return Err(tokenizer.wrong(
@@ -62,62 +62,67 @@ impl<'a> Writer<'a> {
         Ok(best)
     }
 
-    fn find(tokenizer: &'a Tokenizer, ids: &[u32], gap: &'static str) -> Result<Self, LoadError> {
+    fn find(tokenizer: &'a Tokenizer, ids: &[u32], gap: &'static str) -> Self {
         let mut found = Self { tokenizer, starts: Vec::new(), words: Vec::new(), gap };
         let mut seen = HashSet::new();
         for id in ids {
             if found.words.len() >= POOL {
                 break;
             }
-            let text = tokenizer.decode(&[*id])?;
+            let Ok(text) = tokenizer.decode(&[*id]) else { continue };
             let word = text.trim();
             let readable = word.chars().all(char::is_alphabetic) && (1..=24).contains(&word.chars().count());
             if !readable || !seen.insert(word.to_owned()) {
                 continue;
             }
-            if found.is_start(word)? {
+            if found.is_start(word) {
                 found.starts.push(word.to_owned());
             }
-            if found.is_word(word)? {
+            if found.is_word(word) {
                 found.words.push(word.to_owned());
             }
         }
         if found.starts.is_empty() {
             found.starts.clone_from(&found.words);
         }
-        Ok(found)
+        found
     }
 
     /// Whether the word alone is one token, and that token is this word (not one for everything unknown).
-    fn is_start(&self, word: &str) -> Result<bool, LoadError> {
-        let ids = self.tokenizer.encode(word)?;
-        Ok(ids.len() == 1 && self.tokenizer.decode(&ids)?.trim() == word)
+    fn is_start(&self, word: &str) -> bool {
+        self.tokenizer.encode(word).is_ok_and(|ids| ids.len() == 1 && self.stands_for(&ids, word))
     }
 
     /// Whether the word behind another is one token, and that token is this word.
-    fn is_word(&self, word: &str) -> Result<bool, LoadError> {
+    fn is_word(&self, word: &str) -> bool {
         let gap = self.gap;
-        let thrice = self.tokenizer.encode(&format!("{word}{gap}{word}{gap}{word}"))?;
-        let [.., second, third] = thrice.as_slice() else { return Ok(false) };
-        if second != third || self.tokenizer.decode(&[*third])?.trim() != word {
-            return Ok(false);
+        let Ok(thrice) = self.tokenizer.encode(&format!("{word}{gap}{word}{gap}{word}")) else {
+            return false;
+        };
+        let [.., second, third] = thrice.as_slice() else { return false };
+        if second != third || !self.stands_for(&[*third], word) {
+            return false;
         }
         // Three tokens for three words say it all; else the first one is written otherwise and costs more.
-        Ok(thrice.len() == 3
-            || self.tokenizer.encode(&format!("{word}{gap}{word}"))?.len() + 1 == thrice.len())
+        let twice = || self.tokenizer.encode(&format!("{word}{gap}{word}"));
+        thrice.len() == 3 || twice().is_ok_and(|twice| twice.len() + 1 == thrice.len())
     }
 
-    /// A text of exactly `tokens` tokens. With a `head` the text begins with it, and its tokens count. The first words
-    /// (behind the head) are those of `place` alone.
+    fn stands_for(&self, ids: &[u32], word: &str) -> bool {
+        self.tokenizer.decode(ids).is_ok_and(|text| text.trim() == word)
+    }
+
+    /// A text of exactly `tokens` tokens. With a `head` (and its tokens) the text begins with it, and its tokens count. The
+    /// first words (behind the head) are those of `place` alone.
     pub(super) fn text(
         &self,
-        head: Option<&str>,
+        head: Option<(&str, u32)>,
         place: Place,
         tokens: u32,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<String, LoadError> {
-        let before = head.map_or(Ok(0), |head| self.tokenizer.count(head))?;
-        let wanted = tokens.saturating_sub(before) as usize;
+        let (head, before) = head.unzip();
+        let wanted = tokens.saturating_sub(before.unwrap_or(0)) as usize;
         let mut words = self.lead(place, head.is_some());
         words.truncate(wanted);
         let firsts = if head.is_some() { &self.words } else { &self.starts };
