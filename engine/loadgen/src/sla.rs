@@ -227,7 +227,11 @@ mod tests {
         for value in [json!({"min_success_rate": 99}), json!({"max_p50_ttft_ms": -1})] {
             read(value).expect_err("out of range");
         }
-        assert!(read(serde_json::from_str("{\"max_p50_ttft_ms\": null}").expect("JSON")).expect("none").is_empty());
+        assert!(
+            read(serde_json::from_str("{\"max_p50_ttft_ms\": null}").expect("JSON"))
+                .expect("none")
+                .is_empty()
+        );
         let twice = serde_json::from_str::<Sla>("{\"max_p50_ttft_ms\": 1, \"max_p50_ttft_ms\": 2}");
         assert!(twice.expect_err("twice").to_string().contains("given twice"));
     }
@@ -235,8 +239,7 @@ mod tests {
     #[test]
     fn a_missing_figure_does_not_pass_and_no_limit_gives_no_verdict() {
         let sla = read(json!({"max_p50_ttft_ms": 100, "min_success_rate": 0.99})).expect("limits");
-        let reached =
-            Reached { p50_ttft_ms: Some(100.0), success_rate: Some(0.99), ..Reached::default() };
+        let reached = Reached { p50_ttft_ms: Some(100.0), success_rate: Some(0.99), ..Reached::default() };
         assert_eq!(sla.judge(reached).passed, Some(true));
         let unknown = sla.judge(Reached { success_rate: Some(1.0), ..Reached::default() });
         assert_eq!(unknown.passed, Some(false));

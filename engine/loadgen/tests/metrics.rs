@@ -110,7 +110,9 @@ fn a_time_that_runs_backwards_gives_no_negative_latency() {
 fn a_stall_hides_in_means_and_shows_in_gaps() {
     // Ten requests of 100 gaps of 10 ms; each one stalls twice for 200 ms.
     let pieces = |shift: u64| -> Vec<u64> {
-        (0..=100).map(|n| 50 + 10 * n + if n > 30 + shift { 190 } else { 0 } + if n > 60 { 190 } else { 0 }).collect()
+        (0..=100)
+            .map(|n| 50 + 10 * n + if n > 30 + shift { 190 } else { 0 } + if n > 60 { 190 } else { 0 })
+            .collect()
     };
     let records: Vec<Record> = (0..10).map(|id| request(id, 0, &pieces(u64::from(id)))).collect();
     let latencies = all(&records).latencies;
@@ -287,7 +289,12 @@ fn every_figure_has_a_definition() {
         });
     };
     described(&schema);
-    schema["$defs"].as_object().expect("parts").values().filter(|part| part["properties"].is_object()).for_each(described);
+    schema["$defs"]
+        .as_object()
+        .expect("parts")
+        .values()
+        .filter(|part| part["properties"].is_object())
+        .for_each(described);
 }
 
 /// A completed request with these gaps in microseconds: to its start, to the head, and between its pieces.

@@ -25,7 +25,8 @@ pub struct Steady {
 
 impl Steady {
     pub(super) fn of(completed: &[&Record], output_tokens: Option<u64>) -> Option<Self> {
-        let mut times: Vec<u64> = completed.iter().flat_map(|record| record.chunk_ns.iter().copied()).collect();
+        let mut times: Vec<u64> =
+            completed.iter().flat_map(|record| record.chunk_ns.iter().copied()).collect();
         if times.len() < FEWEST {
             return None;
         }

@@ -37,9 +37,8 @@ impl Counts {
         for failure in selection.failed.iter().filter_map(|record| record.failure.as_ref()) {
             *failures.entry(failure.kind).or_insert(0) += 1;
         }
-        let is_off = |record: &&&Record| {
-            record.completion_tokens().is_some_and(|tokens| tokens != record.output_len)
-        };
+        let is_off =
+            |record: &&&Record| record.completion_tokens().is_some_and(|tokens| tokens != record.output_len);
         let sent = selection.sent().count() as u64;
         Self {
             requests: sent + selection.not_sent,

@@ -43,7 +43,8 @@ pub fn to_line(row: &Row) -> Result<String, RowError> {
     if row.verdict_differs() {
         return Err(RowError::Row { problem: "`sla.passed` is not what limits and figures give".to_owned() });
     }
-    let mut line = serde_json::to_string(row).map_err(|error| RowError::Row { problem: error.to_string() })?;
+    let mut line =
+        serde_json::to_string(row).map_err(|error| RowError::Row { problem: error.to_string() })?;
     line.push('\n');
     Ok(line)
 }

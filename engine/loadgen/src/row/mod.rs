@@ -15,7 +15,8 @@ pub use file::{RowError, append, from_lines, read, to_line};
 pub use measured::{Interval, RowMetrics, Sample};
 pub use outcome::{Outcome, Status, Validity};
 pub use parts::{
-    Artifacts, Cache, CliFlags, Digests, Hardware, Memory, Normalization, PhaseMetrics, RowSla, SpecDecode, Workload,
+    Artifacts, Cache, CliFlags, Digests, Hardware, Memory, Normalization, PhaseMetrics, RowSla, SpecDecode,
+    Workload,
 };
 
 use crate::metrics::Metrics;
@@ -137,7 +138,11 @@ impl Row {
     ///
     /// # Errors
     /// [`RowError::Row`] if a name or a reason is blank.
-    pub fn new(subject: Subject, outcome: Outcome, redact: &dyn Fn(&str) -> String) -> Result<Self, RowError> {
+    pub fn new(
+        subject: Subject,
+        outcome: Outcome,
+        redact: &dyn Fn(&str) -> String,
+    ) -> Result<Self, RowError> {
         let (status, failure_reason, validity) = outcome.into_parts(redact);
         let row = Self {
             schema_version: SCHEMA_VERSION,
