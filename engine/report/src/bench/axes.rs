@@ -80,7 +80,7 @@ pub fn below(svg: &mut Svg, scale: &Scale, top: f64, bottom: f64, unit: &str) {
 
 /// The axis at the left of a picture: a line to the right for each tick, and numbers with `suffix`.
 pub fn left(svg: &mut Svg, scale: &Scale, suffix: &str) {
-    for tick in scale.ticks(5) {
+    for tick in scale.ticks(if scale.is_log { 7 } else { 5 }) {
         let y = scale.at(tick);
         svg.line("grid", (LEFT, y), (WIDTH - RIGHT, y));
         svg.text("soft end", LEFT - 8.0, y + 4.0, &format!("{}{suffix}", number(tick)));

@@ -3,7 +3,7 @@
 use super::shape::{self, Outline};
 use super::{Load, course, figure};
 use crate::sheet::{Block, Cell, Column, Remark, Section, Table, Tone};
-use assay_loadgen::metrics::{Distribution, Histogram, METHOD, Metrics};
+use assay_loadgen::metrics::{Distribution, Goodput, Histogram, Latency, METHOD, Metrics};
 
 /// Below this many values a 99th percentile says little about the next run.
 const FEW: u64 = 1000;
@@ -29,6 +29,7 @@ fn figures(metrics: &Metrics) -> Section {
     let mut blocks = remarks(metrics);
     blocks.push(Block::Table(requests(metrics)));
     blocks.push(Block::Table(throughput(metrics)));
+    blocks.extend(metrics.goodput.map(|goodput| Block::Text(told(&goodput))));
     Section { id: "figures".to_owned(), title: "Requests and throughput".to_owned(), blocks }
 }
 
@@ -81,7 +82,7 @@ fn kind_word(kind: assay_loadgen::FailureKind) -> String {
 fn requests(metrics: &Metrics) -> Table {
     let counts = &metrics.counts;
     let share = |share: Option<f64>| share.map_or_else(Cell::none, |share| Cell::percent(share * 100.0));
-    let mut columns = vec![
+    let columns = vec![
         Column::number("sent", "Sent"),
         Column::number("completed", "Completed"),
         Column::number("failed", "Failed"),
@@ -91,7 +92,7 @@ fn requests(metrics: &Metrics) -> Table {
         Column::number("duration_s", "Duration s"),
     ];
     let concurrency = metrics.concurrency;
-    let mut row = vec![
+    let row = vec![
         Cell::count(counts.sent),
         Cell::count(counts.completed),
         Cell::count(counts.failed + counts.inconsistent),
@@ -100,13 +101,30 @@ fn requests(metrics: &Metrics) -> Table {
         concurrency.map_or_else(Cell::none, |of| Cell::count(of.max)),
         number(metrics.duration_s, 2),
     ];
-    if let Some(goodput) = metrics.goodput {
-        columns.push(Column::number("goodput_per_s", "Goodput req/s"));
-        columns.push(Column::number("attainment_percent", "Attainment"));
-        row.extend([number(goodput.requests_per_s, 2), share(goodput.attainment)]);
-    }
     let caption = "Requests, without warm-ups".to_owned();
     Table { id: "requests".to_owned(), caption, columns, rows: vec![row], empty: String::new() }
+}
+
+/// Goodput in a sentence.
+fn told(goodput: &Goodput) -> String {
+    let of = goodput.limits;
+    let limits = [("TTFT", of.ttft_ms), ("TPOT", of.tpot_ms), ("latency", of.e2e_ms)];
+    let limits: Vec<String> =
+        limits.into_iter().filter_map(|(name, limit)| Some(format!("{name} up to {} ms", limit?))).collect();
+    let undecided = match goodput.undecided {
+        0 => String::new(),
+        some => format!(", {some} lack a figure"),
+    };
+    let share = goodput.attainment.map(|share| format!(", {:.1} % of those sent", share * 100.0));
+    let rate = goodput.requests_per_s.map(|rate| format!(", {rate:.2} per second"));
+    format!(
+        "Goodput ({}, from the intended start): {} good requests{}{}; {} missed a limit{undecided}.",
+        limits.join(", "),
+        goodput.good,
+        rate.unwrap_or_default(),
+        share.unwrap_or_default(),
+        goodput.missed
+    )
 }
 
 fn throughput(metrics: &Metrics) -> Table {
@@ -151,7 +169,8 @@ fn number(value: Option<f64>, decimals: usize) -> Cell {
 fn latencies(load: &Load) -> Section {
     let found = &load.metrics.latencies;
     let detail = load.detail;
-    let mut blocks = vec![Block::Table(table(load.metrics))];
+    let measured = load.metrics.latencies.measured();
+    let mut blocks = vec![Block::Table(table(&measured))];
     if let Some(ttft) = found.ttft {
         let differs = detail.ttft_ms != detail.ttft_intended_ms;
         let outline = Outline {
@@ -180,7 +199,10 @@ fn latencies(load: &Load) -> Section {
             "`itl` comes from {share:.0} % of the requests: those whose tokens per piece are known."
         )));
     }
-    blocks.push(Block::Text(format!("Percentiles: {METHOD}.")));
+    if !measured.is_empty() {
+        blocks.push(Block::Table(definitions(&measured)));
+        blocks.push(Block::Text(format!("Percentiles: {METHOD}.")));
+    }
     Section { id: "latencies".to_owned(), title: "Latencies".to_owned(), blocks }
 }
 
@@ -193,12 +215,24 @@ fn caption(name: &str, shape: &Histogram, figures: &Distribution) -> String {
     format!("{name}: {} values{zero}{few}", figures.n)
 }
 
-fn table(metrics: &Metrics) -> Table {
-    let row = |latency: assay_loadgen::metrics::Latency| {
+fn definitions(measured: &[Latency]) -> Table {
+    let row =
+        |latency: &Latency| vec![Cell::text(&latency.name), Cell::text(latency.definition.replace('`', ""))];
+    Table {
+        id: "definitions".to_owned(),
+        caption: "What each latency means".to_owned(),
+        columns: vec![Column::code("name", "Latency"), Column::text("definition", "Definition")],
+        rows: measured.iter().map(row).collect(),
+        empty: String::new(),
+    }
+}
+
+fn table(measured: &[Latency]) -> Table {
+    let row = |latency: &Latency| {
         let of = latency.figures;
         let ms = |value: f64| Cell::number(value, 2);
         vec![
-            Cell::text(latency.name),
+            Cell::text(&latency.name),
             Cell::count(of.n),
             ms(of.mean),
             number(of.std, 2),
@@ -207,7 +241,6 @@ fn table(metrics: &Metrics) -> Table {
             ms(of.p95),
             ms(of.p99),
             ms(of.max),
-            Cell::text(latency.definition.replace('`', "")),
         ]
     };
     Table {
@@ -223,9 +256,8 @@ fn table(metrics: &Metrics) -> Table {
             Column::number("p95_ms", "p95"),
             Column::number("p99_ms", "p99"),
             Column::number("max_ms", "Max"),
-            Column::text("definition", "Definition"),
         ],
-        rows: metrics.latencies.measured().into_iter().map(row).collect(),
+        rows: measured.iter().map(row).collect(),
         empty: "No request completed.".to_owned(),
     }
 }

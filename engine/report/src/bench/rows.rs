@@ -86,6 +86,7 @@ pub fn section(rows: &[Row]) -> Section {
         blocks.push(Block::Remark(Remark { tone: Tone::Warn, text, help }));
     }
     blocks.push(Block::Table(table(rows)));
+    blocks.extend(not_usable(rows).map(Block::Table));
     if let Some(svg) = tradeoff::picture(rows) {
         let caption = "Throughput against median TTFT; numbers are those of the table, a line joins the rows of one \
                        candidate";
@@ -99,59 +100,88 @@ fn table(rows: &[Row]) -> Table {
         |value: Option<f64>, decimals| value.map_or_else(Cell::none, |value| Cell::number(value, decimals));
     let row = |(index, row): (usize, &Row)| {
         let metrics = &row.metrics;
-        let sla = match row.verdict().passed {
-            Some(true) => Cell::text("passed"),
-            Some(false) => Cell::text("missed"),
-            None => Cell::none(),
-        };
-        let reason = match (row.failure_reason(), row.verdict().passed) {
-            (Some(reason), _) => Cell::text(reason),
-            (None, Some(false)) => Cell::text(missed(row).replace('`', "")),
-            _ if row.rehearsal => Cell::text("rehearsal"),
-            _ => Cell::none(),
-        };
         vec![
             Cell::count(index as u64 + 1),
-            Cell::text(row.scenario()),
             Cell::text(&row.framework),
             Cell::text(&row.candidate_id),
             Cell::text(row.status().word()),
-            sla,
-            number(row.workload.request_rate, 2),
-            row.workload.max_concurrency.map_or_else(Cell::none, |cap| Cell::count(u64::from(cap))),
+            Cell::text(sla(row)),
             number(metrics.request_throughput, 2),
             number(metrics.output_token_throughput, 2),
             number(metrics.p50_ttft_ms, 2),
             number(metrics.p50_tpot_ms, 2),
             number(metrics.p99_inter_chunk_ms, 2),
             metrics.success_rate.map_or_else(Cell::none, |share| Cell::percent(share * 100.0)),
+            Cell::text(row.scenario()),
+            number(row.workload.request_rate, 2),
+            row.workload.max_concurrency.map_or_else(Cell::none, |cap| Cell::count(u64::from(cap))),
             Cell::count(u64::from(row.repeats)),
-            reason,
         ]
     };
     Table {
         id: "rows".to_owned(),
-        caption: "Results in the order in which they were made, with verdicts computed from their figures"
-            .to_owned(),
+        caption: "Results as they were made; the verdict on the SLA is computed from the figures".to_owned(),
         columns: vec![
             Column::number("number", "#"),
-            Column::text("scenario", "Scenario"),
             Column::text("framework", "Framework"),
             Column::text("candidate_id", "Candidate"),
             Column::text("status", "Status"),
             Column::text("sla", "SLA"),
-            Column::number("request_rate", "Asked req/s"),
-            Column::number("max_concurrency", "Cap"),
             Column::number("request_throughput", "Req/s"),
             Column::number("output_token_throughput", "Output tok/s"),
             Column::number("p50_ttft_ms", "p50 TTFT ms"),
             Column::number("p50_tpot_ms", "p50 TPOT ms"),
             Column::number("p99_inter_chunk_ms", "p99 gap ms"),
-            Column::number("success_percent", "Success rate"),
+            Column::number("success_percent", "Success"),
+            Column::text("scenario", "Scenario"),
+            Column::number("request_rate", "Asked req/s"),
+            Column::number("max_concurrency", "Cap"),
             Column::number("repeats", "Runs"),
-            Column::text("reason", "Reason"),
         ],
         rows: rows.iter().enumerate().map(row).collect(),
         empty: "No result.".to_owned(),
     }
+}
+
+fn sla(row: &Row) -> &'static str {
+    match row.verdict().passed {
+        Some(true) => "passed",
+        Some(false) => "missed",
+        None => "-",
+    }
+}
+
+/// Rows that cannot win, each with its reason; `None` if all can.
+fn not_usable(rows: &[Row]) -> Option<Table> {
+    let reason = |row: &Row| match row.failure_reason() {
+        Some(reason) => reason.to_owned(),
+        None if row.rehearsal => "a rehearsal".to_owned(),
+        None => missed(row).replace('`', ""),
+    };
+    let line = |(index, row): (usize, &Row)| {
+        vec![
+            Cell::count(index as u64 + 1),
+            Cell::text(&row.framework),
+            Cell::text(&row.candidate_id),
+            Cell::text(row.status().word()),
+            Cell::text(sla(row)),
+            Cell::text(reason(row)),
+        ]
+    };
+    let found: Vec<Vec<Cell>> =
+        rows.iter().enumerate().filter(|(_, row)| !row.is_eligible()).map(line).collect();
+    (!found.is_empty()).then(|| Table {
+        id: "not-usable".to_owned(),
+        caption: "Tried, but not to be chosen".to_owned(),
+        columns: vec![
+            Column::number("number", "#"),
+            Column::text("framework", "Framework"),
+            Column::text("candidate_id", "Candidate"),
+            Column::text("status", "Status"),
+            Column::text("sla", "SLA"),
+            Column::text("reason", "Reason"),
+        ],
+        rows: found,
+        empty: String::new(),
+    })
 }

@@ -10,6 +10,9 @@ const HEIGHT: f64 = 292.0;
 /// A bin that holds a value is at least this high, so that one slow request can be seen.
 const LEAST: f64 = 1.5;
 
+/// What the upright axis is.
+const UPRIGHT: &str = "Share of values in each bin";
+
 /// A second histogram, drawn as an outline over the first.
 pub struct Outline<'a> {
     /// Its values.
@@ -51,9 +54,8 @@ pub fn picture(
     if let Some(outline) = outline {
         steps(&mut svg, outline.histogram, &x, |count| y.at(share(outline.histogram, count)));
         legend(&mut svg, outline);
-    } else {
-        svg.text("soft", 0.0, 12.0, "Share of values in each bin");
     }
+    svg.text("soft", 0.0, 12.0, UPRIGHT);
     let lines = [("p50", figures.p50), ("p99", figures.p99)];
     for (row, (name, value)) in lines.into_iter().enumerate() {
         mark(&mut svg, &format!("{name} {} ms", round(value)), x.at(value), 34.0 + 15.0 * row as f64);
@@ -84,9 +86,10 @@ fn steps(svg: &mut Svg, histogram: &Histogram, x: &Scale, y: impl Fn(u64) -> f64
 }
 
 fn legend(svg: &mut Svg, outline: &Outline) {
-    svg.rect("bin", 0.0, 3.0, 14.0, 10.0, 0.0);
-    svg.text("soft", 20.0, 12.0, outline.bars);
-    let at = 20.0 + text_width(outline.bars, 11.0) + 18.0;
+    let at = text_width(UPRIGHT, 11.0) + 28.0;
+    svg.rect("bin", at, 3.0, 14.0, 10.0, 0.0);
+    svg.text("soft", at + 20.0, 12.0, outline.bars);
+    let at = at + 20.0 + text_width(outline.bars, 11.0) + 18.0;
     svg.line("other", (at, 8.0), (at + 16.0, 8.0));
     svg.text("soft", at + 22.0, 12.0, outline.name);
 }

@@ -69,12 +69,13 @@ fn place(frameworks: &[&str], framework: &str) -> usize {
     frameworks.iter().position(|other| *other == framework).unwrap_or(0)
 }
 
-/// The limit, where all rows have the same and it lies within the picture.
+/// The limit, where rows do not have different ones and it lies within the picture.
 fn limit(svg: &mut Svg, points: &[Point], y: &Scale) {
     let of = |point: &Point| point.row.sla().and_then(|sla| sla.max_p50_ttft_ms);
-    let Some(limit) = points.first().and_then(of) else { return };
+    let mut limits = points.iter().filter_map(of);
+    let Some(limit) = limits.next() else { return };
     let is_inside = y.at(limit) > TOP && y.at(limit) < BOTTOM;
-    if is_inside && points.iter().all(|point| of(point) == Some(limit)) {
+    if is_inside && limits.all(|other| other == limit) {
         svg.line("limit", (LEFT, y.at(limit)), (WIDTH - RIGHT, y.at(limit)));
         svg.text("soft end", WIDTH - RIGHT, y.at(limit) - 6.0, &format!("limit {limit} ms"));
     }

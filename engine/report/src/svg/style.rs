@@ -36,7 +36,7 @@ stroke-width:1.5}.tl .session{stroke:var(--live);stroke-dasharray:3 3;fill:none}
 .cp .point{fill:var(--live);stroke:var(--card);stroke-width:1.5}.cp .sample{fill:var(--live);fill-opacity:.38}\
 .cp .quartiles{fill:var(--live-tint);fill-opacity:.7;stroke:var(--live);stroke-width:1}\
 .cp .median{stroke:var(--live);stroke-width:2.2;fill:none}.cp .whisker{stroke:var(--live);fill:none}\
-.bp{width:100%;max-width:960px;min-width:520px;height:auto}.bp .grid{stroke:var(--line);stroke-width:1;fill:none}\
+.scroll>svg.bp{width:100%;max-width:880px;min-width:520px;height:auto}.bp .grid{stroke:var(--line);stroke-width:1;fill:none}\
 .bp .base{stroke:var(--soft);stroke-width:1;fill:none}.bp .bin{fill:var(--live);fill-opacity:.72}\
 .bp .area{fill:var(--live);fill-opacity:.16}.bp .course{stroke:var(--live);stroke-width:1.6;fill:none;stroke-linejoin:round}\
 .bp .most{stroke:var(--quiet);stroke-width:1.1;fill:none;stroke-dasharray:3 2}\
