@@ -3,6 +3,7 @@
 //! Everything here reads the folded state and the plan and turns them into text. This crate must not compute
 //! verdicts (it repeats the recorded ones) and does no I/O except through the [`Logs`] it is handed.
 
+pub mod bench;
 pub mod dag;
 mod escape;
 mod format;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How percentiles are taken: exactly, from all values.
-pub const METHOD: &str = "all values kept; percentiles by linear interpolation between the two neighbours of rank \
+pub const METHOD: &str = "all values kept, linear interpolation between the two neighbours of rank \
                           p/100 * (n - 1) (definition 7 of Hyndman and Fan, the default of NumPy)";
 
 /// The figures of one sample, in its unit. Percentiles are exact: nothing is sketched or sampled. Between two values they

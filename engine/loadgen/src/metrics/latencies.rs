@@ -96,8 +96,8 @@ impl Latencies {
         let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
         let latency = |(name, value): (String, serde_json::Value)| {
             let figures = serde_json::from_value(value).ok()?;
-            let definition =
-                schema["properties"][&name]["description"].as_str().unwrap_or_default().to_owned();
+            let definition = schema["properties"][&name]["description"].as_str().unwrap_or_default();
+            let definition = definition.split_whitespace().collect::<Vec<_>>().join(" ");
             Some(Latency { name, definition, figures })
         };
         fields.into_iter().filter_map(latency).collect()

@@ -173,8 +173,8 @@ impl RowMetrics {
     pub fn definitions(&self) -> BTreeMap<String, String> {
         let schema = schema_for!(Self).to_value();
         let with_meaning = |(name, _): (String, f64)| {
-            let meaning = schema["properties"][&name]["description"].as_str()?.to_owned();
-            Some((name, meaning))
+            let meaning = schema["properties"][&name]["description"].as_str()?;
+            Some((name, meaning.split_whitespace().collect::<Vec<_>>().join(" ")))
         };
         self.measured().into_iter().filter_map(with_meaning).collect()
     }

@@ -36,6 +36,15 @@ stroke-width:1.5}.tl .session{stroke:var(--live);stroke-dasharray:3 3;fill:none}
 .cp .point{fill:var(--live);stroke:var(--card);stroke-width:1.5}.cp .sample{fill:var(--live);fill-opacity:.38}\
 .cp .quartiles{fill:var(--live-tint);fill-opacity:.7;stroke:var(--live);stroke-width:1}\
 .cp .median{stroke:var(--live);stroke-width:2.2;fill:none}.cp .whisker{stroke:var(--live);fill:none}\
+.scroll>svg.bp{width:100%;max-width:880px;min-width:520px;height:auto}.bp .grid{stroke:var(--line);stroke-width:1;fill:none}\
+.bp .base{stroke:var(--soft);stroke-width:1;fill:none}.bp .bin{fill:var(--live);fill-opacity:.72}\
+.bp .area{fill:var(--live);fill-opacity:.16}.bp .course{stroke:var(--live);stroke-width:1.6;fill:none;stroke-linejoin:round}\
+.bp .most{stroke:var(--quiet);stroke-width:1.1;fill:none;stroke-dasharray:3 2}\
+.bp .mark{stroke:var(--bad);stroke-width:1.3;fill:none;stroke-dasharray:5 3}\
+.bp .limit{stroke:var(--warn);stroke-width:1.5;fill:none;stroke-dasharray:7 4}\
+.bp .other{stroke:var(--warn);stroke-width:1.5;fill:none}.bp .failed{fill:var(--bad)}\
+.bp .trail{stroke:var(--tone);stroke-opacity:.6;stroke-width:1.4;fill:none}\
+.bp .shape{fill:var(--tone);stroke:var(--card);stroke-width:1}.bp .hollow{fill:var(--card);stroke:var(--tone);stroke-width:1.6}\
 svg text.in{font-size:11.5px;fill:#14171b;pointer-events:none}.part{stroke:var(--card);stroke-width:.8}\
 .fl text.in{font-size:11px}\
 .k0{fill:#8fb8f0}.k1{fill:#f2b88a}.k2{fill:#9fd3a8}.k3{fill:#e6a3b8}.k4{fill:#c9b6ee}.k5{fill:#e9d98a}.k6{fill:#8fd0d3}\
