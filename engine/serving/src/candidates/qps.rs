@@ -169,7 +169,6 @@ impl RateSearch {
     /// The rate to measure next, in requests per second; `None` once the search is over.
     ///
     /// Not an iterator: without a result in between it asks for the same rate.
-    #[expect(clippy::should_implement_trait, reason = "it changes nothing, so it is no iterator")]
     pub fn next(&self) -> Option<f64> {
         self.step().err()
     }
