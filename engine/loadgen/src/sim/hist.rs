@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn a_bucket_is_never_far_from_its_values() {
         let mut last = 0;
-        for exponent in 0..64 {
-            for extra in [0, 1, 3, 7] {
+        for exponent in 0..64u32 {
+            for extra in [0u64, 1, 3, 7] {
                 let value = (1u64 << exponent).saturating_add(extra << exponent.saturating_sub(4));
                 let found = bucket(value);
                 assert!(found < SIZE, "{value}");
