@@ -77,6 +77,8 @@ verbs! {
     Fmt(fmt) = "fmt";
     /// Turn a profiler trace into the tables that decide the next patch
     Trace(trace) = "trace";
+    /// Load an inference server and say how it served
+    Bench(bench) = "bench";
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from

@@ -5,6 +5,7 @@
 
 mod answerer;
 mod args;
+mod bench;
 mod builtin;
 mod console;
 mod context;

@@ -8,6 +8,7 @@
 //! gives [`Record`]s, [`metrics`] folds those, [`row`] is the line that is published.
 
 pub mod arrivals;
+pub mod bench;
 pub mod client;
 pub mod dataset;
 mod error;

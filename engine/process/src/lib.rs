@@ -20,6 +20,7 @@ mod relay;
 mod resolve;
 mod scan;
 mod spawn;
+mod stop_flag;
 mod sweep;
 mod sys;
 mod tree;
@@ -40,6 +41,7 @@ pub use reaper::{Child, Reaper};
 pub use relay::{Relay, RelayChannel, RelayEnd, RelayHandle, pipe};
 pub use resolve::{Programs, ResolveError, resolve_program};
 pub use spawn::{Io, Spawn, SpawnError};
+pub use stop_flag::stop_flag;
 pub use tree::{
     Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
     tree_rss,

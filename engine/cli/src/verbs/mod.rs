@@ -1,6 +1,7 @@
 //! The verbs, one file each. A verb reads its options, asks what lies below, and words the answer.
 
 pub mod answer;
+pub mod bench;
 pub mod cancel;
 pub mod completions;
 pub mod explain;

@@ -1,0 +1,33 @@
+//! A flag that the first SIGINT or SIGTERM sets, for work that looks at it now and then. The second one ends the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Watches for both signals from now on; the flag holds once one has come.
+///
+/// # Errors
+/// The system gives no thread or no handler.
+pub fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let told = Arc::clone(&flag);
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            loop {
+                let code = tokio::select! {
+                    _ = interrupt.recv() => 130,
+                    _ = terminate.recv() => 143,
+                };
+                if told.swap(true, Ordering::Relaxed) {
+                    std::process::exit(code);
+                }
+            }
+        });
+    })?;
+    Ok(flag)
+}
