@@ -21,7 +21,7 @@ pub struct Options {
     /// URL of the server, such as `http://127.0.0.1:8000`
     #[arg(long, value_name = "URL", required_unless_present = "config")]
     pub url: Option<String>,
-    /// Write `row.jsonl`, `bench.json`, `requests.jsonl`, `report.md` and `report.html` into this folder
+    /// Write `row.jsonl`, `bench.json`, `requests.jsonl`, `bench.md` and `bench.html` into this folder
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<String>,
     /// Name of the model in each request [default: the first that the server lists]

@@ -1,14 +1,37 @@
 //! What `assay bench` answers.
 
+use crate::fail::Failure;
 use assay_loadgen::bench::{Bench, Outcomes, SMOKE_BELOW};
-use assay_loadgen::metrics::Distribution;
+use assay_loadgen::metrics::{Detail, Distribution, Window, detail};
 use assay_loadgen::row::Status;
 use serde_json::{Value, json};
+use assay_report::bench::{Benchmark, Load, files};
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// For machines: the row and what each repeat measured.
 pub fn data(outcomes: &Outcomes) -> Value {
     json!({"row": outcomes.row, "measurements": outcomes.measurements, "stopped": outcomes.stopped})
+}
+
+/// Writes the report in every form: markdown, HTML, tables, pictures.
+pub fn write_report(bench: &Bench, outcomes: &Outcomes, folder: &Path) -> Result<(), Failure> {
+    let details: Vec<Detail> =
+        outcomes.records.iter().map(|records| detail(records, Window::default())).collect();
+    let names: Vec<String> = (1..=details.len()).map(|repeat| format!("repeat {repeat}")).collect();
+    let parts = outcomes.measurements.iter().zip(&details).zip(&names);
+    let loads: Vec<Load<'_>> = parts
+        .map(|((one, detail), name)| Load { name, metrics: &one.metrics, detail })
+        .collect();
+    let title = format!("Benchmark of {} at {}", outcomes.row.model, bench.url);
+    let report = Benchmark { title: &title, rows: std::slice::from_ref(&outcomes.row), loads: &loads };
+    let files = files(&report).map_err(|error| Failure::internal(error.to_string()))?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text)
+            .map_err(|error| Failure::usage(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(())
 }
 
 /// For people. A measurement that must not be used shows no throughput.

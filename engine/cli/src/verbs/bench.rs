@@ -10,6 +10,7 @@ use assay_loadgen::row::Status;
 use assay_manifest::absolute;
 use assay_process::stop_flag;
 use assay_protocol::ExitCode;
+use assay_serving::adapter::redact_text;
 
 pub use crate::bench::options::Options;
 
@@ -25,11 +26,12 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let stop =
         stop_flag().map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
     let mut screen = screen::Screen::new(cx);
-    let outcomes = measure(&bench, &stop, &mut |standing| screen.show(standing), &|line| line.to_owned())
+    let outcomes = measure(&bench, &stop, &mut |standing| screen.show(standing), &|line| redact_text(line).into_owned())
         .map_err(refused)?;
     drop(screen);
     if let Some(folder) = &folder {
         write(&bench, &outcomes, folder).map_err(refused)?;
+        output::write_report(&bench, &outcomes, folder)?;
     }
     let text = output::text(&bench, &outcomes, folder.as_deref().map(|folder| cx.paths.shown(folder)));
     let exit = match (outcomes.stopped, outcomes.row.status()) {
