@@ -22,7 +22,7 @@ fn records() -> Vec<Record> {
         let slot = slots.iter_mut().min().expect("slots");
         let start = (*slot).max(intended);
         let first = start + 45 + (120.0 * luck(id).powi(4)) as u64;
-        let stall = |piece: u64| if id % 23 == 0 && piece > 40 { 400 } else { 0 };
+        let stall = |piece: u64| if id.is_multiple_of(23) && piece > 40 { 400 } else { 0 };
         let chunk_ns: Vec<u64> =
             (0..64).map(|piece| (first + piece * (10 + id / 200) + stall(piece)) * MS).collect();
         let end_ns = chunk_ns[63] + MS;

@@ -89,7 +89,7 @@ pub fn left(svg: &mut Svg, scale: &Scale, suffix: &str) {
 
 /// A number of an axis: digits in groups, and no rests of binary fractions.
 pub fn number(value: f64) -> String {
-    if value >= 10_000.0 && value < 1e12 {
+    if (10_000.0..1e12).contains(&value) {
         return format::grouped(value.round() as usize);
     }
     format::significant((value * 1e9).round() / 1e9, 4)
