@@ -5,4 +5,5 @@
 
 pub mod adapter;
 pub mod candidates;
+pub mod cookbook;
 pub mod rank;

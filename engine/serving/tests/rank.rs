@@ -74,6 +74,8 @@ fn the_best_of_each_framework_meet_in_each_scenario() {
             ("summarization", 2, "sglang", "a"),
         ]
     );
+    let commands: Vec<_> = ranking.winning.iter().map(|w| (w.server_command.as_deref(), w.tied)).collect();
+    assert_eq!(commands, [(Some("sglang serve --b"), false), (Some("vllm serve --c"), false)]);
     assert_eq!(ranking.best.len(), 2);
     assert_eq!(ranking.best[0].rows.len(), 2);
     assert!(ranking.failed.is_empty() && ranking.not_ranked.is_empty() && ranking.disagreements.is_empty());

@@ -1,7 +1,7 @@
 //! What the chosen candidates reach of the search space, and why not the rest.
 
 use super::cover::Cover;
-use super::planner::{Candidate, Excluded};
+use super::outcome::{Candidate, Excluded};
 use super::space::Space;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

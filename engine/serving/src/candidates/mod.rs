@@ -8,6 +8,7 @@ mod cover;
 mod coverage;
 pub mod early_stop;
 mod identity;
+mod outcome;
 mod pairs;
 mod planner;
 pub mod qps;
@@ -17,7 +18,8 @@ mod strategy;
 
 pub use coverage::{Coverage, Unreached, WhyUnreached};
 pub use identity::{TrialKey, candidate_id, content_digest};
-pub use planner::{Candidate, Change, Excluded, ExcludedKind, Origin, SearchPlan, plan};
+pub use outcome::{Candidate, Change, Excluded, ExcludedKind, Origin, SearchPlan};
+pub use planner::plan;
 pub use rules::{AttentionBackend, IfAbsent, KnownFlags, Refusal, Rule, SequenceLimit};
 pub use space::{Flags, Space, SpaceError};
 pub use strategy::{PlanError, SearchSettings, Strategy, strategy_of_tier};

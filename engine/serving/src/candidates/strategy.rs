@@ -11,7 +11,8 @@ pub(super) const MOST_CANDIDATES: usize = 10_000;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
-    /// The baseline, all first values, then one change at a time, flags in turn; what budget is left goes to pairs of values.
+    /// The baseline, all first values, then one change at a time, flags in turn, for each value that none before it
+    /// holds; what budget is left goes to pairs of values.
     #[default]
     Ofat,
     /// One change at a time as above; budget that is left is not used.

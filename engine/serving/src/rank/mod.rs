@@ -28,5 +28,6 @@ pub use ranking::{
 };
 pub use tables::{
     BestRow, COMPARISON_COLUMNS, ComparisonRow, FAILED_COLUMNS, FRAMEWORK_COLUMNS, FailedRow, FrameworkTable,
+    WinningCommand,
 };
 pub use text::{CSV_COLUMNS, csv, markdown};

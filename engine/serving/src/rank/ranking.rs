@@ -7,7 +7,7 @@ use super::fairness::{Difference, Fact, differences, unstated};
 use super::handoff::{Handoff, handoff};
 use super::limits::{Limits, Verdict};
 use super::order::OrderBy;
-use super::tables::{self, ComparisonRow, FailedRow, FrameworkTable};
+use super::tables::{self, ComparisonRow, FailedRow, FrameworkTable, WinningCommand};
 use assay_loadgen::Record;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,8 @@ pub struct Ranking {
     pub best: Vec<FrameworkTable>,
     /// The frameworks beside each other.
     pub comparison: Vec<ComparisonRow>,
+    /// How to launch the winners, one or more per scenario and group.
+    pub winning: Vec<WinningCommand>,
     /// What was tried and not chosen because it failed.
     pub failed: Vec<FailedRow>,
     /// What did not come to a measurement or broke off.
@@ -211,6 +213,7 @@ pub fn rank(inputs: &[Input], absent: &[Absent], settings: &RankSettings) -> Ran
         limits: settings.limits,
         best: tables::best(&scenarios, &without_result, settings.order),
         comparison: tables::comparison(&scenarios),
+        winning: tables::winning(&scenarios),
         failed: tables::failed(&scenarios, &without_result),
         handoffs: handoffs(&scenarios, settings),
         scenarios,

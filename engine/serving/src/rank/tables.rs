@@ -106,6 +106,21 @@ pub struct ComparisonRow {
     pub best: BestRow,
 }
 
+/// How to launch a winner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WinningCommand {
+    /// The scenario; with a number where results of it cannot be compared.
+    pub scenario: String,
+    /// The framework.
+    pub framework: String,
+    /// The candidate.
+    pub candidate: String,
+    /// Whether others share the first place.
+    pub tied: bool,
+    /// The command; absent where the row does not state it.
+    pub server_command: Option<String>,
+}
+
 /// What was tried and not chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedRow {
@@ -175,6 +190,25 @@ pub(super) fn comparison(scenarios: &[ScenarioRanking]) -> Vec<ComparisonRow> {
         }
     }
     rows
+}
+
+pub(super) fn winning(scenarios: &[ScenarioRanking]) -> Vec<WinningCommand> {
+    let mut commands = Vec::new();
+    for scenario in scenarios {
+        for (number, group) in scenario.groups.iter().enumerate() {
+            commands.extend(group.leaders.iter().map(|index| {
+                let standing = &group.standings[*index];
+                WinningCommand {
+                    scenario: label(scenario, number),
+                    framework: standing.framework.clone(),
+                    candidate: standing.candidate.clone(),
+                    tied: group.leaders.len() > 1,
+                    server_command: standing.server_command.clone(),
+                }
+            }));
+        }
+    }
+    commands
 }
 
 pub(super) fn failed(scenarios: &[ScenarioRanking], without: &[Standing]) -> Vec<FailedRow> {
