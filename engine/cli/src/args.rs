@@ -89,6 +89,8 @@ verbs! {
     Schema(schema) = "schema";
     /// Write the reports of a run again
     Report(report) = "report";
+    /// Stand in for an inference server: tokens at known times, failures on demand, an account of the truth
+    SimServer(sim_server) = "sim-server";
     /// Write a first skill that runs
     New(new) = "new";
     /// Print a completion script for a shell

@@ -16,6 +16,7 @@ pub mod report;
 pub mod resume;
 pub mod run;
 pub mod schema;
+pub mod sim_server;
 pub mod status;
 pub mod trace;
 pub mod wait;

@@ -86,6 +86,13 @@ pub enum Framework {
     Transformers,
 }
 
+impl Framework {
+    /// The port that it listens on if nobody names one.
+    pub fn port(self) -> u16 {
+        if self == Self::Sglang { 30_000 } else { 8000 }
+    }
+}
+
 /// How fast the server answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]

@@ -67,6 +67,9 @@ pub enum Failure {
     LeaveChild {
         /// How long it lives, in seconds.
         seconds: f64,
+        /// In a process group of its own, which a signal to the server's group does not reach.
+        #[serde(default)]
+        own_group: bool,
     },
     /// A stream stops in the middle.
     Stall {
@@ -151,7 +154,7 @@ impl Failure {
     /// Refuses values that make no sense.
     pub(super) fn check(&self) -> Result<(), LoadError> {
         let problem = match self {
-            Self::Stall { seconds: Some(seconds), .. } | Self::LeaveChild { seconds }
+            Self::Stall { seconds: Some(seconds), .. } | Self::LeaveChild { seconds, .. }
                 if !(0.0..=1e9).contains(seconds) =>
             {
                 Some(format!("`seconds` of a failure is {seconds}, not between 0 and 1e9"))

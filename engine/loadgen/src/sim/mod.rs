@@ -34,5 +34,5 @@ mod worker;
 pub use config::{Config, Effect, EngineSpec, EosAfter, Framework, Pace, ProfileSpec, Starting};
 pub use failure::{BreakSse, Failure, When};
 pub use launch::Launch;
-pub use server::{Ended, How, Log, Server};
+pub use server::{Ended, How, Log, Server, Stray};
 pub use truth::{Spread, Truth};

@@ -67,15 +67,16 @@ pub(super) fn loading(config: &Config) -> Vec<String> {
 
 /// Lines when it is ready.
 pub(super) fn ready(config: &Config, port: u16) -> Vec<String> {
-    let listens = format!("INFO:     Uvicorn running on http://127.0.0.1:{port} (Press CTRL+C to quit)");
+    let uvicorn = format!("INFO:     Uvicorn running on port {port} (Press CTRL+C to quit)");
+    let own = format!("Simulated server of {} listens on port {port}", config.model);
     match config.framework {
         Framework::Sglang | Framework::Tokenspeed => {
-            vec![listens, "The server is fired up and ready to roll!".to_owned()]
+            vec![own, uvicorn, "The server is fired up and ready to roll!".to_owned()]
         }
         Framework::Vllm => {
-            vec!["(APIServer pid=1) INFO:     Application startup complete.".to_owned(), listens]
+            vec![own, uvicorn, "(APIServer pid=1) INFO:     Application startup complete.".to_owned()]
         }
-        _ => vec!["INFO:     Application startup complete.".to_owned(), listens],
+        _ => vec![own, uvicorn, "INFO:     Application startup complete.".to_owned()],
     }
 }
 

@@ -34,6 +34,15 @@ pub struct Server {
     log: Log,
 }
 
+/// A process that lives on behind the server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stray {
+    /// How long it lives, in seconds.
+    pub seconds: f64,
+    /// In a process group of its own.
+    pub own_group: bool,
+}
+
 /// How a server came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -86,11 +95,13 @@ impl Server {
         self.port
     }
 
-    /// How long a child lives behind the server, in seconds, where the configuration wants one. Starting it is the
-    /// caller's work.
-    pub fn leaves_child(&self) -> Option<f64> {
+    /// The process that shall live on behind the server, where the configuration wants one. Starting it is the caller's
+    /// work.
+    pub fn stray(&self) -> Option<Stray> {
         self.config.failures.iter().find_map(|failure| match failure {
-            Failure::LeaveChild { seconds } => Some(*seconds),
+            Failure::LeaveChild { seconds, own_group } => {
+                Some(Stray { seconds: *seconds, own_group: *own_group })
+            }
             _ => None,
         })
     }
