@@ -106,7 +106,7 @@ pub struct NeededField {
 pub struct ExactLength {
     /// Whether the server can be made to. If not, the client has to look at the counts of each answer.
     pub guaranteed: bool,
-    /// The fields that make it.
+    /// The fields that make it. `{output_len}` as a value stands for the number of tokens.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub fields: IndexMap<String, Value>,
@@ -159,6 +159,15 @@ impl Api {
         let needed =
             needed.map(|needed| BodyProblem { field: needed.field.clone(), why: needed.why.clone() });
         refused.chain(needed).collect()
+    }
+}
+
+impl ExactLength {
+    /// The fields for an answer of so many tokens.
+    pub fn fields_for(&self, output_len: u32) -> Map<String, Value> {
+        let value =
+            |value: &Value| if value == "{output_len}" { Value::from(output_len) } else { value.clone() };
+        self.fields.iter().map(|(field, written)| (field.clone(), value(written))).collect()
     }
 }
 

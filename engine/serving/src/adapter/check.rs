@@ -47,7 +47,12 @@ pub enum FlagProblemKind {
 
 /// The name that is most like another, if any is like it.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    // Two letters in the wrong order are a third of a short name, and still one slip.
+    let likeness = |candidate: &str| match strsim::osa_distance(name, candidate) {
+        0 | 1 => 1.0,
+        _ => strsim::jaro_winkler(name, candidate),
+    };
+    let scored = candidates.map(|candidate| (likeness(candidate), candidate));
     let best = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
     (best.0 >= LIKE).then_some(best.1)
 }
