@@ -2,7 +2,9 @@
 # Makes everything that a comparison of serving frameworks on a CPU needs, in one folder: a Python environment with
 # llama.cpp's server and `transformers serve`, a tiny random model, and the same model as GGUF.
 #
-#   workflows/cpu-comparison/setup.sh [FOLDER]        FOLDER: default ~/.cache/assay/cpu-comparison
+#   workflows/cpu-comparison/setup.sh [--vllm] [FOLDER]        FOLDER: default ~/.cache/assay/cpu-comparison
+#
+# --vllm adds an environment with vLLM (another 1.4 GB), on top of the first.
 #
 # Run it again after an interruption or an update: it goes on where it stopped and leaves alone what is there. It needs a
 # C and a C++ compiler and Python 3.11 or newer (PYTHON names one), and takes minutes: llama.cpp is built from source,
@@ -21,13 +23,18 @@ fail() {
 
 say() { printf '%s\n' "$1" >&2; }
 
-case ${1:-} in
--h | --help)
-  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
-  exit 0
-  ;;
--*) fail "unknown option \`$1\`; the only argument is a folder" ;;
-esac
+vllm=false
+while [[ ${1:-} == -* ]]; do
+  case $1 in
+  -h | --help)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  --vllm) vllm=true ;;
+  *) fail "unknown option \`$1\`; there are \`--vllm\` and \`--help\`" ;;
+  esac
+  shift
+done
 (($# <= 1)) || fail "the only argument is a folder"
 folder=${1:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/assay/cpu-comparison}
 
@@ -77,5 +84,19 @@ PYTHON
 HF_HUB_OFFLINE=1 "$venv/bin/python" -c 'import torch, transformers' ||
   fail "transformers does not start; delete $venv and try again"
 
+if $vllm; then
+  say "vLLM"
+  top=$folder/vllm
+  "$top/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m venv --clear "$top"
+  # What is not found in this environment is looked for in the first.
+  "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' |
+    tee "$("$top/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth" >/dev/null
+  "$top/bin/python" -m pip --disable-pip-version-check install -q --no-deps -r "$here/requirements-vllm.txt" ||
+    fail "vLLM cannot be installed; run this again, it goes on with what is missing"
+  VLLM_TARGET_DEVICE=cpu "$top/bin/python" -c 'import vllm.entrypoints.openai.api_server' ||
+    fail "vLLM does not start; delete $top and try again"
+fi
+
 printf 'folder: %s\npython: %s\nmodel: %s\ngguf: %s\n' \
   "$folder" "$venv/bin/python" "$folder/model" "$folder/model/tiny.gguf"
+if $vllm; then printf 'vllm: %s\n' "$folder/vllm/bin/python"; fi
