@@ -4,9 +4,11 @@
 //! server puts around a prompt (such as a begin token); texts are read whole, whatever truncation the file asks for.
 
 use crate::LoadError;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use tokenizers::Model as _;
 use tokenizers::models::ModelWrapper;
 
 /// The largest `tokenizer.json` that is read, in bytes; the largest in use have about 35 MB.
@@ -15,6 +17,8 @@ const MAX_FILE: u64 = 512 << 20;
 /// The tokenizer of the served model.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// Ids that are not the model's own: special tokens and what else was added.
+    added: HashSet<u32>,
     path: PathBuf,
     digest: String,
 }
@@ -27,11 +31,14 @@ impl Tokenizer {
         let bytes = read_bounded(&path)?;
         let digest = blake3::hash(&bytes).to_hex().to_string();
         let wrong = |problem: String| LoadError::Tokenizer { path: path.clone(), problem };
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| {
+        let damaged = |error: String| {
             wrong(format!(
                 "is not a tokenizer that can be read: {error}; give the model's own `tokenizer.json`"
             ))
-        })?;
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let mut inner: tokenizers::Tokenizer =
+            text.parse().map_err(|error: tokenizers::Error| damaged(error.to_string()))?;
         if let ModelWrapper::BPE(model) = inner.get_model()
             && model.dropout.is_some_and(|dropout| dropout > 0.0)
         {
@@ -41,7 +48,8 @@ impl Tokenizer {
         }
         inner.with_truncation(None).map_err(|error| wrong(error.to_string()))?;
         inner.with_padding(None);
-        Ok(Self { inner, path, digest })
+        let added = inner.get_added_vocabulary().get_added_tokens_decoder().keys().copied().collect();
+        Ok(Self { inner, added, path, digest })
     }
 
     /// Token ids of a text, without special tokens around it. Fails where the tokenizer knows no token for a part of it.
@@ -68,13 +76,13 @@ impl Tokenizer {
 
     /// Ids that stand for text: every id below [`Tokenizer::vocab_size`] that has a token and is not an added (special) one.
     pub fn plain_ids(&self) -> Vec<u32> {
-        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
-        let model = self.inner.get_model();
-        let known = |id: &u32| {
-            use tokenizers::Model as _;
-            !added.contains_key(id) && model.id_to_token(*id).is_some()
-        };
+        let known = |id: &u32| !self.is_added(*id) && self.inner.get_model().id_to_token(*id).is_some();
         (0..self.vocab_size()).filter(known).collect()
+    }
+
+    /// Whether an id is a special token or another that was added to the model's own.
+    pub(crate) fn is_added(&self, id: u32) -> bool {
+        self.added.contains(&id)
     }
 
     /// Blake3 digest of the file, in hexadecimal.

@@ -7,14 +7,15 @@ use super::draw;
 use crate::LoadError;
 use crate::tokens::Tokenizer;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::seq::IndexedRandom as _;
+use rand::seq::index::sample;
 use std::collections::HashSet;
 
-/// Words of a pool: enough that texts look different, few enough that finding them takes no time.
-const POOL: usize = 2048;
+/// Words of a pool: enough that texts look different, few enough that finding them takes no time (a few milliseconds).
+const POOL: usize = 512;
 
 /// Tokens that are looked at to fill a pool.
-const LOOKS: usize = 16 * POOL;
+const LOOKS: usize = 32 * POOL;
 
 /// With fewer words than this between blanks, the tokenizer's texts are written without blanks.
 const FEW: usize = 16;
@@ -45,9 +46,10 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Finds words; another seed finds others.
     pub(super) fn new(tokenizer: &'a Tokenizer, seed: u64) -> Result<Self, LoadError> {
-        let mut ids = tokenizer.plain_ids();
-        ids.shuffle(&mut draw::stream(seed, "words", 0));
-        ids.truncate(LOOKS);
+        let vocab = tokenizer.vocab_size() as usize;
+        let looks = sample(&mut draw::stream(seed, "words", 0), vocab, vocab.min(LOOKS));
+        let ids: Vec<u32> =
+            looks.into_iter().map(|id| id as u32).filter(|id| !tokenizer.is_added(*id)).collect();
         let spaced = Self::find(tokenizer, &ids, " ");
         if spaced.words.len() >= FEW {
             return Ok(spaced);
@@ -75,7 +77,7 @@ impl<'a> Writer<'a> {
             if !readable || !seen.insert(word.to_owned()) {
                 continue;
             }
-            if found.is_start(word) {
+            if found.starts.len() < POOL && found.is_start(word) {
                 found.starts.push(word.to_owned());
             }
             if found.is_word(word) {
