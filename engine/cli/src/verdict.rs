@@ -208,6 +208,7 @@ mod tests {
             file: "/x".to_owned(),
             digest: String::new(),
             inputs: ValueMap::new(),
+            rehearsal: false,
             nodes: Vec::new(),
             outputs: json!({"speedup": {"unit": "x"}, "table": {"columns": {"n": "Name", "ms": "Median"}}}),
         };

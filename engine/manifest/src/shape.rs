@@ -133,7 +133,8 @@ impl<'s> Walk<'s> {
         let resolved: Vec<&Value> = branches.iter().map(|branch| self.resolve(branch)).collect();
         let wanted = node_types(node);
         let fits = |branch: &&&'s Value| {
-            accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind))
+            let of_kind = accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind));
+            of_kind && !is_tagged_otherwise(node, branch)
         };
         let by_words = resolved.iter().copied().find(|branch| {
             node.as_str().is_some_and(|text| words(branch).is_some_and(|words| words.contains(&text)))
@@ -351,6 +352,15 @@ fn node_types(node: &Node) -> &'static [&'static str] {
         Kind::Sequence(_) => &["array"],
         Kind::Mapping(_) => &["object"],
     }
+}
+
+/// A branch that demands another word under a key than the node has there: `kind: crash` is no `kind: stall`.
+fn is_tagged_otherwise(node: &Node, schema: &Value) -> bool {
+    let tags = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let mut tags = tags.filter_map(|(name, property)| Some((name, property.get("const")?.as_str()?)));
+    tags.any(|(name, tag)| {
+        node.get(name).and_then(Node::as_str).is_some_and(|word| word != tag && !word.contains("{{"))
+    })
 }
 
 fn shared_keys(node: &Node, schema: &Value) -> usize {
