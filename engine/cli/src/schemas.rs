@@ -30,6 +30,7 @@ pub const KINDS: &[SchemaKind] = &[
     }),
     kept("event", "One record of a run's `journal.jsonl`", |_| protocol::event()),
     kept("answer", "The object that every verb prints with `--json`", |_| protocol::answer()),
+    kept("sim-server", "Configuration of `assay sim-server`", |_| assay_loadgen::sim::schema()),
     kept("trace", "What `assay trace --format json` prints", |_| assay_trace::schema()),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
