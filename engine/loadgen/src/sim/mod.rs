@@ -36,3 +36,8 @@ pub use failure::{BreakSse, Failure, When};
 pub use launch::Launch;
 pub use server::{Ended, How, Log, Server, Stray};
 pub use truth::{Spread, Truth};
+
+/// The JSON Schema of [`Config`], draft 7.
+pub fn schema() -> serde_json::Value {
+    assay_protocol::schema::of::<Config>("Simulated server")
+}
