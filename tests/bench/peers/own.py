@@ -36,7 +36,7 @@ class Assay(Peer):
         row = json.loads(file.read_text().splitlines()[-1])
         said = row["metrics"]
         return {
-            "objection": "; ".join(row["validity"]["reasons"]) or None,
+            "objection": "; ".join(row["validity"].get("reasons", ())) or None,
             "completed": int(said["completed"]),
             "ttft_p50_ms": said["p50_ttft_ms"],
             "ttft_p99_ms": said["p99_ttft_ms"],
