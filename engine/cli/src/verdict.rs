@@ -49,6 +49,9 @@ fn headline(state: &RunState, plan: &PlanDoc, phase: Phase, look: Look) -> Strin
     {
         line.push_str(&format!("  {}\n", crate::console::clean(&finished.verdict)));
     }
+    if state.is_rehearsal() {
+        line.push_str(&format!("  {}\n", paint(look.color, Tone::Warn, crate::summary::REHEARSAL)));
+    }
     line
 }
 

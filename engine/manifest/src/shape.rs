@@ -137,8 +137,7 @@ impl<'s> Walk<'s> {
         let resolved: Vec<&Value> = branches.iter().map(|branch| self.resolve(branch)).collect();
         let wanted = node_types(node);
         let fits = |branch: &&&'s Value| {
-            let of_kind = accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind));
-            of_kind && !is_tagged_otherwise(node, branch)
+            accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind))
         };
         if let Some((tag, _)) = tag_of(&resolved) {
             let word = node.as_mapping().and_then(|_| node.get(tag)).and_then(Node::as_str);
@@ -397,15 +396,6 @@ fn node_types(node: &Node) -> &'static [&'static str] {
         Kind::Sequence(_) => &["array"],
         Kind::Mapping(_) => &["object"],
     }
-}
-
-/// A branch that demands another word under a key than the node has there: `kind: crash` is no `kind: stall`.
-fn is_tagged_otherwise(node: &Node, schema: &Value) -> bool {
-    let tags = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let mut tags = tags.filter_map(|(name, property)| Some((name, property.get("const")?.as_str()?)));
-    tags.any(|(name, tag)| {
-        node.get(name).and_then(Node::as_str).is_some_and(|word| word != tag && !word.contains("{{"))
-    })
 }
 
 fn shared_keys(node: &Node, schema: &Value) -> usize {

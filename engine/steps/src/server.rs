@@ -6,6 +6,7 @@ use crate::net::holder_of;
 use crate::server_adapter::{HOST, Prepared, Served};
 use crate::server_config::{Port, ServerConfig};
 use crate::server_failure::{self, Fallbacks};
+use crate::server_probe;
 use crate::server_ready::{Readiness, fell_back, unwell};
 use crate::watch::LogLine;
 use assay_manifest::{Effects, Kind, OutputDoc};
@@ -80,8 +81,23 @@ impl Step for Server {
                     volatile: false,
                 },
                 OutputDoc {
+                    name: "flush",
+                    doc: "With `adapter`: path that empties the prefix cache; null where it does not work",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "refused_fields",
+                    doc: "With `adapter`: fields of requests that it refuses or does not follow",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "extra_body",
+                    doc: "With `adapter`: fields that each request needs; null takes one away that clients write",
+                    volatile: false,
+                },
+                OutputDoc {
                     name: "api",
-                    doc: "With `adapter`: paths (`completions`, `chat`, `generate`, `flush`), `refused_fields`, `extra_body`",
+                    doc: "With `adapter`: how it is asked, `{completions, chat, generate, exact_length, parallel}`",
                     volatile: false,
                 },
                 OutputDoc { name: "rehearsal", doc: "Whether it is simulated", volatile: false },
@@ -267,9 +283,13 @@ async fn used(cx: &StepCtx, log: Option<LogLine>, serving: &Serving) -> String {
     {
         return found;
     }
-    let told = serving.told.get_or_init(|| {
-        outputs(serving.port, serving.pid, serving.begin.elapsed().as_secs_f64(), serving.facts.as_ref())
-    });
+    let ready_s = serving.begin.elapsed().as_secs_f64();
+    let mut facts = serving.facts.clone();
+    if let (Some(facts), Some(served)) = (&mut facts, served) {
+        let flush = server_probe::flush(&format!("http://{HOST}:{}", serving.port), &served.adapter).await;
+        facts.insert("flush".to_owned(), flush.map_or(Value::Null, Value::from));
+    }
+    let told = serving.told.get_or_init(|| outputs(serving.port, serving.pid, ready_s, facts.as_ref()));
     serving.ready.set(true);
     cx.ready(told.clone());
     tokio::select! {

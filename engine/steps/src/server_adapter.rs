@@ -170,10 +170,11 @@ impl AdapterConfig {
     }
 
     fn facts(&self, adapter: &Adapter, launch: &Launch, version: Option<&str>, rehearsal: bool) -> ValueMap {
-        let verified = version.and_then(|version| evidence(adapter, version)).map(how_word);
+        let verified = version.and_then(|version| evidence(adapter, version)).map(How::word);
         let fields = json!({
             "framework": adapter.name, "version": version, "model": self.model, "served_name": launch.model_id,
-            "command": shell_line(launch), "verified": verified, "api": api_facts(adapter), "rehearsal": rehearsal,
+            "command": shell_line(launch), "verified": verified, "rehearsal": rehearsal, "flush": null,
+            "refused_fields": refused_fields(adapter), "extra_body": extra_body(adapter), "api": api_facts(adapter),
         });
         fields.as_object().cloned().unwrap_or_default()
     }
@@ -191,18 +192,19 @@ impl AdapterConfig {
     }
 }
 
-/// What a benchmark has to know about the API, independent of a run.
+/// How it is asked, independent of a run.
 fn api_facts(adapter: &Adapter) -> Value {
     let api = &adapter.api;
     let path = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|endpoint| endpoint.path.clone());
-    let flush = adapter.cache_flush.as_ref().filter(|flush| flush.method == "POST").map(|flush| &flush.path);
-    let refused: Vec<&str> = api.refused_fields.iter().map(|refused| refused.field.as_str()).collect();
     json!({
         "completions": path(&api.completions), "chat": path(&api.chat), "generate": path(&api.generate),
-        "flush": flush, "refused_fields": refused, "extra_body": extra_body(adapter),
         "exact_length": {"guaranteed": api.exact_length.guaranteed, "fields": api.exact_length.fields},
         "parallel": api.parallel,
     })
+}
+
+fn refused_fields(adapter: &Adapter) -> Vec<&str> {
+    adapter.api.refused_fields.iter().map(|refused| refused.field.as_str()).collect()
 }
 
 /// Fields that each request needs here; `null` takes one away that our client would write.
@@ -235,15 +237,6 @@ pub(crate) fn evidence(adapter: &Adapter, version: &str) -> Option<How> {
         How::Help => 1,
         How::Source => 2,
     })
-}
-
-/// How an adapter was checked, in one word.
-fn how_word(how: How) -> &'static str {
-    match how {
-        How::Ran => "ran",
-        How::Help => "help",
-        How::Source => "source",
-    }
 }
 
 /// Everything that is wrong with the flags.

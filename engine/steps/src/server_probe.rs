@@ -78,6 +78,17 @@ async fn model_listed(base: &str, served: &Served) -> Result<(), Missing> {
     )))
 }
 
+/// The path that empties the prefix cache, where that works: some servers have it only in certain modes.
+pub(crate) async fn flush(base: &str, adapter: &Adapter) -> Option<String> {
+    let flush = adapter.cache_flush.as_ref().filter(|flush| flush.method == "POST")?;
+    let request = Request {
+        method: flush.method.clone(),
+        ..Request::get(format!("{base}{}", flush.path), PROBE_TIMEOUT)
+    };
+    let answer = send(&request).await.ok()?;
+    HttpExpect::default().check(&answer).is_ok().then(|| flush.path.clone())
+}
+
 /// The ids of a list of models in OpenAI's form.
 fn ids(json: &Value) -> Vec<String> {
     let list = json.get("data").and_then(Value::as_array).into_iter().flatten();
