@@ -93,6 +93,19 @@ fn every_command_about_traces_works() {
     assert!(run_all("docs/trace.md") >= 20);
 }
 
+/// Its example is a manifest that is lint-clean and can be rehearsed anywhere.
+#[test]
+fn every_command_about_serving_works() {
+    let scene = Scene::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/serving.md")).expect("the document");
+    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    scene.write("workflows/serve.yaml", example);
+    scene.assay(&["lint", "workflows/serve.yaml"]).expect(0);
+    assert!(run_all_in(&scene, "docs/serving.md") >= 5);
+    assert_eq!(scene.outputs()["rehearsal"], true);
+}
+
 #[test]
 fn the_example_of_a_trace_works() {
     let scene = Scene::new();
