@@ -68,7 +68,8 @@ fn schema() -> Value {
         });
         properties.shift_insert(0, "server".to_owned(), server);
         if let Some(url) = properties.get_mut("url") {
-            url["description"] = json!("URL of the server, such as `http://127.0.0.1:8000`. This or `server`.");
+            url["description"] =
+                json!("URL of the server, such as `http://127.0.0.1:8000`. This or `server`.");
         }
     }
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
@@ -93,7 +94,8 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
 fn command(described: &Path, folder: &Path) -> Result<CommandLine, Outcome> {
     let program = std::env::current_exe()
         .map_err(|error| Outcome::ended(Status::Environment, format!("cannot find this program: {error}")))?;
-    let words = [program.as_path(), Path::new("bench"), Path::new("--config"), described, Path::new("--out"), folder];
+    let words =
+        [program.as_path(), Path::new("bench"), Path::new("--config"), described, Path::new("--out"), folder];
     Ok(CommandLine::new(words.iter().map(|word| word.display().to_string()).collect()))
 }
 
@@ -101,11 +103,16 @@ fn judged(cx: &StepCtx, end: ProcessEnd, folder: &Path) -> Result<Outcome, Outco
     let code = end.exit().and_then(|code| u8::try_from(code).ok()).and_then(ExitCode::from_code);
     let measured = matches!(code, Some(ExitCode::Ok | ExitCode::GateFailed));
     if measured {
-        return Ok(Outcome { exit: end.exit(), ..Outcome::passed(outputs::of(folder).map_err(Outcome::failed)?) });
+        return Ok(Outcome {
+            exit: end.exit(),
+            ..Outcome::passed(outputs::of(folder).map_err(Outcome::failed)?)
+        });
     }
     let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { Status::Failed };
     let reason = match outputs::reason(folder) {
-        Some(reason) if code == Some(ExitCode::Inconclusive) => format!("the measurement is invalid: {reason}"),
+        Some(reason) if code == Some(ExitCode::Inconclusive) => {
+            format!("the measurement is invalid: {reason}")
+        }
         Some(reason) if code == Some(ExitCode::StepFailed) => reason,
         _ => format!("the load generator ended with {}; last lines of its log:\n{}", end.words(), cx.tail(5)),
     };
@@ -166,7 +173,8 @@ fn fill(fields: &mut Map<String, Value>, place: &str, value: Value) {
 
 /// A file of the step's folder in the form of a declared one.
 pub(crate) fn file(path: PathBuf) -> Result<Value, String> {
-    let found = assay_store::sha256_file(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let found = assay_store::sha256_file(&path)
+        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
     Ok(json!({"path": path, "sha256": found.sha256, "bytes": found.bytes}))
 }
 
@@ -193,10 +201,16 @@ mod tests {
         let said = json!({"server": server, "model": "mine", "extra_body": {"top_p": 0.5}, "subject": {"scenario": "chat"}});
         let bench = bench(&config(said)).unwrap();
         assert_eq!((bench.url.as_str(), bench.model.as_deref()), ("http://127.0.0.1:9", Some("mine")));
-        assert_eq!((bench.subject.framework.as_deref(), bench.subject.scenario.as_deref()), (Some("vllm"), Some("chat")));
+        assert_eq!(
+            (bench.subject.framework.as_deref(), bench.subject.scenario.as_deref()),
+            (Some("vllm"), Some("chat"))
+        );
         assert!(bench.subject.rehearsal && bench.flush.is_none());
         assert_eq!(bench.extra_body["ignore_eos"], Value::Null);
-        assert_eq!((&bench.extra_body["repeat_penalty"], &bench.extra_body["top_p"]), (&json!(1.0), &json!(0.5)));
+        assert_eq!(
+            (&bench.extra_body["repeat_penalty"], &bench.extra_body["top_p"]),
+            (&json!(1.0), &json!(0.5))
+        );
     }
 
     #[test]

@@ -15,7 +15,10 @@ const fn doc(name: &'static str, doc: &'static str) -> OutputDoc {
 /// Every output.
 pub(crate) const DOCS: &[OutputDoc] = &[
     doc("row", "The result row, as `assay schema bench-row` describes it; feed it to `rank`"),
-    doc("metrics", "Figures of the row, such as `request_throughput` and `p50_ttft_ms`; the median over the repeats"),
+    doc(
+        "metrics",
+        "Figures of the row, such as `request_throughput` and `p50_ttft_ms`; the median over the repeats",
+    ),
     doc("samples", "By figure, its value in each repeat, for `compare`"),
     doc("sla_passed", "Whether every limit of `sla` was met; null without limits"),
     doc("smoke", "Whether there were too few requests for a result: they only show that it works"),
@@ -45,7 +48,8 @@ const FILES: [(&str, &str); 5] = [
 /// A file is missing or damaged.
 pub(crate) fn of(folder: &Path) -> Result<ValueMap, String> {
     let row = row(folder).ok_or("the load generator left no row")?;
-    let text = std::fs::read(folder.join("bench.json")).map_err(|error| format!("cannot read `bench.json`: {error}"))?;
+    let text = std::fs::read(folder.join("bench.json"))
+        .map_err(|error| format!("cannot read `bench.json`: {error}"))?;
     let evidence: Evidence =
         serde_json::from_slice(&text).map_err(|error| format!("`bench.json` is damaged: {error}"))?;
     let measurements = &evidence.measurements;
@@ -67,7 +71,10 @@ pub(crate) fn of(folder: &Path) -> Result<ValueMap, String> {
     put("sla_passed", json!(row.verdict().passed));
     put("smoke", json!(requests < assay_loadgen::bench::SMOKE_BELOW));
     put("rehearsal", json!(row.rehearsal));
-    put("longest_stall_ms", json!(stalls.fold(None, |longest: Option<f64>, one| Some(longest.map_or(one, |most| most.max(one))))));
+    put(
+        "longest_stall_ms",
+        json!(stalls.fold(None, |longest: Option<f64>, one| Some(longest.map_or(one, |most| most.max(one))))),
+    );
     put("workload", json!(row.digests.workload));
     put("client", json!(measurements.iter().map(|one| &one.client).collect::<Vec<_>>()));
     put("row", json!(row));
