@@ -37,9 +37,11 @@ pub const KINDS: &[SchemaKind] = &[
     kept("bench-row", "One line of `row.jsonl`: the result of a serving benchmark", |_| {
         schema_of::<assay_loadgen::row::Row>()
     }),
-    kept("bench-request", "The `record` of a line of `requests.jsonl`: one request of a serving benchmark", |_| {
-        schema_of::<assay_loadgen::Record>()
-    }),
+    kept(
+        "bench-request",
+        "The `record` of a line of `requests.jsonl`: one request of a serving benchmark",
+        |_| schema_of::<assay_loadgen::Record>(),
+    ),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
 

@@ -1,6 +1,6 @@
 //! Every step type and check type of this build: one line each.
 
-use crate::{approval, baseline, checks, command, compare, http, server, trace};
+use crate::{approval, baseline, checks, command, compare, http, rank, search, server, trace};
 use assay_run::Registry;
 
 /// All of them.
@@ -12,6 +12,8 @@ pub fn registry() -> Registry {
         .step(baseline::Baseline)
         .step(compare::Compare)
         .step(trace::Trace)
+        .step(search::Search)
+        .step(rank::Rank)
         .step(approval::Approval)
         .check(checks::Command)
         .check(checks::File)
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (7, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (9, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();

@@ -4,8 +4,8 @@ use crate::fail::Failure;
 use assay_loadgen::bench::{Bench, Outcomes, SMOKE_BELOW};
 use assay_loadgen::metrics::{Detail, Distribution, Window, detail};
 use assay_loadgen::row::Status;
-use serde_json::{Value, json};
 use assay_report::bench::{Benchmark, Load, files};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -20,9 +20,8 @@ pub fn write_report(bench: &Bench, outcomes: &Outcomes, folder: &Path) -> Result
         outcomes.records.iter().map(|records| detail(records, Window::default())).collect();
     let names: Vec<String> = (1..=details.len()).map(|repeat| format!("repeat {repeat}")).collect();
     let parts = outcomes.measurements.iter().zip(&details).zip(&names);
-    let loads: Vec<Load<'_>> = parts
-        .map(|((one, detail), name)| Load { name, metrics: &one.metrics, detail })
-        .collect();
+    let loads: Vec<Load<'_>> =
+        parts.map(|((one, detail), name)| Load { name, metrics: &one.metrics, detail }).collect();
     let title = format!("Benchmark of {} at {}", outcomes.row.model, bench.url);
     let report = Benchmark { title: &title, rows: std::slice::from_ref(&outcomes.row), loads: &loads };
     let files = files(&report).map_err(|error| Failure::internal(error.to_string()))?;

@@ -26,8 +26,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let stop =
         stop_flag().map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
     let mut screen = screen::Screen::new(cx);
-    let outcomes = measure(&bench, &stop, &mut |standing| screen.show(standing), &|line| redact_text(line).into_owned())
-        .map_err(refused)?;
+    let outcomes =
+        measure(&bench, &stop, &mut |standing| screen.show(standing), &|line| redact_text(line).into_owned())
+            .map_err(refused)?;
     drop(screen);
     if let Some(folder) = &folder {
         write(&bench, &outcomes, folder).map_err(refused)?;
