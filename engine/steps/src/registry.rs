@@ -1,6 +1,6 @@
 //! Every step type and check type of this build: one line each.
 
-use crate::{approval, baseline, checks, command, compare, http, rank, search, server, trace};
+use crate::{approval, baseline, checks, command, compare, http, profile, rank, search, server, trace};
 use assay_run::Registry;
 
 /// All of them.
@@ -14,6 +14,7 @@ pub fn registry() -> Registry {
         .step(trace::Trace)
         .step(search::Search)
         .step(rank::Rank)
+        .step(profile::Profile)
         .step(approval::Approval)
         .check(checks::Command)
         .check(checks::File)
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (9, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (10, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();
