@@ -44,7 +44,7 @@ def conditions(facts):
 
 def number(values, unit):
     """Median and range."""
-    digits = {"x": 2, "ms": 1, "MB": 1, "s": 2}[unit]
+    digits = {"x": 2, "ms": 1, "MB": 1, "s": 2, "µs": 1}[unit]
     median, low, high = (f"{values[key]:.{digits}f}" for key in ("median", "min", "max"))
     unit = unit if unit == "x" else f" {unit}"
     return f"{median}{unit}" if low == high else f"{median}{unit} ({low} to {high})"

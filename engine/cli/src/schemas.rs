@@ -30,6 +30,7 @@ pub const KINDS: &[SchemaKind] = &[
     }),
     kept("event", "One record of a run's `journal.jsonl`", |_| protocol::event()),
     kept("answer", "The object that every verb prints with `--json`", |_| protocol::answer()),
+    kept("sim-server", "Configuration of `assay sim-server`", |_| assay_loadgen::sim::schema()),
     kept("trace", "What `assay trace --format json` prints", |_| assay_trace::schema()),
     kept("bench", "What `assay bench --config` reads, and the step type `benchmark`", |_| {
         schema_of::<assay_loadgen::bench::Bench>()

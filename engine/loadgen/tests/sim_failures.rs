@@ -248,3 +248,30 @@ fn configurations_that_describe_no_server_are_refused() {
         assert!(serde_json::from_value::<assay_loadgen::sim::Config>(value.clone()).is_err(), "{value}");
     }
 }
+
+#[test]
+fn the_schema_takes_what_the_server_takes() {
+    let validator = jsonschema::validator_for(&assay_loadgen::sim::schema()).expect("a schema");
+    let good = json!({
+        "pace": {"kind": "engine", "base_ms": 3}, "eos_after": {"kind": "fixed", "tokens": 4},
+        "failures": [
+            {"kind": "crash", "when": {"after_requests": 2}}, {"kind": "oom_at_start"},
+            {"kind": "stall", "when": "on_start", "after_tokens": 1, "seconds": 0.5}
+        ],
+        "effects": [{"with_flag": "--x=1", "time_factor": 0.5}]
+    });
+    assert!(
+        validator.is_valid(&good),
+        "{:?}",
+        validator.iter_errors(&good).map(|one| one.to_string()).collect::<Vec<_>>()
+    );
+    let whole = serde_json::to_value(config(good)).expect("JSON");
+    assert!(validator.is_valid(&whole), "what it writes itself");
+    for bad in [
+        json!({"speed": 1}),
+        json!({"pace": {"kind": "flood", "x": 1}}),
+        json!({"failures": [{"kind": "crash"}]}),
+    ] {
+        assert!(!validator.is_valid(&bad), "{bad}");
+    }
+}

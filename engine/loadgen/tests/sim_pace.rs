@@ -4,7 +4,8 @@ mod sim_support;
 
 use serde_json::json;
 use sim_support::{Answer, Sim, completion, median};
-use std::time::Instant;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 fn ms(from: Instant, to: Instant) -> f64 {
     (to - from).as_secs_f64() * 1e3
@@ -92,4 +93,21 @@ fn an_answer_without_a_stream_takes_the_time_of_its_tokens() {
     assert_eq!(answer.json()["usage"]["completion_tokens"], 11);
     let truth = sim.truth();
     assert_eq!((truth.tokens, truth.ttft_ms.count, truth.ttft_ms.p50), (11, 0, None));
+}
+
+#[test]
+fn the_head_may_come_before_the_first_token() {
+    for early in [true, false] {
+        let sim = Sim::ready(json!({
+            "early_head": early, "pace": {"kind": "paced", "ttft_ms": 1500, "itl_ms": 1}
+        }));
+        let mut wire = sim.wire();
+        wire.post("/v1/completions", &completion(5, 2));
+        wire.stream.set_read_timeout(Some(Duration::from_millis(700))).expect("a limit");
+        let mut room = [0; 4096];
+        match wire.stream.read(&mut room) {
+            Ok(count) => assert!(early && room[..count].ends_with(b"\r\n\r\n"), "the head alone"),
+            Err(_) => assert!(!early, "nothing before the first token"),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::config::{Config, ConfigKind, ExprUse};
 use crate::conventions;
 use crate::fields::Unit;
 use crate::fixes;
-use crate::lower::{Lower, expected, is_meant, meant};
+use crate::lower::{Lower, expected, is_meant, meant, quoted_list};
 use assay_diagnostics::{Diagnostic, Span};
 use assay_protocol::Value;
 use assay_yaml::{Kind, Node};
@@ -106,6 +106,10 @@ impl<'s> Walk<'s> {
             cx.quantity_of(node, field, unit);
             return Config { kind: ConfigKind::Literal(node.to_json()), span: node.span };
         }
+        if let Some((tag, words)) = self.tag(schema).filter(|_| matches!(node.kind, Kind::Mapping(_))) {
+            self.refuse_tag(cx, node, tag, &words, at);
+            return lower_free(cx, node);
+        }
         match &node.kind {
             Kind::Mapping(_) if types(schema).contains(&"object") || accepts_anything(schema) => {
                 self.lower_mapping(cx, node, schema, at)
@@ -135,6 +139,11 @@ impl<'s> Walk<'s> {
         let fits = |branch: &&&'s Value| {
             accepts_anything(branch) || types(branch).iter().any(|kind| wanted.contains(kind))
         };
+        if let Some((tag, _)) = tag_of(&resolved) {
+            let word = node.as_mapping().and_then(|_| node.get(tag)).and_then(Node::as_str);
+            let named = |branch: &&Value| word.is_some_and(|word| tag_word(branch, tag) == Some(word));
+            return resolved.into_iter().find(named).unwrap_or(schema);
+        }
         let by_words = resolved.iter().copied().find(|branch| {
             node.as_str().is_some_and(|text| words(branch).is_some_and(|words| words.contains(&text)))
         });
@@ -147,6 +156,29 @@ impl<'s> Walk<'s> {
             .or_else(|| resolved.iter().copied().find(|branch| types(branch) != ["null"]))
             // An optional field wraps a choice of its own.
             .map_or(schema, |branch| self.choose(node, branch))
+    }
+
+    /// The word by which the branches of a choice are told apart, and its values, if they are.
+    fn tag(&self, schema: &'s Value) -> Option<(&'s str, Vec<&'s str>)> {
+        let branches = schema.get("oneOf")?.as_array()?;
+        tag_of(&branches.iter().map(|branch| self.resolve(branch)).collect::<Vec<_>>())
+    }
+
+    /// A mapping whose tag is none of the words, or that has none.
+    fn refuse_tag(&self, cx: &mut Lower<'_>, node: &Node, tag: &str, words: &[&str], at: At<'_>) {
+        match node.get(tag) {
+            // What it is shows when the step starts.
+            Some(word) if word.as_str().is_some_and(|text| text.contains("{{")) => {}
+            Some(word) => {
+                let words: Vec<(&str, ())> = words.iter().map(|word| (*word, ())).collect();
+                cx.word_of(word, tag, &words);
+            }
+            None => cx.push(
+                Diagnostic::error("missing-field", format!("`{}` needs `{tag}`", at.field))
+                    .at(at.name, format!("`{tag}` is missing"))
+                    .help(format!("`{tag}` is one of {}", quoted_list(words))),
+            ),
+        }
     }
 
     fn lower_mapping(&self, cx: &mut Lower<'_>, node: &Node, schema: &'s Value, at: At<'_>) -> Config {
@@ -308,6 +340,19 @@ fn check_range(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str) {
                 .help(format!("write {most} or less")),
         );
     }
+}
+
+/// The field that is another constant in each branch, and those constants: an enum of structs, as serde tags it.
+fn tag_of<'v>(branches: &[&'v Value]) -> Option<(&'v str, Vec<&'v str>)> {
+    let first = branches.first()?.get("properties")?.as_object()?;
+    first.keys().find_map(|name| {
+        let words: Option<Vec<&str>> = branches.iter().map(|branch| tag_word(branch, name)).collect();
+        words.filter(|words| words.len() > 1).map(|words| (name.as_str(), words))
+    })
+}
+
+fn tag_word<'v>(branch: &'v Value, tag: &str) -> Option<&'v str> {
+    branch.get("properties")?.get(tag)?.get("const")?.as_str()
 }
 
 fn types(schema: &Value) -> Vec<&str> {

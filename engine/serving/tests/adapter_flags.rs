@@ -134,6 +134,20 @@ fn values_are_checked_against_the_choices_of_the_help() {
 }
 
 #[test]
+fn a_version_without_the_pytorch_backend_is_found_out() {
+    let trt = adapter("tensorrt-llm");
+    let given = flags(json!({"max_seq_len": 4096}));
+    let with = "  --backend [pytorch|tensorrt]  text\n  --max_seq_len INTEGER\n";
+    for (help, found) in
+        [(with.to_owned(), 0), (with.replace("pytorch|", ""), 1), (with.replace("--backend", "--runtime"), 1)]
+    {
+        let problems = trt.check_flags(&given, HelpSnapshot::parse(&help).as_ref());
+        assert_eq!(problems.len(), found, "{help} {problems:?}");
+        assert!(problems.iter().all(|problem| problem.flag == "backend"));
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let given = flags(json!({
         "interrupt_requests": true, "config_file": "x", "api_key": "sesame", "n_ctx": 1.5, "nctx_": 1,

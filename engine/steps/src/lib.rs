@@ -5,6 +5,8 @@
 mod approval;
 mod baseline;
 mod baseline_from;
+mod benchmark;
+mod benchmark_outputs;
 mod checks;
 mod command;
 mod compare;

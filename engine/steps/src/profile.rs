@@ -29,10 +29,11 @@ const FLUSH: std::time::Duration = std::time::Duration::from_secs(180);
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The server: a `server` step as a value, such as `"{{ steps.srv }}"`. It gives `url`, and `framework` where it has an adapter.
+    /// Outputs of a `server` step, such as `{{ steps.srv }}`: its URL, and the framework where it has an adapter.
     #[serde(default)]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     server: Option<Value>,
-    /// URL of the server, where `server` is not given.
+    /// URL of the server, such as `http://127.0.0.1:30000`. This or `server`.
     #[serde(default)]
     url: Option<String>,
     /// The framework: name of an adapter, where `server` does not say it.
@@ -262,11 +263,9 @@ impl Config {
             value.map(str::to_owned)
         };
         let said = |own: &Option<String>| own.clone().filter(|text| !text.is_empty());
-        let url = match (said(&self.url), of("url")) {
-            (Some(_), Some(_)) => return Err("both `server` and `url` are given; keep one".to_owned()),
-            (Some(url), None) | (None, Some(url)) => url,
-            (None, None) => return Err("neither `server` nor `url` is given".to_owned()),
-        };
+        // What the author says counts over what the server says.
+        let url = said(&self.url).or_else(|| of("url"));
+        let url = url.ok_or("neither `server` nor `url` is given; write `server: \"{{ steps.<id> }}\"`")?;
         let framework = said(&self.framework)
             .or_else(|| of("framework"))
             .ok_or("the framework is not known; give `framework`, or a `server` with an adapter")?;

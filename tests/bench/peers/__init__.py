@@ -33,6 +33,8 @@ class Run:
     argv: list
     result: Path
     env: dict = field(default_factory=dict)
+    # Exit codes that leave a result.
+    ends: tuple = (0,)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Figures:
     # What the client calls a percentile of ITL: of all gaps, or of the means of requests, which hide stalls.
     itl_of: str
     output_tps: float
+    # Why the client itself calls its figures worthless, if it does.
+    objection: str | None
     # As it was watched from outside: CPU of all its processes, the largest sum of their memory in MB (10^6 bytes), and
     # seconds from its start to when the server had its first request for tokens.
     # The first request may be one to warm up, so `beside_s` says how much of the run was not the load that was measured.
@@ -79,7 +83,7 @@ class Peer:
         raise NotImplementedError
 
     def read(self, file):
-        """Its own figures out of its result file: the six fields of `Figures` that the client reports."""
+        """Its own figures out of its result file: the fields of `Figures` that the client reports."""
         raise NotImplementedError
 
 
@@ -87,9 +91,9 @@ def measure(peer, load, watch, patience=600):
     """One run of a client against the server of `load`, which serves nobody else; `patience` in seconds."""
     folder = watch.folder(peer.name)
     run = peer.run(load, folder)
-    cost = watch.run(run.argv, load.url, folder, run.env, patience)
+    cost = watch.run(run, load.url, folder, patience)
     try:
-        said = peer.read(run.result)
+        said = {"objection": None} | peer.read(run.result)
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise BenchError(f"`{peer.name}` left no result that can be read: {error!r}; see {folder}/output.log") from error
     if said["completed"] < load.requests:

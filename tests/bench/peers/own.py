@@ -6,6 +6,9 @@ from engines import ask
 from measure import BenchError
 from peers import Peer, Run
 
+# Its exit code for a measurement that it does not vouch for.
+INVALID = 25
+
 
 class Assay(Peer):
     """The binary under test."""
@@ -26,12 +29,14 @@ class Assay(Peer):
             "--output-len", load.output_len, "--range-ratio", "1", "--concurrency", load.concurrency,
             "--tokenizer", load.model, "--out", folder,
         ]
-        return Run(argv, folder / "row.jsonl")
+        return Run(argv, folder / "row.jsonl", ends=(0, INVALID))
 
     def read(self, file):
         """Its row; the percentiles are over all gaps."""
-        said = json.loads(file.read_text().splitlines()[-1])["metrics"]
+        row = json.loads(file.read_text().splitlines()[-1])
+        said = row["metrics"]
         return {
+            "objection": "; ".join(row["validity"].get("reasons", ())) or None,
             "completed": int(said["completed"]),
             "ttft_p50_ms": said["p50_ttft_ms"],
             "ttft_p99_ms": said["p99_ttft_ms"],

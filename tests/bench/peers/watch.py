@@ -37,8 +37,9 @@ class Watch:
         path.mkdir(parents=True)
         return path
 
-    def run(self, argv, url, folder, env, patience):
-        """Runs `argv` to its end in a session of its own; the fields of `Figures` that are seen from outside."""
+    def run(self, run, url, folder, patience):
+        """Runs a client to its end in a session of its own; the fields of `Figures` that are seen from outside."""
+        argv = [str(part) for part in run.argv]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         server = Account(url)
         server.reset()
@@ -46,7 +47,7 @@ class Watch:
         with open(log, "wb") as out:
             begin = time.monotonic()
             child = subprocess.Popen(
-                [str(part) for part in argv], cwd=folder, env=kept | {"HOME": str(self.home)} | env,
+                argv, cwd=folder, env=kept | {"HOME": str(self.home)} | run.env,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )
             watcher = Watcher(child.pid, server, begin)
@@ -60,10 +61,10 @@ class Watch:
                 watcher.over.set()
                 watcher.join()
                 sweep(child)
-        if code != 0:
+        if code not in run.ends:
             tail = log.read_bytes()[-2000:].decode(errors="replace")
             end = f"was stopped after {patience} s" if code is None else f"ended with {code}"
-            raise BenchError(f"`{' '.join(map(str, argv[:3]))} ...` {end}:\n{tail}")
+            raise BenchError(f"`{' '.join(argv[:3])} ...` {end}:\n{tail}")
         cost = watcher.result()
         # What ended between two looks is counted by the kernel, what nobody waited for only by the looks.
         cost["cpu_s"] = max(cost["cpu_s"], ended() - before)

@@ -91,6 +91,7 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let host = options.host.or(launch.host).unwrap_or_else(|| "127.0.0.1".to_owned());
     let server = Server::bind(config, address(&host, port)?).map_err(refused)?;
     let stop = stop_on_signal()?;
+    allow_many_connections();
     if let Some(stray) = server.stray() {
         leave(cx, stray)?;
     }
@@ -201,6 +202,14 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(failed)?;
     Ok(stop)
+}
+
+/// A burst needs more descriptors than the usual soft limit of 1024. Where the hard limit is no higher, connections wait.
+fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // What cannot be raised stays: no reason not to serve.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// Starts the process that lives on behind the server.

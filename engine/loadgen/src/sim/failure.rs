@@ -104,7 +104,7 @@ pub enum Failure {
         when: When,
         /// Good tokens before the bad one.
         after_tokens: u32,
-        /// How.
+        /// How it is broken.
         #[serde(default)]
         form: BreakSse,
     },

@@ -216,6 +216,7 @@ impl<'a> Hub<'a> {
                 self.counters.bytes_in += count as u64;
                 self.serve(slot);
             }
+            // Half a connection is none: whoever sends no more has gone away.
             Got::End => self.close(slot),
         }
     }

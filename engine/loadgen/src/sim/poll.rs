@@ -2,6 +2,7 @@
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,6 +18,8 @@ pub(super) struct Poll {
     epoll: OwnedFd,
     waker: Arc<OwnedFd>,
     events: Vec<Event>,
+    /// The kernel waits in whole milliseconds only.
+    coarse: bool,
 }
 
 /// What is ready.
@@ -43,7 +46,7 @@ impl Poll {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &waker, EventData::new_u64(WAKER), EventFlags::IN)?;
-        Ok(Self { epoll, waker: Arc::new(waker), events: Vec::with_capacity(256) })
+        Ok(Self { epoll, waker: Arc::new(waker), events: Vec::with_capacity(256), coarse: false })
     }
 
     pub fn waker(&self) -> Waker {
@@ -64,10 +67,14 @@ impl Poll {
 
     /// Waits at most this many nanoseconds and says what is ready.
     pub fn wait(&mut self, ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
+        // Rounded down: a little spinning before a deadline costs less than a late token.
+        let ns = if self.coarse { ns - ns % 1_000_000 } else { ns };
         let timeout = Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 };
         self.events.clear();
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
+            // No `epoll_pwait2`: Linux before 5.11, and some sandboxes.
+            Err(Errno::NOSYS | Errno::PERM) if !self.coarse => self.coarse = true,
             Err(error) => return Err(error.into()),
         }
         ready.clear();

@@ -74,7 +74,15 @@ impl Adapter {
             problems.extend(self.existence(name, help));
             problems.extend(self.value_problem(name, value, help));
         }
-        for required in self.flags.required.iter().filter(|required| self.contradicts(required, flags)) {
+        for required in &self.flags.required {
+            // What the launch adds by itself has to exist as well.
+            if let (Some(value), None) = (&required.value, self.given(flags, &required.flag)) {
+                problems.extend(self.existence(&required.flag, help));
+                problems.extend(self.value_problem(&required.flag, value, help));
+            }
+            if !self.contradicts(required, flags) {
+                continue;
+            }
             let message = match &required.value {
                 Some(value) => format!("has to be `{}`: {}", shown(value), required.why),
                 None => format!("has to be given: {}", required.why),
