@@ -1,6 +1,8 @@
 //! Every step type and check type of this build: one line each.
 
-use crate::{approval, baseline, benchmark, checks, command, compare, http, server, trace};
+use crate::{
+    approval, baseline, benchmark, checks, command, compare, http, profile, rank, search, server, trace,
+};
 use assay_run::Registry;
 
 /// All of them.
@@ -13,6 +15,9 @@ pub fn registry() -> Registry {
         .step(compare::Compare)
         .step(benchmark::Benchmark)
         .step(trace::Trace)
+        .step(search::Search)
+        .step(rank::Rank)
+        .step(profile::Profile)
         .step(approval::Approval)
         .check(checks::Command)
         .check(checks::File)
@@ -64,7 +69,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (8, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (11, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();

@@ -143,6 +143,7 @@ rules! {
         unchecked_result,
         unknown_sla_key,
         unpinned_baseline,
+        unreachable_search_value,
         workload_narrowed,
     }
     freshness {
