@@ -99,7 +99,8 @@ fn every_command_about_serving_works() {
     let scene = Scene::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("docs/serving.md")).expect("the document");
-    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let example =
+        text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     scene.write("workflows/serve.yaml", example);
     scene.assay(&["lint", "workflows/serve.yaml"]).expect(0);
     assert!(run_all_in(&scene, "docs/serving.md") >= 5);

@@ -84,7 +84,10 @@ impl<'s> Reader<'s> {
                 all.iter().filter(|one| one.get("type") != Some(&json!("null"))).collect();
             return match kept.as_slice() {
                 [one] => self.plain(one),
-                many => json!({"anyOf": many.iter().map(|one| self.plain(one)).collect::<Vec<_>>()}),
+                many => {
+                    let branches = many.iter().map(|one| described_by_branch(self.plain(one), one));
+                    json!({"anyOf": branches.collect::<Vec<_>>()})
+                }
             };
         }
         match schema.get("format").and_then(Value::as_str).unwrap_or_default() {
@@ -148,6 +151,18 @@ impl<'s> Reader<'s> {
 /// Branches of a choice.
 fn choices(schema: &Value) -> Option<&Vec<Value>> {
     schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array)
+}
+
+/// A field that picks the branch is described by what the branch is, so that an editor shows it where it is typed.
+fn described_by_branch(mut read: Value, branch: &Value) -> Value {
+    let Some(doc) = branch.get("description").and_then(Value::as_str) else { return read };
+    let fields = read.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, field) in fields.filter(|(_, field)| field.get("description").is_none()) {
+        if let Some(field) = field.as_object_mut() {
+            field.insert("description".to_owned(), Value::from(one_paragraph(doc)));
+        }
+    }
+    read
 }
 
 /// A closed list of words with what each means, if the schema is one.
