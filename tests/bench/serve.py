@@ -246,11 +246,11 @@ def page(result, judged):
         "# Load generators", "", "Written by `tests/bench/serve.py`; run it again to replace it.", "",
         *table.conditions(result["facts"]), "", "## Targets", "", *table.targets(result["rows"], judged), "",
         "## Side by side", "",
-        "Medians of the rounds. TTFT and ITL are p50 / p99 in ms as the client reports them, in brackets what the server wrote in the",
-        "same runs; late is the server's own p99: where it is not small beside ITL, the client starved the server. Tokens per",
-        "second and CPU are those between a tenth and nine tenths of all tokens; claimed is what the client says. Other is the",
-        "part of the run that is not the load, in s. `*`: percentiles of the means of requests, which hide stalls. `!`: the client",
-        "calls its own figures invalid.",
+        "Medians of the rounds. TTFT and ITL are p50 / p99 in ms as the client reports them, in brackets what the server",
+        "wrote in the same runs; late is the server's own p99 in ms: where it is not small beside ITL, the client starved the",
+        "server. Tokens per second and CPU are those between a tenth and nine tenths of all tokens; claimed is what the client",
+        "says. Other is the part of the run that is not the load. `*`: percentiles of the means of requests, which hide",
+        "stalls. `!`: the client calls its own figures invalid.",
         "",
     ]
     for title, clients in result["samples"].items():

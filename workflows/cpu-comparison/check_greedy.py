@@ -4,8 +4,8 @@
 A gate before a comparison: two servers that disagree on greedy tokens do not serve the same model, not the same prompt
 (a token for the beginning of the text too many), or not with the same sampling or precision. Needs only Python.
 
-The default of 64 tokens is not too many: on the tiny model 8 show a wrong conversion, but it takes 20 to show a cache of keys
-and values in half precision, and 40 to show a penalty for repetition.
+The default of 64 tokens is not too many: on the tiny model 8 show a wrong conversion, but it takes 20 to show a cache of
+keys and values in half precision, and 40 to show a penalty for repetition.
 
     check_greedy.py --server llama http://127.0.0.1:8201 tiny --body llama '{"repeat_penalty": 1.0}' \\
                     --server transformers http://127.0.0.1:8202 FOLDER/model

@@ -25,8 +25,8 @@ TOKENIZER = HERE.parent.parent / "engine/loadgen/tests/data/tokenizer.json"
 # The longest sequence, in tokens.
 CONTEXT = 4096
 BOS, EOS, PAD = 0, 1, 2
-# Standard deviation of random weights: three times that of a fresh Llama. With 0.02 attention says so little that a conversion
-# with queries and keys in the wrong order gave the same eight greedy tokens; with 0.06 it gives others from the first on.
+# Standard deviation of random weights: three times that of a fresh Llama. With 0.02 attention says so little that a
+# conversion with queries and keys in the wrong order gave the same eight greedy tokens; with 0.06 it gives others.
 DEVIATION = 0.06
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"

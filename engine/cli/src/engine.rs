@@ -78,7 +78,8 @@ pub fn tell(cx: &Cx, run_id: &str, step: &str, choice: &str, comment: &str) -> O
 
 /// Works at the run; returns in the process that the user started.
 pub fn work(cx: &Cx, start: Start) -> Result<Reply, Failure> {
-    let doc = plan_doc(&start.plan, &start.digest, &start.inputs);
+    let mut doc = plan_doc(&start.plan, &start.digest, &start.inputs);
+    doc.rehearsal = start.options.rehearsal;
     if start.journal.as_ref().is_none_or(|journal| changed(journal, &start.digest)) {
         let bytes = serde_json::to_vec(&doc).map_err(|error| Failure::internal(error.to_string()))?;
         start.run.publish("plan.json", &bytes)?;
@@ -171,7 +172,8 @@ fn engine(cx: &Cx, start: Start, doc: &PlanDoc, side: EngineSide) -> u8 {
     let color = cx.console.color_err && !start.detach;
     let (screen, subscriber) = Screen::open(kind, color, &run, doc);
     if kind != Kind::Quiet && start.journal.is_none() {
-        cx.console.err(&format!("run {} in {}\n", run.id(), cx.paths.shown(run.path())));
+        let what = if doc.rehearsal { "rehearsal" } else { "run" };
+        cx.console.err(&format!("{what} {} in {}\n", run.id(), cx.paths.shown(run.path())));
     }
     let mut subscribers: Vec<Box<dyn Subscriber>> = subscriber.into_iter().collect();
     let house = HouseIds {

@@ -3,6 +3,7 @@
 //! The only crate that prints or reads the environment; everything below gets a snapshot. Must not contain logic that
 //! belongs below: what a run does is decided by the executor, what a report says by the records.
 
+mod adapters;
 mod answerer;
 mod args;
 mod bench;

@@ -236,6 +236,7 @@ mod tests {
             file: "/p".to_owned(),
             digest: String::new(),
             inputs: ValueMap::new(),
+            rehearsal: false,
             nodes: vec![node("a", &[]), node("b", &["a"]), node("c", &["b"]), node("d", &["a"])],
             outputs: serde_json::Value::Null,
         };

@@ -33,22 +33,18 @@ pub const KINDS: &[SchemaKind] = &[
     kept("sim-server", "Configuration of `assay sim-server`", |_| assay_loadgen::sim::schema()),
     kept("trace", "What `assay trace --format json` prints", |_| assay_trace::schema()),
     kept("bench", "What `assay bench --config` reads, and the step type `benchmark`", |_| {
-        schema_of::<assay_loadgen::bench::Bench>()
+        protocol::of::<assay_loadgen::bench::Bench>("Serving benchmark")
     }),
     kept("bench-row", "One line of `row.jsonl`: the result of a serving benchmark", |_| {
-        schema_of::<assay_loadgen::row::Row>()
+        protocol::of::<assay_loadgen::row::Row>("Result row of a serving benchmark")
     }),
     kept(
         "bench-request",
         "The `record` of a line of `requests.jsonl`: one request of a serving benchmark",
-        |_| schema_of::<assay_loadgen::Record>(),
+        |_| protocol::of::<assay_loadgen::Record>("Request of a serving benchmark"),
     ),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
-
-fn schema_of<T: schemars::JsonSchema>() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
-}
 
 const fn kept(name: &'static str, summary: &'static str, make: fn(&StepCatalog) -> Value) -> SchemaKind {
     SchemaKind { name, kept: true, summary, make }

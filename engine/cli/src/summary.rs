@@ -43,6 +43,7 @@ pub fn of(cx: &Cx, run: &RunDir, state: &RunState, phase: Phase) -> Value {
         "state": phase.word(),
         "exit": phase.exit(state).code(),
         "exit_name": phase.exit(state).name(),
+        "rehearsal": state.is_rehearsal(),
         "verdict": state.finished.as_ref().map(|finished| finished.verdict.as_str()),
         "started_at": state.started_at,
         "duration_s": (state.finished_at.unwrap_or(state.last_at) - state.started_at).max(0.0),
@@ -60,6 +61,10 @@ pub fn of(cx: &Cx, run: &RunDir, state: &RunState, phase: Phase) -> Value {
         "report_html": report("report.html"),
     })
 }
+
+/// What is said of a rehearsal wherever one is shown.
+pub const REHEARSAL: &str =
+    "rehearsal: servers were simulated and no GPU was leased; nothing here is a measurement";
 
 /// Steps under way, by path; none when nobody works on the run.
 pub fn running(state: &RunState, phase: Phase) -> impl Iterator<Item = &str> {

@@ -49,6 +49,9 @@ fn headline(state: &RunState, plan: &PlanDoc, phase: Phase, look: Look) -> Strin
     {
         line.push_str(&format!("  {}\n", crate::console::clean(&finished.verdict)));
     }
+    if state.is_rehearsal() {
+        line.push_str(&format!("  {}\n", paint(look.color, Tone::Warn, crate::summary::REHEARSAL)));
+    }
     line
 }
 
@@ -208,6 +211,7 @@ mod tests {
             file: "/x".to_owned(),
             digest: String::new(),
             inputs: ValueMap::new(),
+            rehearsal: false,
             nodes: Vec::new(),
             outputs: json!({"speedup": {"unit": "x"}, "table": {"columns": {"n": "Name", "ms": "Median"}}}),
         };

@@ -50,6 +50,7 @@ pub fn of(plan: &ManifestPlan, step: Option<&Step>, root: &str, path: &[Segment]
         "steps" => step_of(plan, first).map_or_else(Known::any, |step| of_step(plan, step, rest)),
         "gates" => of_gate(rest),
         "each" if rest.is_empty() => step.map_or_else(Known::any, |step| of_each(step, first)),
+        "run" if rest.is_empty() && first == "rehearsal" => Known::of(Kinds::BOOL),
         "run" | "skill" | "step" | "env" if rest.is_empty() && first != "gpus" => Known::of(Kinds::TEXT),
         _ => Known::any(),
     }
@@ -171,6 +172,10 @@ fn of_type(kind: &str, output: &str) -> Known {
         ("compare", "interleaved") => Known::of(Kinds::BOOL),
         ("compare", "rows") => Known::of(Kinds::LIST),
         ("server", "url" | "host") | ("baseline", "digest") => Known::of(Kinds::TEXT),
+        ("server", "rehearsal") => Known::of(Kinds::BOOL),
+        ("server", "framework" | "model" | "served_name" | "command" | "version" | "verified" | "flush") => {
+            Known::of(Kinds::TEXT).or_null()
+        }
         ("server", "port" | "pid" | "ready_s") | ("http", "http_status") => number(),
         ("approval", "choice") => Known::of(Kinds::TEXT),
         _ => Known::any(),

@@ -1,4 +1,4 @@
-//! Words that mean the same in every step type: `argv`, `shell`, `samples` and `parse`. A JSON Schema cannot say these
+//! Words that mean the same in every step type: `argv`, `shell`, `samples`, `adapter` and `parse`. A JSON Schema cannot say these
 //! rules in a way that leads to a good message.
 //!
 //! Must not know single step types.
@@ -13,7 +13,7 @@ use assay_yaml::{Key, Node};
 use serde_json::json;
 
 /// Ways to say what is run or measured; where a type takes several of them, it needs exactly one.
-const SOURCES: [&str; 3] = ["argv", "shell", "samples"];
+const SOURCES: [&str; 4] = ["argv", "shell", "samples", "adapter"];
 
 /// Whether a configuration says which program is run.
 pub(crate) fn takes_command(schema: &Value) -> bool {
@@ -31,6 +31,9 @@ pub(crate) fn as_keywords(schema: &Value) -> Value {
         rules.push(
             json!({"if": format(&["json", "jsonl", "csv"]), "then": {"properties": {"fields": false}}}),
         );
+    }
+    if has("adapter") && has("ready") {
+        rules.push(json!({"if": {"not": {"required": ["adapter"]}}, "then": {"required": ["ready"]}}));
     }
     let mut keywords = match takes_command(schema) {
         true => exactly_one(&SOURCES.into_iter().filter(|source| has(source)).collect::<Vec<_>>()),
@@ -63,6 +66,9 @@ pub(crate) fn check(cx: &mut Lower<'_>, node: &Node, schema: &Value, field: &str
     if takes_command(schema) {
         let possible: Vec<&str> = SOURCES.into_iter().filter(|source| has(source)).collect();
         one_source(cx, entries, &possible, field, name);
+    }
+    if has("adapter") && has("ready") {
+        readiness(cx, entries, properties, field, name);
     }
     if has("shell")
         && let Some(shell) = node.get("shell")
@@ -99,6 +105,26 @@ fn one_source(cx: &mut Lower<'_>, entries: &[(Key, Node)], possible: &[&str], fi
         // One, or one key given twice, which was reported as that.
         _ => {}
     }
+}
+
+/// An adapter knows when its server is ready; of other programs the author has to say it.
+fn readiness(cx: &mut Lower<'_>, entries: &[(Key, Node)], properties: &Value, field: &str, name: Span) {
+    let given = |wanted: &str| entries.iter().any(|(key, _)| &*key.name == wanted);
+    let known: Vec<&str> =
+        properties.as_object().map(|all| all.keys().map(String::as_str).collect()).unwrap_or_default();
+    if given("adapter") || given("ready") || is_meant(entries, "ready", &known) || !given_source(entries) {
+        return;
+    }
+    cx.push(
+        Diagnostic::error("missing-field", format!("`{field}` needs `ready`"))
+            .at(name, "`ready` is missing")
+            .help("add when it can be used, such as `ready: {http: {path: /health}}`; an `adapter` knows it by itself"),
+    );
+}
+
+/// Without a source that is the one thing to be said.
+fn given_source(entries: &[(Key, Node)]) -> bool {
+    entries.iter().any(|(key, _)| SOURCES.contains(&&*key.name))
 }
 
 /// Every value that is put into a shell line goes through `q`.

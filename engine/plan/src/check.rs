@@ -215,7 +215,7 @@ impl<'a> Checker<'a, '_> {
                     .help("read the step's own output: `steps.<id>.<output>`"),
             ),
             "each" => self.each_reference(first, span, place.step),
-            "run" => self.fixed(first, span, "run", &["id", "dir", "scratch", "date", "gpus"]),
+            "run" => self.fixed(first, span, "run", &["id", "dir", "scratch", "date", "gpus", "rehearsal"]),
             "skill" => self.fixed(first, span, "skill", &["dir"]),
             "step" => match first.filter(|name| *name != "dir" && self.manifest().step(name).is_some()) {
                 Some(id) => self.push(

@@ -33,6 +33,7 @@ pub fn plan_doc(plan: &ManifestPlan, digest: &str, inputs: &ValueMap) -> PlanDoc
         file: manifest.origin.file.clone(),
         digest: digest.to_owned(),
         inputs: inputs.clone(),
+        rehearsal: false,
         nodes: checks.chain(nodes).collect(),
         outputs: outputs_doc(plan),
     }

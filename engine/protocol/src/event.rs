@@ -95,6 +95,9 @@ pub struct RunStarted {
     pub caller_dir: String,
     /// Calendar date of the run (`YYYY-MM-DD`), fixed at its start: `run.date`.
     pub date: String,
+    /// Servers were simulated and no GPU was leased: nothing here is a measurement.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rehearsal: bool,
 }
 
 /// Data of [`Event::EngineStarted`].

@@ -72,6 +72,9 @@ pub struct PlanDoc {
     pub digest: String,
     /// Inputs with defaults filled in; for a callee those known before the run.
     pub inputs: ValueMap,
+    /// The run is a rehearsal: servers that have an adapter are simulated, and no GPU is leased.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
     /// Nodes in the author's order.
     pub nodes: Vec<PlanNode>,
     /// Declared outputs: name to its declaration (`type`, `unit`, `columns`), for rendering.

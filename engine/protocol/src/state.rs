@@ -303,6 +303,11 @@ impl RunState {
         })
     }
 
+    /// Servers were simulated: nothing in this run is a measurement.
+    pub fn is_rehearsal(&self) -> bool {
+        self.started.as_ref().is_some_and(|started| started.rehearsal)
+    }
+
     /// Steps that wait for an answer, by path.
     pub fn waiting(&self) -> impl Iterator<Item = (&str, &Asked)> {
         self.nodes

@@ -43,6 +43,7 @@ fn run(count: usize) -> (RunState, PlanDoc) {
         file: String::new(),
         digest: String::new(),
         inputs: ValueMap::new(),
+        rehearsal: false,
         nodes,
         outputs: serde_json::Value::Null,
     };

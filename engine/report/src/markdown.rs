@@ -84,6 +84,9 @@ fn head(model: &Model, out: &mut String) {
             if code.code() == 0 { String::new() } else { format!(" Next to act: {}.", code.who_acts()) };
         let _ = writeln!(out, "Exit code {} (`{}`): {}.{acts}\n", code.code(), code.name(), code.meaning());
     }
+    if let Some(banner) = model.rehearsal() {
+        let _ = writeln!(out, "> **{banner}**\n");
+    }
     let _ = writeln!(
         out,
         "{} {} · run `{}` · {}\n",

@@ -49,6 +49,8 @@ impl Engine {
             return Err((Status::Unsupported, reason));
         }
         let gpus = match value(&resources.gpus, "gpus")? {
+            // Simulated servers need none, and a rehearsal takes none away from others.
+            _ if self.options.rehearsal => Gpus::None,
             Value::Array(ids) => {
                 Gpus::Ids(ids.iter().filter_map(Value::as_u64).map(|id| id as u32).collect())
             }

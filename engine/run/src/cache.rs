@@ -16,6 +16,10 @@ pub(crate) fn find(cx: &StepCtx, fingerprint: &str) -> Option<(String, StepFinis
         let Ok(run) = RunDir::open(&entry.path) else { continue };
         let head = Head::at(cx.state_dir(), run.id(), assay_process::boot_id());
         let Ok(journal) = assay_store::read(&run, &head) else { continue };
+        // Their fingerprints differ already; this holds whatever goes into those.
+        if journal.state.is_rehearsal() != cx.is_rehearsal() {
+            continue;
+        }
         for node in journal.state.nodes.values() {
             let Some(finished) = &node.finished else { continue };
             let same = node.attempts.last().is_some_and(|attempt| attempt.started.fingerprint == fingerprint);

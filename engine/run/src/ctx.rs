@@ -118,6 +118,11 @@ impl StepCtx {
         self.world.borrow().facts.clone()
     }
 
+    /// Servers with an adapter are simulated, and no GPU is leased.
+    pub fn is_rehearsal(&self) -> bool {
+        self.world.borrow().rehearsal
+    }
+
     /// A variable of the caller's environment.
     pub fn caller_env(&self, name: &str) -> Option<String> {
         self.host.env.get(name).cloned()

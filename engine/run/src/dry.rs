@@ -44,6 +44,7 @@ pub fn dry_run(
         run_id: "dry-run".to_owned(),
         run_dir: PathBuf::from("/dry-run"),
         date: crate::facts::today(),
+        rehearsal: false,
     };
     let mut walk = Walk { world, registry, steps: Vec::new() };
     walk.scope(plan, None, inputs.clone());

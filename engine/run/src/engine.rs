@@ -136,6 +136,7 @@ impl Engine {
             run_id: host.run.id().to_owned(),
             run_dir: host.run.path().to_owned(),
             date,
+            rehearsal: parts.options.rehearsal,
         };
         Self {
             host: Rc::new(host),
@@ -237,6 +238,7 @@ impl Engine {
                 engine: env!("CARGO_PKG_VERSION").to_owned(),
                 caller_dir: self.caller_dir.to_string_lossy().into_owned(),
                 date: self.world.borrow().date.clone(),
+                rehearsal: self.options.rehearsal,
             }));
         }
         self.host.record(Event::EngineStarted(EngineStarted {

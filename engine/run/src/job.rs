@@ -53,6 +53,8 @@ pub struct Options {
     pub answer: Option<Answered>,
     /// End after the checks.
     pub preflight_only: bool,
+    /// Servers that have an adapter are simulated, and no GPU is leased. A run that began so goes on so.
+    pub rehearsal: bool,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             only_failed: false,
             answer: None,
             preflight_only: false,
+            rehearsal: false,
         }
     }
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod booking;
 mod cache;
 mod calls;
+mod capture;
 mod ctx;
 mod deliver;
 mod dry;
@@ -35,6 +36,8 @@ mod verdict;
 mod world;
 
 pub use answers::{AnswerRequest, answerer, send_answer, socket_path};
+pub use assay_process::{Captured, Exit};
+pub use capture::CaptureError;
 pub use ctx::StepCtx;
 pub use dry::{DryStep, dry_run, host_facts};
 pub use ends::{Judged, ProcessEnd};

@@ -239,6 +239,7 @@ impl Engine {
             run_id: real.run_id.clone(),
             run_dir: real.run_dir.clone(),
             date: real.date.clone(),
+            rehearsal: real.rehearsal,
         }))
     }
 

@@ -101,6 +101,10 @@ impl Engine {
         dir: Option<&Path>,
     ) -> Fingerprint {
         let mut fingerprint = Fingerprint::new(kind);
+        if world.rehearsal {
+            // What a simulated server gave is never the result of a real one.
+            fingerprint.part("rehearsal", b"true");
+        }
         // A server's port differs from attempt to attempt; without any, its configuration could not be rendered at all.
         let own = serde_json::json!({"port": 0});
         let steady = View {

@@ -45,16 +45,22 @@ impl<'w> View<'w> {
     }
 
     fn run(&self, path: &[Key<'_>]) -> Lookup<'w> {
-        if let Some(constant) = self.steady_constant() {
+        let name = path.first().and_then(Key::name);
+        // True or false all run long, and a condition on it has to be decided.
+        if let Some(constant) = self.steady_constant().filter(|_| name != Some("rehearsal")) {
             return constant;
         }
-        let value = match path.first().and_then(Key::name) {
+        let value = match name {
             Some("id") => Value::from(self.world.run_id.as_str()),
             Some("dir") => path_value(&self.world.run_dir),
             Some("scratch") => path_value(&self.scope().scratch),
             Some("date") => Value::from(self.world.date.as_str()),
             Some("gpus") => Value::from(self.gpus.to_vec()),
-            _ => return undefined("`run` has `id`, `dir`, `scratch`, `date` and `gpus`".to_owned()),
+            Some("rehearsal") => Value::from(self.world.rehearsal),
+            _ => {
+                let known = "`run` has `id`, `dir`, `scratch`, `date`, `gpus` and `rehearsal`";
+                return undefined(known.to_owned());
+            }
         };
         rest_of(Cow::Owned(value), &path[1..], "run")
     }

@@ -19,13 +19,23 @@ use std::time::{Duration, Instant};
 /// How often the memory of a tree is looked at.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
 
+/// Name of a program, where it starts, and its environment.
+pub(crate) type Surroundings<'c> = (&'c str, PathBuf, Vec<(OsString, OsString)>);
+
+/// Where programs are looked for.
+pub(crate) fn search_path(env: &[(OsString, OsString)]) -> OsString {
+    env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
 /// A program to run for a step.
 #[derive(Debug, Clone, Default)]
 pub struct CommandLine {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Variables beyond the step's own.
+    /// Variables beyond the step's own, and over them.
     pub env: Vec<(String, String)>,
+    /// Variables of the step that it does not get.
+    pub unset: Vec<String>,
     /// Where it starts, if not in the step's `cwd`.
     pub cwd: Option<PathBuf>,
     /// File that it reads as standard input; nothing by default.
@@ -209,23 +219,31 @@ impl StepCtx {
         }
     }
 
-    fn prepare(&self, command: &CommandLine) -> Result<Spawn, String> {
+    /// Name of the program, where it starts, and its whole environment.
+    pub(crate) fn surroundings<'c>(&self, command: &'c CommandLine) -> Result<Surroundings<'c>, String> {
         let cwd = command.cwd.clone().unwrap_or_else(|| self.cwd.clone());
+        let taken = |name: &OsString| {
+            command.unset.iter().any(|unset| name == unset.as_str())
+                || command.env.iter().any(|(own, _)| name == own.as_str())
+        };
         let mut env = self.env.clone();
+        env.retain(|(name, _)| !taken(name));
         env.extend(command.env.iter().map(|(name, value)| (name.into(), value.into())));
         env.push((RUN_TAG.into(), self.host.run.id().into()));
         env.push((STEP_TAG.into(), self.host.tag_value(&self.path, self.attempt).into()));
         let name = command.argv.first().ok_or("`argv` is empty")?;
-        let search = env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
-        let program = self
-            .host
-            .programs
-            .borrow_mut()
-            .resolve(name.as_ref(), &search.unwrap_or_default(), &cwd)
-            .map_err(|error| match error.hint() {
-                Some(hint) => format!("{error}; {hint}"),
-                None => error.to_string(),
-            })?;
+        Ok((name, cwd, env))
+    }
+
+    fn prepare(&self, command: &CommandLine) -> Result<Spawn, String> {
+        let (name, cwd, env) = self.surroundings(command)?;
+        let program =
+            self.host.programs.borrow_mut().resolve(name.as_ref(), &search_path(&env), &cwd).map_err(
+                |error| match error.hint() {
+                    Some(hint) => format!("{error}; {hint}"),
+                    None => error.to_string(),
+                },
+            )?;
         let stdin = match &command.stdin {
             None => Io::Null,
             Some(path) => {

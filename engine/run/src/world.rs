@@ -182,10 +182,12 @@ impl Scope {
 pub(crate) struct World {
     pub scopes: Vec<Scope>,
     pub facts: Value,
-    /// `run.id`, `run.dir`, `run.date`.
+    /// `run.id`, `run.dir`, `run.date`; `run.rehearsal` below.
     pub run_id: String,
     pub run_dir: PathBuf,
     pub date: String,
+    /// `run.rehearsal`: servers are simulated and no GPU is leased.
+    pub rehearsal: bool,
 }
 
 impl World {

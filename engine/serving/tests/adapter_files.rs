@@ -55,7 +55,7 @@ fn contradictions_are_found_when_the_file_is_read() {
             "[port_owned, health, model_listed]",
             "lacks Generation",
         ),
-        ("absent: model}", "absent: default}", "`sequence_limit.default`"),
+        ("absent: model", "absent: default", "`sequence_limit.default`"),
         ("also: [gpu,", "also: [gpus,", "there is no group `gpus`"),
         ("line: 'Initialization failed\\.'", "line: '(?i)error'", "only says that there is an error"),
         ("line: 'Initialization failed\\.'", "line: '(broken'", "regex parse error"),

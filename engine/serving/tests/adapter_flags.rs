@@ -46,9 +46,8 @@ fn every_flag_of_the_files_exists_in_real_help() {
         let missing: Vec<&str> = adapter
             .flags
             .all_names()
-            .filter(|name| {
-                !help.has(name) && !(framework == "tokenspeed" && NOT_OF_THE_ENGINE.contains(name))
-            })
+            .filter(|name| !help.has(name))
+            .filter(|name| framework != "tokenspeed" || !NOT_OF_THE_ENGINE.contains(name))
             .collect();
         assert!(missing.is_empty(), "{framework} {missing:?}");
     }
@@ -241,6 +240,13 @@ fn the_longest_request_has_to_fit() {
     assert_eq!(fit("vllm", json!({"max_model_len": "auto"})), SequenceFit::ByModel { needed: 9000 });
     assert_eq!(fit("vllm", json!({"max_model_len": -1})), SequenceFit::ByModel { needed: 9000 });
     assert!(matches!(fit("vllm", json!({"max_model_len": "many"})), SequenceFit::Unreadable { .. }));
+    assert!(matches!(fit("vllm", json!({"max_model_len": "9.5K"})), SequenceFit::Unreadable { .. }));
+    assert_eq!(fit("llama-cpp", json!({"n_ctx": 0})), SequenceFit::ByModel { needed: 9000 });
+    // The same text is another number for another framework.
+    assert_eq!(fit("vllm", json!({"max_model_len": "1M"})), SequenceFit::Covers { limit: 1_048_576 });
+    assert_eq!(fit("sglang", json!({"context_length": "1M"})), SequenceFit::Covers { limit: 1_000_000 });
+    assert_eq!(fit("sglang", json!({"context_length": "9Ki"})), SequenceFit::Covers { limit: 9216 });
+    assert!(matches!(fit("sglang", json!({"context_length": "16K"})), SequenceFit::Unreadable { .. }));
     assert_eq!(fit("sglang", json!({})), SequenceFit::ByModel { needed: 9000 });
     assert_eq!(
         fit("tensorrt-llm", json!({})),
@@ -258,7 +264,8 @@ fn attention_backends_need_their_gpus() {
         flags(json!({"prefill_attention_backend": ["fa3", "flashinfer"], "decode-attention-backend": "fa3"}));
     let on = |major, minor| sglang.attention_backend_fits(&given, Capability { major, minor });
     assert!(on(9, 0).is_empty());
-    for (major, minor) in [(8, 0), (8, 9), (12, 0)] {
+    // A100, L40S, B200, RTX 5090
+    for (major, minor) in [(8, 0), (8, 9), (10, 0), (12, 0)] {
         let misfits = on(major, minor);
         assert_eq!(misfits.len(), 2, "{misfits:?}");
         assert!(misfits.iter().all(|misfit| misfit.backend == "fa3" && misfit.why.contains("flashinfer")));

@@ -186,7 +186,7 @@ async fn run(cx: &StepCtx) -> Result<Frozen, Outcome> {
     check(&config).map_err(Outcome::failed)?;
     cx.started_durably(&[]).await;
     if let Some(run) = &config.from {
-        return baseline_from::take_over(cx, run, config.step.as_deref()).map_err(Outcome::failed);
+        return baseline_from::take_over(cx, run, config.step.as_deref());
     }
     let mut frozen = Frozen { values: config.values.clone(), ..Frozen::default() };
     for (index, (name, path)) in names(&config.files).into_iter().enumerate() {

@@ -4,8 +4,8 @@
 
 use crate::baseline::{Frozen, kept_name};
 use assay_protocol::{FileDigest, RunState, Status, StepFinished, Value, ValueMap};
-use assay_run::StepCtx;
-use assay_store::{Artifacts, Head, RunDir, find, read};
+use assay_run::{Outcome, StepCtx};
+use assay_store::{Artifacts, Head, Journal, RunDir, find, read};
 use serde_json::json;
 use std::path::Path;
 
@@ -15,8 +15,26 @@ const OUTPUTS_LIMIT: u64 = 64 << 20;
 /// The baseline of `run`, its files copied into this run.
 ///
 /// # Errors
-/// It is not there, did not pass, or is not what was frozen.
-pub(crate) fn take_over(cx: &StepCtx, run: &str, step: Option<&str>) -> Result<Frozen, String> {
+/// It is not there, did not pass, is not what was frozen, or is that of a rehearsal (`unfair`).
+pub(crate) fn take_over(cx: &StepCtx, run: &str, step: Option<&str>) -> Result<Frozen, Outcome> {
+    let (other, journal) = open(cx, run).map_err(Outcome::failed)?;
+    if journal.state.is_rehearsal() && !cx.is_rehearsal() {
+        return Err(Outcome::ended(
+            Status::Unfair,
+            format!(
+                "run `{run}` is a rehearsal: its servers were simulated; take the baseline of a real run"
+            ),
+        ));
+    }
+    let frozen = || {
+        let finished =
+            baseline_step(&journal.state, step).map_err(|error| format!("run `{run}`: {error}"))?;
+        copy(cx, &other, &outputs_of(&other, finished)?)
+    };
+    frozen().map_err(Outcome::failed)
+}
+
+fn open(cx: &StepCtx, run: &str) -> Result<(RunDir, Journal), String> {
     let wanted = if run.contains('/') && Path::new(run).is_relative() {
         // Paths in a manifest start at its folder.
         cx.skill_dir.join(run).to_string_lossy().into_owned()
@@ -30,9 +48,7 @@ pub(crate) fn take_over(cx: &StepCtx, run: &str, step: Option<&str>) -> Result<F
     }
     let head = Head::at(cx.state_dir(), other.id(), assay_process::boot_id());
     let journal = read(&other, &head).map_err(|error| format!("cannot read run `{run}`: {error}"))?;
-    let finished = baseline_step(&journal.state, step).map_err(|error| format!("run `{run}`: {error}"))?;
-    let outputs = outputs_of(&other, finished)?;
-    copy(cx, &other, &outputs)
+    Ok((other, journal))
 }
 
 /// The end of the wanted baseline step.

@@ -1,26 +1,27 @@
 //! `server`: starts a server, waits until it can be used, watches it while it is, stops it.
 
 use crate::config::{self, command_line, schema_of};
-use crate::net::{HttpExpect, Request, holder_of, is_held_by, listens, send};
-use crate::server_config::{Alive, Port, Ready, ServerConfig, Stop};
+use crate::gpus::{self, Gpu};
+use crate::net::holder_of;
+use crate::server_adapter::{HOST, Prepared, Served};
+use crate::server_config::{Port, ServerConfig};
+use crate::server_failure::{self, Fallbacks};
+use crate::server_probe;
+use crate::server_ready::{Readiness, fell_back, unwell};
 use crate::watch::LogLine;
 use assay_manifest::{Effects, Kind, OutputDoc};
 use assay_process::{Signal, is_alive, kill_tree, signal_tree};
 use assay_protocol::{Status, Value, ValueMap};
-use assay_run::{LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
+use assay_run::{CommandLine, LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
+use assay_serving::adapter::redact;
 use serde_json::json;
 use std::cell::{Cell, OnceCell};
 use std::time::{Duration, Instant};
 
-/// Longest wait for one answer to a probe.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-const READY_TIMEOUT: Duration = Duration::from_secs(300);
-const READY_INTERVAL: Duration = Duration::from_millis(100);
-const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Lines of the log that a failure shows.
 const TAIL: usize = 20;
-/// Where servers are expected and asked.
-const HOST: &str = "127.0.0.1";
+/// How long GPU memory may stay taken after the end of a server whose adapter does not say it.
+const MEMORY_WAIT: Duration = Duration::from_secs(60);
 
 /// The step type.
 #[derive(Debug)]
@@ -36,7 +37,13 @@ impl Step for Server {
                   else holds already is an error and names the holder, it is never reused.\n\n\
                   A server that ends while it is needed, or does not answer what `alive` asks, fails with the last \
                   lines of its log. It is stopped with a signal, a grace period, and then killed, with all its \
-                  processes.\n\n\
+                  processes. Memory of the GPUs that it leased must come back to the level before its launch.\n\n\
+                  With `adapter` in place of `argv` a framework is launched by what Assay knows about it. Before: its \
+                  version and help are asked and kept, and flags are checked against that help. Ready means in \
+                  addition: its health answers, the model is listed, and a streamed generation has the tokens that \
+                  were asked for. A boot that fails is explained by its log: `failed` (also `out of memory: ...`), \
+                  `environment` or `unsupported`, with the line and a way out. Lines that tell of a silent fallback, \
+                  such as another attention backend, fail it too. `assay list adapters` shows the frameworks.\n\n\
                   With `detach: true` on the step it outlives the engine: from the moment it is ready, a keeper (a \
                   process of its own that holds its locks, its GPUs and its port) keeps it alive when the engine is \
                   killed or interrupted. `assay resume` adopts it if its configuration is the same and it passes its \
@@ -51,6 +58,49 @@ impl Step for Server {
                 OutputDoc { name: "port", doc: "TCP port", volatile: true },
                 OutputDoc { name: "pid", doc: "Process id", volatile: true },
                 OutputDoc { name: "ready_s", doc: "Seconds from start to ready", volatile: true },
+                OutputDoc { name: "framework", doc: "With `adapter`: its name", volatile: false },
+                OutputDoc {
+                    name: "version",
+                    doc: "With `adapter`: the framework's version; null where it is not known",
+                    volatile: false,
+                },
+                OutputDoc { name: "model", doc: "With `adapter`: the model as given", volatile: false },
+                OutputDoc {
+                    name: "served_name",
+                    doc: "With `adapter`: what requests call it",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "command",
+                    doc: "With `adapter`: the launch as a line for a shell, without secrets",
+                    volatile: true,
+                },
+                OutputDoc {
+                    name: "verified",
+                    doc: "With `adapter`: how it was checked against this version, `ran`, `help` or `source`; else null",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "flush",
+                    doc: "With `adapter`: path that empties the prefix cache; null where it does not work",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "refused_fields",
+                    doc: "With `adapter`: fields of requests that it refuses or does not follow",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "extra_body",
+                    doc: "With `adapter`: fields that each request needs; null takes one away that clients write",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "api",
+                    doc: "With `adapter`: how it is asked, `{completions, chat, generate, exact_length, parallel}`",
+                    volatile: false,
+                },
+                OutputDoc { name: "rehearsal", doc: "Whether it is simulated", volatile: false },
             ],
             effects: Effects::Server,
             runs_processes: true,
@@ -63,15 +113,20 @@ impl Step for Server {
 
     fn stub(&self, config: &Value) -> ValueMap {
         let port = config.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-        outputs(port.unwrap_or(8000), 1, 0.0)
+        let config: Option<ServerConfig> = config::read(config).ok();
+        let facts = config.and_then(|config| config.adapter).map(|adapter| adapter.stub());
+        outputs(port.unwrap_or(8000), 1, 0.0, facts.as_ref())
     }
 }
 
-fn outputs(port: u16, pid: u32, ready_s: f64) -> ValueMap {
+fn outputs(port: u16, pid: u32, ready_s: f64, facts: Option<&ValueMap>) -> ValueMap {
     let fields = json!({
         "url": format!("http://{HOST}:{port}"), "host": HOST, "port": port, "pid": pid, "ready_s": ready_s,
+        "rehearsal": false,
     });
-    fields.as_object().cloned().unwrap_or_default()
+    let mut fields = fields.as_object().cloned().unwrap_or_default();
+    fields.extend(facts.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+    fields
 }
 
 /// What ended the time in which the server was there.
@@ -81,12 +136,28 @@ enum Over {
     Unneeded,
 }
 
+/// A server that is there.
+struct Serving {
+    config: ServerConfig,
+    served: Option<Served>,
+    /// Outputs beyond those of every server.
+    facts: Option<ValueMap>,
+    port: u16,
+    pid: u32,
+    begin: Instant,
+    /// The leased GPUs before it was launched.
+    gpus: Option<Vec<Gpu>>,
+    /// The outputs that others were told, once it was ready.
+    told: OnceCell<ValueMap>,
+    /// It was found ready by this engine.
+    ready: Cell<bool>,
+}
+
 async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let config: ServerConfig = config::read(&cx.config).map_err(Outcome::failed)?;
     config.check().map_err(Outcome::failed)?;
-    let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(Outcome::failed)?;
     if let Some(told) = cx.left_running() {
-        return adopt(cx, &config, told).await;
+        return adopt(cx, config, told).await;
     }
     let port = match config.port {
         Port::Fixed(port) => port,
@@ -97,29 +168,48 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             format!("port {port} is already taken by {holder}; a server found on its port is never reused");
         return Err(Outcome::failed(reason));
     }
-    let log =
-        config.ready.log.as_ref().map(|line| LogLine::new(line, cx)).transpose().map_err(Outcome::failed)?;
-    cx.started_durably(&command.argv).await;
+    let (command, served, facts) = prepare(cx, &config, port).await?;
+    let log = config.ready.as_ref().and_then(|ready| ready.log.as_ref());
+    let log = log.map(|line| LogLine::new(line, cx)).transpose().map_err(Outcome::failed)?;
+    let gpus = gpus::leased(cx).await;
+    cx.started_durably(&redact(&command.argv)).await;
     let begin = Instant::now();
     let process = match cx.is_detached() {
         false => cx.spawn(&command),
         true => {
-            let (signal, grace) = stop_by(cx, &config);
+            let (signal, grace) = stop_by(cx, &config, served.as_ref());
             cx.spawn_kept(&command, signal, grace).await
         }
     };
     let process = process.map_err(Outcome::failed)?;
-    let place = Place { port, pid: process.pid(), begin, told: OnceCell::new(), ready: Cell::new(false) };
-    serve(cx, &config, log, process, place).await
+    let (told, ready) = (OnceCell::new(), Cell::new(false));
+    let pid = process.pid();
+    serve(cx, log, process, Serving { config, served, facts, port, pid, begin, gpus, told, ready }).await
+}
+
+/// What is started, and what is known of it.
+async fn prepare(
+    cx: &StepCtx,
+    config: &ServerConfig,
+    port: u16,
+) -> Result<(CommandLine, Option<Served>, Option<ValueMap>), Outcome> {
+    let Some(adapter) = &config.adapter else {
+        let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(Outcome::failed)?;
+        return Ok((command, None, None));
+    };
+    let Prepared { command, served, facts } = adapter.prepare(cx, port, config.rehearsal.as_ref()).await?;
+    Ok((command, Some(served), Some(facts)))
 }
 
 /// Goes on with the server that an earlier engine left running, if it passes its readiness probe again.
-async fn adopt(cx: &StepCtx, config: &ServerConfig, told: ValueMap) -> Result<Outcome, Outcome> {
+async fn adopt(cx: &StepCtx, config: ServerConfig, told: ValueMap) -> Result<Outcome, Outcome> {
+    let served = config.adapter.as_ref().map(|adapter| adapter.served(&told)).transpose()?;
     let port = told.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-    let taken_up = cx.adopt(stop_by(cx, config).1).and_then(|process| {
+    let grace = stop_by(cx, &config, served.as_ref()).1;
+    let taken_up = cx.adopt(grace).and_then(|process| {
         let port = port.ok_or("its port is not recorded")?;
-        let log = config.ready.log.as_ref().map(LogLine::from_start).transpose()?;
-        Ok((process, port, log))
+        let log = config.ready.as_ref().and_then(|ready| ready.log.as_ref());
+        Ok((process, port, log.map(LogLine::from_start).transpose()?))
     });
     let (process, port, log) = match taken_up {
         Ok(taken_up) => taken_up,
@@ -129,25 +219,25 @@ async fn adopt(cx: &StepCtx, config: &ServerConfig, told: ValueMap) -> Result<Ou
         }
     };
     let (pid, begin) = (process.pid(), Instant::now());
-    let place = Place { port, pid, begin, told: OnceCell::from(told), ready: Cell::new(false) };
-    serve(cx, config, log, process, place).await
+    let (told, ready) = (OnceCell::from(told), Cell::new(false));
+    let serving = Serving { config, served, facts: None, port, pid, begin, gpus: None, told, ready };
+    serve(cx, log, process, serving).await
 }
 
 /// From the start of its process, or its adoption, to its end.
 async fn serve(
     cx: &StepCtx,
-    config: &ServerConfig,
-    mut log: Option<LogLine>,
+    log: Option<LogLine>,
     mut process: Process,
-    place: Place,
+    serving: Serving,
 ) -> Result<Outcome, Outcome> {
     let over = tokio::select! {
         biased;
         end = cx.wait(&mut process) => Over::Ended(end),
         () = cx.stop_requested() => Over::Unneeded,
-        over = used(cx, config, log.as_mut(), &place) => Over::Unwell(over),
+        over = used(cx, log, &serving) => Over::Unwell(over),
     };
-    if let (false, Over::Ended(_) | Over::Unwell(_)) = (place.ready.get(), &over) {
+    if let (false, Over::Ended(_) | Over::Unwell(_)) = (serving.ready.get(), &over) {
         let reason = match &over {
             Over::Unwell(reason) => reason.clone(),
             _ => "it ended before it was adopted".to_owned(),
@@ -156,16 +246,18 @@ async fn serve(
         cx.refuse_adoption(reason);
     }
     match over {
-        Over::Ended(end) => Err(failed(cx, end, format!("the server ended by itself with {}", end.words()))),
+        Over::Ended(end) => {
+            let outcome = ended(cx, &serving, end).await;
+            Err(with_memory(cx, &serving, outcome).await)
+        }
         Over::Unwell(reason) => {
-            let reason = with_tail(cx, &reason);
+            let outcome = explained(cx, &serving, &reason).await;
             cx.stop(&mut process).await;
-            Err(Outcome::failed(reason))
+            Err(with_memory(cx, &serving, outcome).await)
         }
         Over::Unneeded => {
-            stop(cx, &mut process, config.stop.as_ref()).await;
-            let told = place.told.into_inner();
-            Ok(told.map_or_else(
+            stop(cx, &mut process, &serving).await;
+            let outcome = serving.told.get().cloned().map_or_else(
                 || {
                     Outcome::ended(
                         Status::Cancelled,
@@ -173,131 +265,68 @@ async fn serve(
                     )
                 },
                 Outcome::passed,
-            ))
+            );
+            Ok(with_memory(cx, &serving, outcome).await)
         }
     }
-}
-
-struct Place {
-    port: u16,
-    pid: u32,
-    begin: Instant,
-    /// The outputs that others were told, once it was ready.
-    told: OnceCell<ValueMap>,
-    /// It was found ready by this engine.
-    ready: Cell<bool>,
 }
 
 /// Waits until the server is ready, says so, and watches it. Returns what is wrong; otherwise never.
-async fn used(cx: &StepCtx, config: &ServerConfig, log: Option<&mut LogLine>, place: &Place) -> String {
-    if let Err(reason) = becomes_ready(cx, &config.ready, log, place).await {
+async fn used(cx: &StepCtx, log: Option<LogLine>, serving: &Serving) -> String {
+    let (ready, served) = (serving.config.ready.as_ref(), serving.served.as_ref());
+    let mut fallbacks = Fallbacks::new();
+    if let Err(reason) = (Readiness { ready, served, log }).wait(cx, serving.port, serving.pid).await {
         return reason;
     }
-    let told = place.told.get_or_init(|| outputs(place.port, place.pid, place.begin.elapsed().as_secs_f64()));
-    place.ready.set(true);
+    if let Some(served) = served
+        && let Err(found) = fallbacks.look(cx, served).await
+    {
+        return found;
+    }
+    let ready_s = serving.begin.elapsed().as_secs_f64();
+    let mut facts = serving.facts.clone();
+    if let (Some(facts), Some(served)) = (&mut facts, served) {
+        let flush = server_probe::flush(&format!("http://{HOST}:{}", serving.port), &served.adapter).await;
+        facts.insert("flush".to_owned(), flush.map_or(Value::Null, Value::from));
+    }
+    let told = serving.told.get_or_init(|| outputs(serving.port, serving.pid, ready_s, facts.as_ref()));
+    serving.ready.set(true);
     cx.ready(told.clone());
-    match &config.alive {
-        Some(alive) => unwell(alive, &format!("http://{HOST}:{}", place.port)).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn becomes_ready(
-    cx: &StepCtx,
-    ready: &Ready,
-    mut log: Option<&mut LogLine>,
-    place: &Place,
-) -> Result<(), String> {
-    let limit = ready.timeout.map_or(READY_TIMEOUT, |limit| limit.get());
-    let interval = ready.interval.map_or(READY_INTERVAL, |interval| interval.get());
-    let mut missing = "nothing was asked yet".to_owned();
-    let wait = async {
-        loop {
-            match look(cx, ready, log.as_deref_mut(), place).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(what)) => missing = what,
-                Err(fatal) => return Err(fatal),
-            }
-            tokio::time::sleep(interval.max(Duration::from_millis(1))).await;
-        }
-    };
-    match tokio::time::timeout(limit, wait).await {
-        Ok(done) => done,
-        Err(_) => Err(format!("the server was not ready within {} s: {missing}", limit.as_secs_f64())),
-    }
-}
-
-/// One look: what is still missing, or an error that waiting cannot mend.
-async fn look(
-    cx: &StepCtx,
-    ready: &Ready,
-    log: Option<&mut LogLine>,
-    place: &Place,
-) -> Result<Option<String>, String> {
-    let (port, pid) = (place.port, place.pid);
-    if !listens(port) {
-        return Ok(Some(format!("nobody listens on port {port}")));
-    }
-    if !is_held_by(port, pid) {
-        return match holder_of(port) {
-            Some(holder) => Err(format!("port {port} is held by {holder}, not by this server")),
-            None => Ok(Some(format!("nobody listens on port {port}"))),
-        };
-    }
-    if let Some(log) = log
-        && !log.seen(cx).await?
-    {
-        let pattern = ready.log.as_ref().map(|line| line.0.as_str()).unwrap_or_default();
-        return Ok(Some(format!("no line of its log matches `{pattern}`")));
-    }
-    if ready.tcp
-        && let Err(error) = tokio::net::TcpStream::connect((HOST, port)).await
-    {
-        return Ok(Some(format!("no connection to {HOST}:{port}: {error}")));
-    }
-    if let Some(probe) = &ready.http {
-        let request = probe.request(&format!("http://{HOST}:{port}"), PROBE_TIMEOUT);
-        return Ok(ask(&request, &probe.expect()).await.err());
-    }
-    Ok(None)
-}
-
-async fn ask(request: &Request, expect: &HttpExpect) -> Result<(), String> {
-    let response = send(request).await.map_err(|error| error.to_string())?;
-    expect.check(&response).map_err(|what| format!("{}: {what}", request.url))
-}
-
-/// Returns when the server has failed its probe too often in a row.
-async fn unwell(alive: &Alive, base: &str) -> String {
-    let interval = alive.interval.map_or(ALIVE_INTERVAL, |interval| interval.get());
-    let (request, expect) = (alive.http.request(base, PROBE_TIMEOUT), alive.http.expect());
-    let mut failures = 0;
-    loop {
-        tokio::time::sleep(interval.max(Duration::from_millis(1))).await;
-        match ask(&request, &expect).await {
-            Ok(()) => failures = 0,
-            Err(what) => {
-                failures += 1;
-                if failures >= alive.failures.max(1) {
-                    return format!(
-                        "the server is not alive: {failures} probes in a row failed, the last one: {what}"
-                    );
-                }
-            }
-        }
+    tokio::select! {
+        reason = unwell(serving.config.alive.as_ref(), serving.port) => reason,
+        reason = fell_back(cx, served, fallbacks) => reason,
     }
 }
 
 /// The signal that asks the server to end, and the time it has then.
-fn stop_by(cx: &StepCtx, config: &ServerConfig) -> (Signal, Duration) {
+fn stop_by(cx: &StepCtx, config: &ServerConfig, served: Option<&Served>) -> (Signal, Duration) {
     let stop = config.stop.as_ref();
     let signal = stop.and_then(|stop| stop.signal().ok().flatten()).unwrap_or(Signal::TERM);
-    (signal, stop.and_then(|stop| stop.grace).map_or(cx.grace(), |grace| grace.get()))
+    let of_adapter = served.map(|served| Duration::from_secs(served.adapter.stop.grace_s));
+    let grace = stop.and_then(|stop| stop.grace).map(|grace| grace.get()).or(of_adapter);
+    (signal, grace.unwrap_or(cx.grace()))
 }
 
-fn failed(cx: &StepCtx, end: ProcessEnd, reason: String) -> Outcome {
-    let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { Status::Failed };
-    Outcome { exit: end.exit(), signal: end.signal(), ..Outcome::ended(status, with_tail(cx, &reason)) }
+async fn ended(cx: &StepCtx, serving: &Serving, end: ProcessEnd) -> Outcome {
+    let reason = format!("the server ended by itself with {}", end.words());
+    let outcome = explained(cx, serving, &reason).await;
+    let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { outcome.status };
+    Outcome { exit: end.exit(), signal: end.signal(), status, ..outcome }
+}
+
+/// A failure with its cause, where the log tells one, else with the log's last lines.
+async fn explained(cx: &StepCtx, serving: &Serving, reason: &str) -> Outcome {
+    let was_ready = serving.ready.get();
+    let cause = match &serving.served {
+        Some(served) => server_failure::cause(cx, served, was_ready).await,
+        None => None,
+    };
+    match cause {
+        // What ends a server that ran is its failure, whatever its log says.
+        Some(cause) if was_ready => Outcome::failed(format!("{reason}: {}", cause.words)),
+        Some(cause) => Outcome::ended(cause.status, format!("{} ({reason})", cause.words)),
+        None => Outcome::failed(with_tail(cx, reason)),
+    }
 }
 
 fn with_tail(cx: &StepCtx, reason: &str) -> String {
@@ -309,14 +338,29 @@ fn with_tail(cx: &StepCtx, reason: &str) -> String {
     }
 }
 
-/// The author's signal and grace if given, then whatever is left the usual way.
-async fn stop(cx: &StepCtx, process: &mut Process, stop: Option<&Stop>) {
+/// The end of a server whose GPUs must be as they were: their lease goes to others now.
+async fn with_memory(cx: &StepCtx, serving: &Serving, outcome: Outcome) -> Outcome {
+    let Some(before) = &serving.gpus else { return outcome };
+    let of_adapter = serving.served.as_ref().map(|served| served.adapter.stop.memory_wait_s);
+    let limit = of_adapter.map_or(MEMORY_WAIT, Duration::from_secs);
+    match gpus::given_back(cx, before, limit).await {
+        Ok(()) => outcome,
+        Err(left) if outcome.status == Status::Passed => {
+            Outcome { outputs: outcome.outputs, ..Outcome::failed(left) }
+        }
+        Err(left) => Outcome { reason: format!("{}; and {left}", outcome.reason), ..outcome },
+    }
+}
+
+/// The author's or the adapter's signal and grace if given, then whatever is left the usual way.
+async fn stop(cx: &StepCtx, process: &mut Process, serving: &Serving) {
+    let (config, served) = (&serving.config, serving.served.as_ref());
+    let own = served.is_some()
+        || config.stop.as_ref().is_some_and(|stop| stop.signal.is_some() || stop.grace.is_some());
     // A keeper knows both.
-    let own = stop.filter(|stop| !cx.is_detached() && (stop.signal.is_some() || stop.grace.is_some()));
-    if let Some(stop) = own {
+    if own && !cx.is_detached() {
         let identity = process.identity().clone();
-        let signal = stop.signal().ok().flatten().unwrap_or(Signal::TERM);
-        let grace = stop.grace.map_or(cx.grace(), |grace| grace.get());
+        let (signal, grace) = stop_by(cx, config, served);
         signal_tree(&identity, None, signal);
         let gone = async {
             while is_alive(&identity) {

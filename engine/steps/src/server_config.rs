@@ -2,6 +2,8 @@
 
 use crate::fields::{Argv, Duration, Numbers, Pattern};
 use crate::net::{HttpExpect, Request};
+use crate::server_adapter::AdapterConfig;
+use crate::server_rehearsal::Rehearsal;
 use assay_process::{Signal, signal_number};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -12,17 +14,26 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerConfig {
-    /// Program and arguments; `{{ self.port }}` is the port given to it. This or `shell`.
+    /// Program and arguments; `{{ self.port }}` is the port given to it. This, `shell` or `adapter`.
     #[serde(default)]
     pub argv: Option<Argv>,
-    /// A line for `sh`; `{{ self.port | q }}` is the port given to it. This or `argv`.
+    /// A line for `sh`; `{{ self.port | q }}` is the port given to it. This, `argv` or `adapter`.
     #[serde(default)]
     pub shell: Option<String>,
+    /// An inference framework, launched by what Assay knows about it. This, `argv` or `shell`.
+    #[serde(default)]
+    pub adapter: Option<AdapterConfig>,
+    /// How the simulated server of a rehearsal (`assay run --rehearse`) behaves: fields of `assay sim-server`, or `{config:
+    /// <file>}`. Only with `adapter`.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
     /// TCP port that it must listen on: `auto` for a free one, or a number. Default: `auto`.
     #[serde(default)]
     pub port: Port,
-    /// When it can be used; everything given must hold, and its own processes must hold the port.
-    pub ready: Ready,
+    /// When it can be used; everything given must hold, and its own processes must hold the port. With `adapter`, beyond
+    /// what that demands.
+    #[serde(default)]
+    pub ready: Option<Ready>,
     /// What must hold while it is used, beyond its process being there.
     #[serde(default)]
     pub alive: Option<Alive>,
@@ -81,7 +92,7 @@ pub(crate) struct Ready {
     /// `true`: the port must accept a connection.
     #[serde(default)]
     pub tcp: bool,
-    /// Longest time to wait. Default: `5m`.
+    /// Longest time to wait. Default: `5m`, with `adapter` what that says.
     #[serde(default)]
     pub timeout: Option<Duration>,
     /// Time between two looks. Default: `100ms`.
@@ -133,7 +144,7 @@ pub(crate) struct Stop {
     /// Signal that asks it to end, such as `SIGINT`. Default: `SIGTERM`.
     #[serde(default)]
     pub signal: Option<String>,
-    /// Time it has to end before it is killed. Default: that of the run.
+    /// Time it has to end before it is killed. Default: that of the run, with `adapter` what that says.
     #[serde(default)]
     pub grace: Option<Duration>,
 }
@@ -144,14 +155,41 @@ impl ServerConfig {
     /// # Errors
     /// What is wrong, with a way out.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let ready = &self.ready;
-        if ready.http.is_none() && ready.log.is_none() && !ready.tcp {
-            return Err("`ready` needs at least one of `http`, `log` and `tcp: true`".to_owned());
+        let sources = [self.argv.is_some(), self.shell.is_some(), self.adapter.is_some()];
+        match sources.into_iter().filter(|given| *given).count() {
+            1 => {}
+            0 => {
+                return Err(
+                    "none of `argv`, `shell` and `adapter` is given; write what is started".to_owned()
+                );
+            }
+            _ => return Err("several of `argv`, `shell` and `adapter` are given; keep one".to_owned()),
         }
-        for probe in ready.http.iter().chain(self.alive.as_ref().map(|alive| &alive.http)) {
+        if self.rehearsal.is_some() && self.adapter.is_none() {
+            return Err(
+                "`rehearsal` needs an `adapter`: only a server that has one can be simulated".to_owned()
+            );
+        }
+        match &self.ready {
+            None if self.adapter.is_none() => {
+                return Err("`ready` is missing; write `ready: {http: {path: /health}}`".to_owned());
+            }
+            Some(ready) if ready.says_nothing() && self.adapter.is_none() => {
+                return Err("`ready` needs at least one of `http`, `log` and `tcp: true`".to_owned());
+            }
+            _ => {}
+        }
+        let probe = self.ready.as_ref().and_then(|ready| ready.http.as_ref());
+        for probe in probe.into_iter().chain(self.alive.as_ref().map(|alive| &alive.http)) {
             probe.check()?;
         }
         self.stop.as_ref().map_or(Ok(()), |stop| stop.signal().map(|_| ()))
+    }
+}
+
+impl Ready {
+    fn says_nothing(&self) -> bool {
+        self.http.is_none() && self.log.is_none() && !self.tcp
     }
 }
 
@@ -211,11 +249,24 @@ mod tests {
         let config = check(json!({"argv": ["x"], "port": 8000, "ready": {"http": {"path": "/health", "status": [200, 204]}}})).unwrap();
         assert_eq!(config.port, Port::Fixed(8000));
         assert_eq!(
-            config.ready.http.unwrap().request("http://127.0.0.1:8000", std::time::Duration::ZERO).url,
+            config
+                .ready
+                .unwrap()
+                .http
+                .unwrap()
+                .request("http://127.0.0.1:8000", std::time::Duration::ZERO)
+                .url,
             "http://127.0.0.1:8000/health"
+        );
+        assert!(
+            check(json!({"adapter": {"name": "vllm", "model": "m"}, "ready": {"timeout": "1m"}})).is_ok()
         );
         for (bad, word) in [
             (json!({"argv": ["x"], "ready": {}}), "at least one"),
+            (json!({"argv": ["x"]}), "`ready` is missing"),
+            (json!({"ready": {"tcp": true}}), "none of"),
+            (json!({"argv": ["x"], "adapter": {"name": "vllm", "model": "m"}}), "keep one"),
+            (json!({"argv": ["x"], "ready": {"tcp": true}, "rehearsal": {}}), "needs an `adapter`"),
             (json!({"argv": ["x"], "ready": {"http": {}}}), "exactly one"),
             (json!({"argv": ["x"], "ready": {"http": {"path": "health"}}}), "/health"),
             (json!({"argv": ["x"], "port": 0, "ready": {"tcp": true}}), "65535"),

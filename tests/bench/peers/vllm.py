@@ -22,7 +22,7 @@ class Vllm(Peer):
         self.version = ask([self.python, "-c", version]).strip()
 
     def run(self, load, folder):
-        """Its command would look for a GPU before it reads the options; `-P`, as modules beside the script are not its own."""
+        """Past its command, which would look for a GPU; `-P`, as modules beside the script are not its own."""
         result = folder / "result.json"
         argv = [
             self.python, "-P", HERE / "vllm_main.py", "--backend", "vllm", "--base-url", load.url,

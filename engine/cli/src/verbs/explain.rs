@@ -1,4 +1,4 @@
-//! `assay explain`: step types, checks, rules, exit codes, runs and steps of runs.
+//! `assay explain`: step types, checks, adapters, rules, exit codes, runs and steps of runs.
 
 use crate::console::clean;
 use crate::context::Cx;
@@ -8,7 +8,7 @@ use crate::lint::manual;
 use crate::phase::Phase;
 use crate::reply::Reply;
 use crate::reports::{self, Recorded, RunLogs};
-use crate::{describe, find, outlook, summary, verdict};
+use crate::{adapters, describe, find, outlook, summary, verdict};
 use assay_manifest::StepCatalog;
 use assay_protocol::{ExitCode, NodeState, Value};
 use assay_report::Logs as _;
@@ -22,10 +22,10 @@ const TAIL: usize = 20;
 /// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
+    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain adapter-vllm     a framework that `server` can launch\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
 )]
 pub struct Options {
-    /// A step type, a check, a rule, an exit code, `exit-codes`, or a run
+    /// A step type, a check, an adapter, a rule, an exit code, `exit-codes`, or a run
     pub what: String,
     /// A step, gate or check of the run
     pub step: Option<String>,
@@ -56,6 +56,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if let Some(rule) = assay_lint::rules::find(what) {
         return Ok(Reply::ok(manual::data(rule), manual::text(rule)));
     }
+    if let Some(adapter) = adapters::named(what) {
+        return Ok(Reply::ok(adapters::data(&adapter), adapters::text(&adapter)));
+    }
     match find::run(cx, what) {
         Ok(run) => of_run(cx, &run),
         Err(_) => Err(unknown(what, &catalog)),
@@ -66,7 +69,9 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let exits = ExitCode::ALL.iter().map(|exit| exit.name());
     let rules = assay_lint::rules::ALL.iter().map(|rule| rule.id);
     let kinds = catalog.steps.keys().chain(catalog.checks.keys()).copied();
-    let known = kinds.chain(exits).chain(rules).chain(["exit-codes"]);
+    let adapters: Vec<String> = adapters::topics().collect();
+    let adapters = adapters.iter().map(String::as_str);
+    let known = kinds.chain(exits).chain(rules).chain(adapters).chain(["exit-codes"]);
     let failure = Failure::new(
         ExitCode::Nothing,
         "unknown-topic",
@@ -75,7 +80,7 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let failure = match assay_diagnostics::did_you_mean(what, known) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help(
-            "topics: a step type, a check, a rule, an exit code, `exit-codes`, a run, a run and its step",
+            "topics: a step type, a check, an adapter, a rule, an exit code, `exit-codes`, a run, a run and its step",
         ),
     };
     failure.next("assay list steps", "lists step types and checks")

@@ -1,4 +1,4 @@
-//! `assay list`: what can be run and where it comes from; also runs, step types and rules.
+//! `assay list`: what can be run and where it comes from; also runs, step types, adapters and rules.
 
 use crate::console::{Tone, paint};
 use crate::context::Cx;
@@ -23,7 +23,7 @@ const RUNS: usize = 20;
 /// Options of `list`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json\n  assay list rules --family safety"
+    after_help = "Examples:\n  assay list\n  assay list runs\n  assay list steps --json\n  assay list adapters\n  assay list rules --family safety"
 )]
 pub struct Options {
     /// What to list
@@ -48,6 +48,8 @@ pub enum What {
     Runs,
     /// Step types and checks.
     Steps,
+    /// Inference frameworks that `server` can launch, and how each was checked.
+    Adapters,
     /// Rules of `assay lint`.
     Rules,
 }
@@ -62,8 +64,15 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         What::Skills => Ok(skills(cx)),
         What::Runs => runs(cx),
         What::Steps => Ok(steps()),
+        What::Adapters => adapters(),
         What::Rules => Ok(rules(options.family)),
     }
+}
+
+fn adapters() -> Result<Reply, Failure> {
+    let (text, data) = crate::adapters::list()?;
+    Ok(Reply::ok(data, text)
+        .next("assay explain adapter-<name>", "shows its flags, readiness, failures and evidence"))
 }
 
 fn rules(family: Option<Family>) -> Reply {
@@ -161,7 +170,9 @@ fn stands(cx: &Cx, path: &std::path::Path) -> (&'static str, &'static str, Strin
         let working = find::worker(&run)?.is_some();
         let recorded = reports::read(cx, &run)?;
         let phase = Phase::of(&recorded.journal.state, working);
-        Ok((phase.word(), phase.exit(&recorded.journal.state).name(), recorded.plan.name))
+        let mark = if recorded.plan.rehearsal { " (rehearsal)" } else { "" };
+        let name = format!("{}{mark}", recorded.plan.name);
+        Ok((phase.word(), phase.exit(&recorded.journal.state).name(), name))
     };
     look().unwrap_or_else(|failure| ("unreadable", failure.exit.name(), failure.message))
 }

@@ -83,6 +83,8 @@ pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How
     let catalog = assay_steps::registry().catalog();
     let base = origin.caller_dir.as_path();
     let ready = load::manifest(cx, &catalog, &origin.manifest, base)?;
+    // What began as a rehearsal never becomes a real run, nor the other way round.
+    let rehearsal = recorded.journal.state.is_rehearsal() || recorded.plan.rehearsal;
     let inputs = inputs::recorded(&ready.plan.manifest, &origin.inputs, base)?;
     if !cx.console.json {
         cx.console.err(&ready.drawn);
@@ -99,7 +101,7 @@ pub fn proceed(cx: &Cx, run: RunDir, lock: RunLock, recorded: Recorded, how: How
             run,
             lock,
             journal: Some(recorded.journal),
-            options: how.options,
+            options: engine::Options { rehearsal, ..how.options },
             detach: how.detach,
             report: how.report,
         },

@@ -21,7 +21,7 @@ const LOOKED_AT: usize = 200;
 /// Options of `run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay run quickstart\n  assay run ./skills/my-check -i count=10 -i source=./kernels\n  assay run nightly --inputs nightly.yaml --detach --json\n\nThe exit code says who must act next; `assay explain exit-codes` lists them."
+    after_help = "Examples:\n  assay run quickstart\n  assay run ./skills/my-check -i count=10 -i source=./kernels\n  assay run nightly --inputs nightly.yaml --detach --json\n  assay run serving --rehearse                the whole workflow without a GPU\n\nThe exit code says who must act next; `assay explain exit-codes` lists them."
 )]
 pub struct Options {
     /// Name or path of a workflow or skill
@@ -41,6 +41,9 @@ pub struct Options {
     /// If a run of the same manifest with the same inputs exists, answer with that one
     #[arg(long)]
     pub once: bool,
+    /// Rehearse: servers with an `adapter` are simulated, no GPU is leased, and nothing counts as a measurement
+    #[arg(long, conflicts_with = "dry_run")]
+    pub rehearse: bool,
     /// Write no reports at the end; `assay report` does it later
     #[arg(long)]
     pub no_report: bool,
@@ -58,7 +61,7 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         return Ok(super::plan::dry_run(cx, &ready, &inputs));
     }
     if options.once
-        && let Some(reply) = existing(cx, &ready, &inputs)?
+        && let Some(reply) = existing(cx, &ready, &inputs, options.rehearse)?
     {
         return Ok(reply);
     }
@@ -83,7 +86,11 @@ fn start(cx: &Cx, ready: Ready, inputs: ValueMap, options: &Options) -> Result<R
             run,
             lock,
             journal: None,
-            options: engine::Options { cpus: options.cpus, ..engine::Options::default() },
+            options: engine::Options {
+                cpus: options.cpus,
+                rehearsal: options.rehearse,
+                ..engine::Options::default()
+            },
             detach: options.detach,
             report: !options.no_report,
         },
@@ -99,11 +106,11 @@ fn slug(manifest: &Manifest, scope: &MapScope) -> Result<Option<String>, Failure
 }
 
 /// The newest run of the same texts with the same inputs.
-fn existing(cx: &Cx, ready: &Ready, inputs: &ValueMap) -> Result<Option<Reply>, Failure> {
+fn existing(cx: &Cx, ready: &Ready, inputs: &ValueMap, rehearsal: bool) -> Result<Option<Reply>, Failure> {
     for entry in assay_store::list(&cx.paths.runs)?.into_iter().take(LOOKED_AT) {
         let run = RunDir::open(&entry.path)?;
         let Ok(plan) = find::plan(&run) else { continue };
-        if plan.digest != ready.digest || plan.inputs != *inputs {
+        if plan.digest != ready.digest || plan.inputs != *inputs || plan.rehearsal != rehearsal {
             continue;
         }
         let working = find::worker(&run)?.is_some();

@@ -54,6 +54,9 @@ fn under_way(console: &Console, run: &RunDir, recorded: &Recorded, phase: Phase)
     let word = paint(console.color_out, Tone::Warn, phase.word());
     let began = Clock::system().date_time(state.started_at);
     let mut out = format!("{} {}: {word}, began {began}\n", recorded.plan.name, run.id());
+    if state.is_rehearsal() {
+        out.push_str(&format!("  {}\n", paint(console.color_out, Tone::Warn, summary::REHEARSAL)));
+    }
     let counts = summary::counts(state);
     if !counts.is_empty() {
         let words: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();

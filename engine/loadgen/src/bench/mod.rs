@@ -193,7 +193,7 @@ fn warmup(bench: &Bench, requests: &[Request]) -> Vec<Request> {
 
 fn measure(bench: &Bench, done: &Done, workload: String) -> Measurement {
     let metrics = summarise(&done.records, Window::default(), bench.goodput.as_ref());
-    let asked = Asked { api: bench.api, exact_length: bench.ignore_eos };
+    let asked = Asked { api: bench.api, exact_length: bench.ignore_eos, open_loop: bench.arrivals.is_some() };
     let objections = objections(&done.records, &metrics, &done.health, &asked);
     Measurement { metrics, client: done.health.clone(), objections, workload }
 }

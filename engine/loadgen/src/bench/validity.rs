@@ -6,8 +6,12 @@ use crate::{FailureKind, Record};
 
 /// The client's thread had no time left above this share: what it could not take it could not report either.
 const MOST_BUSY: f64 = 0.95;
-/// A start may be late by this share of the median TTFT. Serving results are compared at a few percent.
+/// In an open loop latencies count from the intended start, and a start may be late by this share of the median TTFT: serving
+/// results are compared at a few percent.
 const LATE_START: f64 = 0.05;
+/// In a closed loop a late start only leaves a slot idle, and may last this share of the median time of a request: the
+/// throughput is less by as much.
+const IDLE_SLOT: f64 = 0.01;
 /// Starts are never that punctual, in milliseconds: a timer and a scheduler stand between.
 const LATE_START_MS: f64 = 2.0;
 /// Reading may be late by this share of the median gap between pieces, where the client took their times.
@@ -19,7 +23,7 @@ const BEGIN_TOKENS: u32 = 2;
 
 /// Why the figures of a measurement must not be used; empty if they may.
 pub fn objections(records: &[Record], metrics: &Metrics, health: &ClientHealth, ask: &Asked) -> Vec<String> {
-    let mut found = client(metrics, health);
+    let mut found = client(metrics, health, ask.open_loop);
     let measured: Vec<&Record> = records.iter().filter(|record| !record.warmup && record.is_ok()).collect();
     found.extend(lengths(&measured, ask));
     found.extend(prompts(&measured, ask));
@@ -38,9 +42,11 @@ pub struct Asked {
     pub api: Api,
     /// Exactly the wanted number of tokens was asked for.
     pub exact_length: bool,
+    /// Starts were given, whether or not earlier requests had ended.
+    pub open_loop: bool,
 }
 
-fn client(metrics: &Metrics, health: &ClientHealth) -> Vec<String> {
+fn client(metrics: &Metrics, health: &ClientHealth, open_loop: bool) -> Vec<String> {
     let mut found = Vec::new();
     if health.busy_share > MOST_BUSY {
         found.push(format!(
@@ -48,15 +54,19 @@ fn client(metrics: &Metrics, health: &ClientHealth) -> Vec<String> {
             health.busy_share * 100.0
         ));
     }
-    let ttft = metrics.latencies.ttft.map_or(0.0, |ttft| ttft.p50);
-    let late = (ttft * LATE_START).max(LATE_START_MS);
+    let latencies = &metrics.latencies;
+    let late = match open_loop {
+        true => latencies.ttft.map_or(0.0, |ttft| ttft.p50 * LATE_START),
+        false => latencies.e2e.map_or(0.0, |e2e| e2e.p50 * IDLE_SLOT),
+    };
+    let late = late.max(LATE_START_MS);
     if health.start_lag_p99_ms > late {
         found.push(format!(
             "the client started requests late: {:.1} ms at the 99th percentile, with at most {late:.1} ms allowed",
             health.start_lag_p99_ms
         ));
     }
-    let gap = metrics.latencies.inter_chunk.map_or(f64::INFINITY, |gaps| gaps.p50);
+    let gap = latencies.inter_chunk.map_or(f64::INFINITY, |gaps| gaps.p50);
     let allowed = match health.stamped_by {
         StampedBy::Kernel => LATE_READ_STAMPED_MS,
         StampedBy::Client => (gap * LATE_READ).max(1.0),
@@ -170,7 +180,7 @@ mod tests {
     fn found(record: Record, health: ClientHealth, api: Api) -> Vec<String> {
         let records = [record];
         let metrics = summarise(&records, Window::default(), None);
-        objections(&records, &metrics, &health, &Asked { api, exact_length: true })
+        objections(&records, &metrics, &health, &Asked { api, exact_length: true, open_loop: true })
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use kinds::{Kinds, Known, inside};
 pub use refs::{Reference, Segment};
 pub use scope::{Key, Lookup, MapScope, Scope, descend};
 pub use template::Template;
+pub use texts::shell_word;
 
 use assay_diagnostics::Span;
 use assay_protocol::Value;

@@ -112,8 +112,9 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Plain words stay readable; `=` and `~` are not plain, since a shell gives them a meaning in front of a word.
-fn shell_word(word: &str) -> String {
+/// A word as a POSIX shell reads it again. Plain words stay readable; `=` and `~` are not plain, since a shell gives them a
+/// meaning in front of a word.
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),

@@ -20,6 +20,9 @@ pub fn render(model: &Model, sections: &[(&str, &str)], out: &mut String) {
     if !plan.description.is_empty() {
         let _ = write!(out, "<p class=\"meta\">{}</p>", inline(plan.description.trim()));
     }
+    if let Some(rehearsal) = model.rehearsal() {
+        let _ = write!(out, "<p class=\"rehearsal\" role=\"note\">{rehearsal}</p>");
+    }
     banner(model, out);
     counts(model, out);
     out.push_str("<nav aria-label=\"Sections\">");

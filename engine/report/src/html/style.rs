@@ -16,6 +16,7 @@ font-size:.885em}code{overflow-wrap:anywhere}code:empty{display:none}p code,td c
 border-radius:4px}td.cmd code{background:none;padding:0;font-size:12px}\
 .soft{color:var(--soft)}.meta{color:var(--soft);margin:6px 0 0;max-width:none}.meta b{color:var(--ink);font-weight:600}\
 .defs{position:absolute}\
+.rehearsal{margin:18px 0 0;padding:9px 14px;border:2px dashed var(--soft);border-radius:8px;font-weight:600;max-width:none}\
 .verdict{margin:20px 0 0;padding:18px 22px;border:1px solid var(--tone);border-left-width:6px;border-radius:10px;\
 background:var(--tint);display:grid;grid-template-columns:auto 1fr;gap:4px 14px;align-items:center}\
 .verdict svg{width:30px;height:30px}.verdict .title{font-size:21px;font-weight:680;color:var(--tone);margin:0}\

@@ -127,6 +127,13 @@ impl<'a> Model<'a> {
         self.state().started.as_ref().map_or(self.input.plan.name.as_str(), |started| &started.name)
     }
 
+    /// What has to stand above everything else in the report of a rehearsal.
+    pub fn rehearsal(&self) -> Option<&'static str> {
+        let banner =
+            "Rehearsal: servers were simulated and no GPU was leased. Nothing here is a measurement.";
+        self.state().is_rehearsal().then_some(banner)
+    }
+
     /// Seconds from the first record to the end, or to the last record.
     pub fn wall_s(&self) -> f64 {
         let state = self.state();

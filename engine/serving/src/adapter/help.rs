@@ -134,9 +134,13 @@ fn choices(text: &str) -> Option<Vec<String>> {
                 .collect(),
         );
     }
-    let (_, rest) = text.split_once('[')?;
+    // A single choice (`[pytorch]`) is told from a value that may be left out (`[TOKEN]`) by its small letters.
+    let (before, rest) = text.split_once('[')?;
     let (inside, _) = rest.split_once(']')?;
-    inside.contains('|').then(|| inside.split('|').map(|choice| choice.trim().to_owned()).collect())
+    let single =
+        |text: &str| !text.is_empty() && text.chars().all(|one| one.is_ascii_lowercase() || one == '_');
+    let is_choice = inside.contains('|') || (single(inside) && (before.is_empty() || before.ends_with(' ')));
+    is_choice.then(|| inside.split('|').map(|choice| choice.trim().to_owned()).collect())
 }
 
 fn is_enclosed(column: &str) -> bool {

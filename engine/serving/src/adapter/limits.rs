@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Which flag bounds the length of a request (prompt and answer), in tokens.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,6 +19,14 @@ pub struct SequenceLimit {
     /// The limit in tokens that holds then, for `default`.
     #[serde(default)]
     pub default: Option<u64>,
+    /// Suffixes of readable values and what they multiply by. Frameworks differ: `1M` is 1,000,000 for one and 1,048,576 for
+    /// another. Fractions go only with multiples of 1,000.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub units: IndexMap<String, u64>,
+    /// Values that mean the model's own limit, or what memory allows, such as `auto`.
+    #[serde(default)]
+    pub open: Vec<String>,
 }
 
 /// What holds if the flag of the limit is not given.
@@ -106,10 +115,13 @@ impl Adapter {
             .and_then(|flag| self.given(flags, flag))
             .filter(|(_, value)| !value.is_null());
         if let Some((name, value)) = given {
-            return match tokens(value) {
-                Some(Tokens::Count(limit)) => against(limit, Some(name.clone())),
-                Some(Tokens::Model) => SequenceFit::ByModel { needed },
-                None => SequenceFit::Unreadable { flag: name.clone(), value: shown(value) },
+            let text = shown(value);
+            if rule.open.iter().any(|open| open.eq_ignore_ascii_case(text.trim())) {
+                return SequenceFit::ByModel { needed };
+            }
+            return match rule.tokens(text.trim()) {
+                Some(limit) => against(limit, Some(name.clone())),
+                None => SequenceFit::Unreadable { flag: name.clone(), value: text },
             };
         }
         match (rule.absent, rule.default, &rule.flag) {
@@ -129,48 +141,22 @@ impl Adapter {
     }
 }
 
-/// A limit as it was written.
-enum Tokens {
-    Count(u64),
-    /// `-1` or `auto`: whatever the model or the memory allows.
-    Model,
-}
-
-/// Numbers, and vLLM's readable ones: `k`, `m`, `g` are powers of 1,000, `K`, `M`, `G` of 1,024; fractions only with the small ones.
-fn tokens(value: &Value) -> Option<Tokens> {
-    let text = match value {
-        Value::Number(number) => {
-            return number
-                .as_u64()
-                .map(Tokens::Count)
-                .or((number.as_i64() == Some(-1)).then_some(Tokens::Model));
+impl SequenceLimit {
+    /// A number of tokens as the framework reads it.
+    fn tokens(&self, text: &str) -> Option<u64> {
+        if let Ok(count) = text.parse() {
+            return Some(count);
         }
-        Value::String(text) => text.trim(),
-        _ => return None,
-    };
-    if text == "-1" || text.eq_ignore_ascii_case("auto") {
-        return Some(Tokens::Model);
+        let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+        let (number, suffix) = text.split_at(digits);
+        let unit = *self.units.get(suffix)?;
+        if let Ok(whole) = number.parse::<u64>() {
+            return whole.checked_mul(unit);
+        }
+        let fraction: f64 = number.parse().ok().filter(|_| unit % 1_000 == 0)?;
+        // The cast saturates far above every limit.
+        Some((fraction * unit as f64) as u64)
     }
-    if let Ok(count) = text.parse() {
-        return Some(Tokens::Count(count));
-    }
-    let unit = match text.chars().last()? {
-        'k' => 1_000,
-        'm' => 1_000_000,
-        'g' => 1_000_000_000,
-        'K' => 1 << 10,
-        'M' => 1 << 20,
-        'G' => 1 << 30,
-        _ => return None,
-    };
-    let number = &text[..text.len() - 1];
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(unit).map(Tokens::Count);
-    }
-    let fraction: f64 =
-        number.parse().ok().filter(|fraction: &f64| fraction.is_finite() && *fraction >= 0.0)?;
-    // Below 2^53 for every sensible limit; above it the cast saturates.
-    (unit % 1_000 == 0).then(|| Tokens::Count((fraction * unit as f64) as u64))
 }
 
 /// A value as text for messages.

@@ -18,6 +18,7 @@ mod log;
 mod profile;
 mod ready;
 mod redact;
+mod render;
 mod verified;
 
 pub use api::{

@@ -127,7 +127,8 @@ fn value_behind(line: &str, word: &str, end: usize) -> Option<(usize, usize)> {
     let between = rest.len() - rest.trim_start_matches(['"', '\'']).trim_start_matches([' ', '=', ':']).len();
     let separator = &rest[..between];
     let by_space = scheme || word.starts_with("--");
-    if !separator.contains(['=', ':']) && !(by_space && separator.contains(' ')) {
+    let separates = separator.contains(['=', ':']) || (by_space && separator.contains(' '));
+    if !separates {
         return None;
     }
     let start = end + between;

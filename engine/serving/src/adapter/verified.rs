@@ -28,3 +28,14 @@ pub enum How {
     /// Its source or its documentation was read.
     Source,
 }
+
+impl How {
+    /// In one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Help => "help",
+            Self::Source => "source",
+        }
+    }
+}

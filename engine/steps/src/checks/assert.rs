@@ -1,9 +1,10 @@
 //! `assert`: a condition over inputs and facts holds.
 
-use super::{cannot, kind, settled};
+use super::{cannot, kind, not_in_rehearsal, settled};
 use crate::config::{self, schema_of};
 use crate::fields::Expression;
 use assay_manifest::Kind;
+use assay_manifest::expr::{Expr, Reference, Segment};
 use assay_run::{Check, CheckResult, LocalFuture, StepCtx};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -45,6 +46,9 @@ impl Check for Assert {
 
 fn look(cx: &StepCtx, config: &Config) -> Result<CheckResult, CheckResult> {
     let that = config.that.0.as_str();
+    if Expr::parse(that).is_ok_and(|expr| expr.refs().iter().any(is_about_gpus)) {
+        not_in_rehearsal(cx)?;
+    }
     let evidence = json!({"that": that});
     match cx.eval_bool(that, &Value::Null) {
         Ok(true) => Ok(CheckResult::holds(format!("`{that}` holds"), evidence)),
@@ -57,4 +61,14 @@ fn look(cx: &StepCtx, config: &Config) -> Result<CheckResult, CheckResult> {
         }
         Err(error) => Err(CheckResult::fails(format!("cannot evaluate `{that}`: {error}"), evidence)),
     }
+}
+
+/// `facts.gpus`, `facts.driver` and what is said of `nvidia-smi`.
+fn is_about_gpus(reference: &Reference) -> bool {
+    let name = |at: usize| match reference.path.get(at) {
+        Some(Segment::Name(name)) => name.as_str(),
+        _ => "",
+    };
+    let of_version = name(0) == "versions" && matches!(name(1), "nvidia-smi" | "nvcc");
+    reference.root == "facts" && (matches!(name(0), "gpus" | "driver") || of_version)
 }

@@ -1,6 +1,6 @@
 //! `command`: a program is there and says what is wanted.
 
-use super::{Ran, cannot, kind, run_program, settled};
+use super::{Ran, cannot, kind, not_in_rehearsal, run_program, settled};
 use crate::config::{self, command_line, schema_of};
 use crate::fields::{Argv, Duration, Numbers, Pattern};
 use assay_manifest::Kind;
@@ -56,6 +56,10 @@ impl Check for Command {
 async fn look(cx: &StepCtx) -> Result<CheckResult, CheckResult> {
     let config: Config = config::read(&cx.config).map_err(cannot)?;
     let command = command_line(config.argv.as_ref(), config.shell.as_deref()).map_err(cannot)?;
+    let program = command.argv.first().map(|program| program.rsplit('/').next().unwrap_or(program));
+    if program == Some("nvidia-smi") {
+        not_in_rehearsal(cx)?;
+    }
     let pattern = config.matches.as_ref().map(|pattern| regex::Regex::new(&pattern.0)).transpose();
     let pattern =
         pattern.map_err(|error| cannot(format!("`matches` is not a regular expression: {error}")))?;

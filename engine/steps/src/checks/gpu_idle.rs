@@ -1,21 +1,19 @@
 //! `gpu_idle`: nobody uses the GPUs, as `nvidia-smi` tells.
 
-use super::{Ran, cannot, kind, run_program, settled};
+use super::{cannot, kind, not_in_rehearsal, settled};
 use crate::config::{self, schema_of};
+use crate::gpus::{self, Gpu};
 use assay_manifest::Kind;
 use assay_protocol::{Status, Value};
-use assay_run::{Check, CheckResult, CommandLine, LocalFuture, ProcessEnd, StepCtx};
+use assay_run::{Check, CheckResult, LocalFuture, StepCtx};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use std::time::Duration;
 
 /// Memory that an idle GPU may hold for the driver itself, in MiB.
 const MEMORY_MIB: u64 = 32;
 /// Utilisation of an idle GPU, in percent: what sampling noise may show.
 const UTILISATION: u64 = 5;
-/// `nvidia-smi` takes seconds where it has to wake the driver.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Looks at GPUs.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -36,7 +34,7 @@ impl Check for GpuIdle {
             "gpu_idle",
             "Nobody uses the GPUs",
             "A GPU is idle when it has no compute process, holds at most 32 MiB and is at most 5 % busy. Without \
-             `nvidia-smi` or a GPU the check ends as `environment`.",
+             `nvidia-smi` or a GPU the check ends as `environment`. A rehearsal leases no GPU, so the check is skipped.",
             "check: gpu_idle\nwith: {ids: [0, 1]}\n",
             schema_of::<Config>,
         )
@@ -49,58 +47,21 @@ impl Check for GpuIdle {
 
 async fn look(cx: &StepCtx) -> Result<CheckResult, CheckResult> {
     let config: Config = config::read(&cx.config).map_err(cannot)?;
-    let gpus = query(cx, "--query-gpu=index,uuid,memory.used,utilization.gpu").await?;
-    let apps = query(cx, "--query-compute-apps=gpu_uuid,pid,process_name").await?;
+    not_in_rehearsal(cx)?;
+    let gpus = gpus::query(cx, gpus::FIELDS).await.map_err(environment)?;
+    let apps = gpus::query(cx, gpus::APPS).await.map_err(environment)?;
     judge(&gpus, &apps, config.ids.as_deref())
-}
-
-async fn query(cx: &StepCtx, what: &str) -> Result<String, CheckResult> {
-    let argv = ["nvidia-smi", what, "--format=csv,noheader,nounits"].map(str::to_owned);
-    let ran: Ran = run_program(cx, &CommandLine::new(argv.into()), TIMEOUT)
-        .await
-        .map_err(|error| environment(format!("no GPU can be looked at: {error}")))?;
-    if ran.end != ProcessEnd::Exited(0) {
-        return Err(environment(format!(
-            "`nvidia-smi` ended with {}: {}",
-            ran.end.words(),
-            ran.first_lines()
-        )));
-    }
-    Ok(ran.stdout)
 }
 
 fn environment(found: String) -> CheckResult {
     CheckResult { status: Some(Status::Environment), ..CheckResult::fails(found, Value::Null) }
 }
 
-struct Gpu<'t> {
-    id: u32,
-    uuid: &'t str,
-    memory_mib: u64,
-    /// Some devices do not tell (`[N/A]`), such as one split into instances.
-    utilisation: Option<u64>,
-}
-
-fn gpu(line: &str) -> Option<Gpu<'_>> {
-    let mut fields = line.split(',').map(str::trim);
-    Some(Gpu {
-        id: fields.next()?.parse().ok()?,
-        uuid: fields.next()?,
-        memory_mib: fields.next()?.parse().ok()?,
-        utilisation: fields.next()?.parse().ok(),
-    })
-}
-
 fn judge(gpus: &str, apps: &str, wanted: Option<&[u32]>) -> Result<CheckResult, CheckResult> {
-    let lines = |text: &'_ str| -> Vec<String> {
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    };
-    let (gpu_lines, app_lines) = (lines(gpus), lines(apps));
     let mut all = Vec::new();
-    for line in &gpu_lines {
-        all.push(
-            gpu(line).ok_or_else(|| environment(format!("`nvidia-smi` says something unknown: `{line}`")))?,
-        );
+    for line in gpus.lines().filter(|line| !line.trim().is_empty()) {
+        let read = Gpu::read(line);
+        all.push(read.ok_or_else(|| environment(format!("`nvidia-smi` says something unknown: `{line}`")))?);
     }
     if let Some(missing) = wanted.into_iter().flatten().find(|id| !all.iter().any(|gpu| gpu.id == **id)) {
         return Err(environment(format!("there is no GPU {missing}; there are {}", all.len())));
@@ -112,11 +73,7 @@ fn judge(gpus: &str, apps: &str, wanted: Option<&[u32]>) -> Result<CheckResult, 
     let mut busy = Vec::new();
     let mut evidence = Vec::new();
     for gpu in &all {
-        let users: Vec<&str> = app_lines
-            .iter()
-            .filter_map(|line| line.split_once(',').filter(|(uuid, _)| uuid.trim() == gpu.uuid))
-            .map(|(_, user)| user.trim())
-            .collect();
+        let users = gpus::users(gpu, apps);
         evidence.push(json!({
             "id": gpu.id, "memory_mib": gpu.memory_mib, "utilisation": gpu.utilisation, "processes": users,
         }));
@@ -130,7 +87,7 @@ fn judge(gpus: &str, apps: &str, wanted: Option<&[u32]>) -> Result<CheckResult, 
     Err(CheckResult::fails(busy.join("; "), evidence))
 }
 
-fn why_busy(gpu: &Gpu<'_>, users: &[&str]) -> Option<String> {
+fn why_busy(gpu: &Gpu, users: &[&str]) -> Option<String> {
     if !users.is_empty() {
         return Some(format!("GPU {} is used by process {}", gpu.id, users.join(" and ")));
     }

@@ -24,7 +24,7 @@ pub(crate) use port_free::PortFree;
 
 use crate::parse::{Source, read_source};
 use assay_manifest::{Effects, Kind};
-use assay_protocol::Value;
+use assay_protocol::{Status, Value};
 use assay_run::{CheckResult, CommandLine, ProcessEnd, StepCtx};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -57,6 +57,15 @@ fn settled(result: Result<CheckResult, CheckResult>) -> CheckResult {
 /// The fact could not even be looked at.
 fn cannot(what: impl Into<String>) -> CheckResult {
     CheckResult::fails(what, Value::Null)
+}
+
+/// What is about GPUs means nothing in a rehearsal, which leases none.
+fn not_in_rehearsal(cx: &StepCtx) -> Result<(), CheckResult> {
+    if !cx.is_rehearsal() {
+        return Ok(());
+    }
+    let found = "a rehearsal leases no GPU, so nothing about GPUs is checked";
+    Err(CheckResult { status: Some(Status::Skipped), ..cannot(found) })
 }
 
 /// What a short program said.
