@@ -77,6 +77,7 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
     let settings = SchemaSettings::draft07();
     let mut body = settings.into_generator().into_root_schema_for::<T>().to_value();
     one_paragraph(&mut body);
+    describe_branches(&mut body);
     // What a document is stands at its top.
     let mut schema = json!({"$schema": body["$schema"], "title": title, "description": body["description"]});
     for (key, value) in body.as_object().into_iter().flatten() {
@@ -85,6 +86,22 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
         }
     }
     schema
+}
+
+/// The field that picks a branch of a choice (`kind`, or the key of an enum) is described by what the branch is, so that an
+/// editor shows it where it is typed.
+fn describe_branches(schema: &mut Value) {
+    let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut).into_iter().flatten();
+    let branches =
+        definitions.filter_map(|(_, definition)| definition.get_mut("oneOf")?.as_array_mut()).flatten();
+    for branch in branches {
+        let Some(variant) = branch.get("description").cloned() else { continue };
+        for (_, field) in branch.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            if field.get("description").is_none() {
+                field["description"] = variant.clone();
+            }
+        }
+    }
 }
 
 /// Line ends of a doc comment are no line ends of its text; and the width of an integer is no standard `format`.

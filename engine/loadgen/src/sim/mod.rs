@@ -39,20 +39,7 @@ pub use launch::Launch;
 pub use server::{Ended, How, Log, Server, Stray};
 pub use truth::{Spread, Truth};
 
-/// The JSON Schema of [`Config`], draft 7. The field that picks a variant (`kind`, or the key of [`When`]) is described by
-/// what the variant is, so that an editor shows it where it is typed.
+/// The JSON Schema of [`Config`], draft 7.
 pub fn schema() -> Value {
-    let mut schema = assay_protocol::schema::of::<Config>("Simulated server");
-    let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut).into_iter().flatten();
-    let branches =
-        definitions.filter_map(|(_, definition)| definition.get_mut("oneOf")?.as_array_mut()).flatten();
-    for branch in branches {
-        let Some(variant) = branch.get("description").cloned() else { continue };
-        for (_, field) in branch.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-            if field.get("description").is_none() {
-                field["description"] = variant.clone();
-            }
-        }
-    }
-    schema
+    assay_protocol::schema::of::<Config>("Simulated server")
 }
