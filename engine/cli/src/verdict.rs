@@ -142,6 +142,9 @@ fn table(value: &Value, declared: Option<&Value>, look: Look) -> Option<String> 
         _ => return None,
     };
     let columns = declared.and_then(|declared| declared.get("columns")).and_then(Value::as_object);
+    if value.is_array() && columns.is_none() && !own.is_flat() {
+        return None;
+    }
     if let Some(columns) = columns {
         own.columns =
             columns.iter().map(|(key, title)| (key.as_str(), title.as_str().unwrap_or(key))).collect();

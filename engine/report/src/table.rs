@@ -73,6 +73,11 @@ impl<'a> Table<'a> {
         list.iter().enumerate().map(as_map).collect()
     }
 
+    /// Whether every cell is a single value: rows that hold lists or maps are records, and nobody reads them as a table.
+    pub fn is_flat(&self) -> bool {
+        self.rows.iter().all(|row| row.values().all(|value| !value.is_array() && !value.is_object()))
+    }
+
     /// Whether a column holds numbers (or nothing) in every row, so that it is set flush right.
     pub fn is_numeric(&self, key: &str) -> bool {
         let mut any = false;

@@ -122,7 +122,7 @@ impl AdapterConfig {
             program: None,
             flags: &self.flags(),
             model: &self.model,
-            served_name: self.served_name.as_deref(),
+            served_name: self.served_name.as_deref().filter(|name| !name.is_empty()),
             host: HOST,
             port,
             env: &env,

@@ -174,6 +174,7 @@ fn filters() {
         ("steps.build | sort(attribute='ms') | map(attribute='key') | list", json!(["y", "x"])),
         ("[1, 1.0, 2, {'a': 1, 'b': 2}, {'b': 2, 'a': 1}] | unique", json!([1, 2, {"a": 1, "b": 2}])),
         ("[1, 2, 3] | reverse", json!([3, 2, 1])),
+        ("[[1], [2, [3]], 4, []] | flatten", json!([1, 2, [3], 4])),
         ("[1, 2, 3] | select('gt', 1)", json!([2, 3])),
         ("[1, 2, 3] | reject('odd')", json!([2])),
         ("steps.build | selectattr('key', 'eq', 'x') | length", json!(1)),

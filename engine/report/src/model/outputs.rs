@@ -42,7 +42,8 @@ pub fn all<'a>(state: &'a RunState, plan: &'a PlanDoc) -> Vec<Output<'a>> {
             Table::new(value).map_or_else(|_| OutputKind::Json(format!("{value:#}")), OutputKind::Table)
         }
         Value::Array(rows) if rows.first().is_some_and(Value::is_object) => {
-            Table::of_rows(value).map_or_else(|_| OutputKind::Json(format!("{value:#}")), OutputKind::Table)
+            let flat = Table::of_rows(value).ok().filter(Table::is_flat);
+            flat.map_or_else(|| OutputKind::Json(format!("{value:#}")), OutputKind::Table)
         }
         Value::Object(_) => OutputKind::Json(format!("{value:#}")),
         scalar => OutputKind::Scalar(value::short(scalar)),
