@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
-use support::{Done, Scene, eventually, processes_with};
+use support::{Done, Scene, eventually, finish, kill, processes_with};
 
 /// Writes a workflow; `@` stands for the scene's folder.
 fn workflow(scene: &Scene, name: &str, body: &str) -> String {
@@ -446,6 +446,31 @@ fn nothing_of_a_rehearsal_is_used_by_a_real_run() {
     assert_eq!(again["data"]["rehearsal"], true, "{again}");
     let again = scene.assay(&["run", &file, "--once", "--json"]).expect(0).json();
     assert_eq!(again["data"]["rehearsal"], false, "{again}");
+}
+
+#[test]
+fn a_detached_one_is_adopted_with_what_it_had_said() {
+    let scene = Scene::new();
+    let file = workflow(
+        &scene,
+        "kept",
+        "steps:\n  \
+         srv: {uses: server, detach: true, timeout: 2m, with: {adapter: {name: vllm, model: '@/tiny'}}}\n  \
+         wait: {uses: command, needs: [srv], timeout: 1m, with: {shell: 'touch @/up; while ! test -e @/go; do sleep 0.05; done'}}\n  \
+         ask: {uses: http, needs: [wait], with: {url: '{{ steps.srv.url }}/health'}}\n",
+    );
+    let run = scene.start(&["run", &file, "--rehearse"]);
+    assert!(eventually(Duration::from_secs(20), || scene.dir().join("up").exists()), "the server is used");
+    kill(run.id(), "INT");
+    finish(run).expect(130);
+    scene.write("go", "");
+    scene.assay(&["resume", "latest"]).expect(0);
+    let ready = scene.events("step_ready");
+    assert_eq!(ready.len(), 2, "{ready:?}");
+    assert!(ready[1]["adopted"].is_string(), "{ready:?}");
+    assert_eq!(ready[0]["outputs"], ready[1]["outputs"]);
+    assert_eq!(ready[0]["outputs"]["framework"], "vllm");
+    nothing_left(&scene, None);
 }
 
 #[test]

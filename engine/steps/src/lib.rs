@@ -31,6 +31,7 @@ mod search_rules;
 mod server;
 mod server_adapter;
 mod server_config;
+mod server_end;
 mod server_failure;
 mod server_installed;
 mod server_probe;

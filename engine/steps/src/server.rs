@@ -1,27 +1,22 @@
 //! `server`: starts a server, waits until it can be used, watches it while it is, stops it.
 
 use crate::config::{self, command_line, schema_of};
-use crate::gpus::{self, Gpu};
+use crate::gpus;
 use crate::net::holder_of;
 use crate::server_adapter::{HOST, Prepared, Served};
 use crate::server_config::{Port, ServerConfig};
-use crate::server_failure::{self, Fallbacks};
+use crate::server_end::{Serving, ended, explained, stop, stop_by, with_memory};
+use crate::server_failure::Fallbacks;
 use crate::server_probe;
 use crate::server_ready::{Readiness, fell_back, unwell};
 use crate::watch::LogLine;
 use assay_manifest::{Effects, Kind, OutputDoc};
-use assay_process::{Signal, is_alive, kill_tree, signal_tree};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{CommandLine, LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
 use assay_serving::adapter::redact;
 use serde_json::json;
 use std::cell::{Cell, OnceCell};
-use std::time::{Duration, Instant};
-
-/// Lines of the log that a failure shows.
-const TAIL: usize = 20;
-/// How long GPU memory may stay taken after the end of a server whose adapter does not say it.
-const MEMORY_WAIT: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// The step type.
 #[derive(Debug)]
@@ -136,23 +131,6 @@ enum Over {
     Unneeded,
 }
 
-/// A server that is there.
-struct Serving {
-    config: ServerConfig,
-    served: Option<Served>,
-    /// Outputs beyond those of every server.
-    facts: Option<ValueMap>,
-    port: u16,
-    pid: u32,
-    begin: Instant,
-    /// The leased GPUs before it was launched.
-    gpus: Option<Vec<Gpu>>,
-    /// The outputs that others were told, once it was ready.
-    told: OnceCell<ValueMap>,
-    /// It was found ready by this engine.
-    ready: Cell<bool>,
-}
-
 async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     let config: ServerConfig = config::read(&cx.config).map_err(Outcome::failed)?;
     config.check().map_err(Outcome::failed)?;
@@ -181,7 +159,11 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             cx.spawn_kept(&command, signal, grace).await
         }
     };
-    let process = process.map_err(Outcome::failed)?;
+    let process = process.map_err(|error| match &served {
+        // A framework that cannot be started is not installed as it should be.
+        Some(_) => Outcome::ended(Status::Environment, error),
+        None => Outcome::failed(error),
+    })?;
     let (told, ready) = (OnceCell::new(), Cell::new(false));
     let pid = process.pid();
     serve(cx, log, process, Serving { config, served, facts, port, pid, begin, gpus, told, ready }).await
@@ -296,80 +278,4 @@ async fn used(cx: &StepCtx, log: Option<LogLine>, serving: &Serving) -> String {
         reason = unwell(serving.config.alive.as_ref(), serving.port) => reason,
         reason = fell_back(cx, served, fallbacks) => reason,
     }
-}
-
-/// The signal that asks the server to end, and the time it has then.
-fn stop_by(cx: &StepCtx, config: &ServerConfig, served: Option<&Served>) -> (Signal, Duration) {
-    let stop = config.stop.as_ref();
-    let signal = stop.and_then(|stop| stop.signal().ok().flatten()).unwrap_or(Signal::TERM);
-    let of_adapter = served.map(|served| Duration::from_secs(served.adapter.stop.grace_s));
-    let grace = stop.and_then(|stop| stop.grace).map(|grace| grace.get()).or(of_adapter);
-    (signal, grace.unwrap_or(cx.grace()))
-}
-
-async fn ended(cx: &StepCtx, serving: &Serving, end: ProcessEnd) -> Outcome {
-    let reason = format!("the server ended by itself with {}", end.words());
-    let outcome = explained(cx, serving, &reason).await;
-    let status = if end == ProcessEnd::TimedOut { Status::TimedOut } else { outcome.status };
-    Outcome { exit: end.exit(), signal: end.signal(), status, ..outcome }
-}
-
-/// A failure with its cause, where the log tells one, else with the log's last lines.
-async fn explained(cx: &StepCtx, serving: &Serving, reason: &str) -> Outcome {
-    let was_ready = serving.ready.get();
-    let cause = match &serving.served {
-        Some(served) => server_failure::cause(cx, served, was_ready).await,
-        None => None,
-    };
-    match cause {
-        // What ends a server that ran is its failure, whatever its log says.
-        Some(cause) if was_ready => Outcome::failed(format!("{reason}: {}", cause.words)),
-        Some(cause) => Outcome::ended(cause.status, format!("{} ({reason})", cause.words)),
-        None => Outcome::failed(with_tail(cx, reason)),
-    }
-}
-
-fn with_tail(cx: &StepCtx, reason: &str) -> String {
-    let tail = cx.tail(TAIL);
-    if tail.is_empty() {
-        format!("{reason}; its log is empty")
-    } else {
-        format!("{reason}; last lines of its log:\n{tail}")
-    }
-}
-
-/// The end of a server whose GPUs must be as they were: their lease goes to others now.
-async fn with_memory(cx: &StepCtx, serving: &Serving, outcome: Outcome) -> Outcome {
-    let Some(before) = &serving.gpus else { return outcome };
-    let of_adapter = serving.served.as_ref().map(|served| served.adapter.stop.memory_wait_s);
-    let limit = of_adapter.map_or(MEMORY_WAIT, Duration::from_secs);
-    match gpus::given_back(cx, before, limit).await {
-        Ok(()) => outcome,
-        Err(left) if outcome.status == Status::Passed => {
-            Outcome { outputs: outcome.outputs, ..Outcome::failed(left) }
-        }
-        Err(left) => Outcome { reason: format!("{}; and {left}", outcome.reason), ..outcome },
-    }
-}
-
-/// The author's or the adapter's signal and grace if given, then whatever is left the usual way.
-async fn stop(cx: &StepCtx, process: &mut Process, serving: &Serving) {
-    let (config, served) = (&serving.config, serving.served.as_ref());
-    let own = served.is_some()
-        || config.stop.as_ref().is_some_and(|stop| stop.signal.is_some() || stop.grace.is_some());
-    // A keeper knows both.
-    if own && !cx.is_detached() {
-        let identity = process.identity().clone();
-        let (signal, grace) = stop_by(cx, config, served);
-        signal_tree(&identity, None, signal);
-        let gone = async {
-            while is_alive(&identity) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(grace, gone).await.is_err() {
-            kill_tree(&identity, None).await;
-        }
-    }
-    cx.stop(process).await;
 }

@@ -109,8 +109,12 @@ async fn ask(
         CaptureError::Failed(why) => environment(format!("{} cannot be asked: {why}", adapter.title)),
     })?;
     if said.timed_out {
-        let limit = LIMIT.as_secs();
-        return Err(environment(format!("`{}` said nothing within {limit} s", command.argv.join(" "))));
+        let asked = command.argv.join(" ");
+        if cx.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+            let reason = format!("ran into its `timeout` while `{asked}` was asked");
+            return Err(Outcome::ended(Status::TimedOut, reason));
+        }
+        return Err(environment(format!("`{asked}` said nothing within {} s", LIMIT.as_secs())));
     }
     let found = (said.exit != Exit::Code(0)).then(|| adapter.classify_boot_failure(&both(&said))).flatten();
     match found {

@@ -67,7 +67,7 @@ async fn model_listed(base: &str, served: &Served) -> Result<(), Missing> {
     if listed.is_empty() {
         return Err(Missing::Yet(format!("{url} lists no model")));
     }
-    if listed.iter().any(|id| *id == served.model_id) {
+    if listed.contains(&served.model_id) {
         return Ok(());
     }
     let listed = listed.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
