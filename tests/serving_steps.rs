@@ -458,3 +458,29 @@ fn what_cannot_be_recorded_is_told() {
     scene.assay(&["run", &file]).expect(0);
     assert_eq!(scene.statuses()["again"], "passed");
 }
+
+#[test]
+fn a_rehearsed_server_says_itself_what_it_is() {
+    let scene = Scene::new();
+    let file = scene.workflow(
+        "rehearsed",
+        &format!(
+            "steps:
+  srv:
+    uses: server
+    with: {{adapter: {{name: sglang, model: /models/small, served_name: small}}, ready: {{timeout: 20s}}}}
+    timeout: 1m
+  prof:
+    uses: profile
+    with: {{server: '{{{{ steps.srv }}}}', workloads: {{prefill: [64, 1]}}}}
+    timeout: 1m
+{OUT}  framework: {{value: steps.prof.framework, type: string}}
+  model: {{value: steps.prof.model, type: string}}
+"
+        ),
+    );
+    scene.assay(&["run", &file, "--rehearse"]).expect(0);
+    let outputs = scene.outputs();
+    assert_eq!((&outputs["framework"], &outputs["model"]), (&json!("sglang"), &json!("small")));
+    assert_eq!(list(&outputs["traces"]).len(), 2);
+}

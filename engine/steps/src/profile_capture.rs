@@ -22,6 +22,8 @@ const VOCABULARY: u32 = 8192;
 const MARGIN: u32 = 4;
 /// How long a recording that ends by itself has until a file shows; then it is ended.
 const SHOWS: Duration = Duration::from_secs(3);
+/// Longest wait for the end of a recording once the step was stopped.
+const HURRY: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Why there is no trace.
@@ -282,7 +284,8 @@ impl Capture<'_> {
     /// A recording that may have ended by itself answers as it likes; the files tell.
     fn end(&self, may_be_over: bool) -> Result<(), Trouble> {
         let Some(stop) = &self.facts.stop else { return Ok(()) };
-        let reply = self.server.post(&stop.path, &Value::Null, Duration::from_secs(stop.timeout_s))?;
+        let limit = if self.stopped() { HURRY } else { Duration::from_secs(stop.timeout_s) };
+        let reply = self.server.post(&stop.path, &Value::Null, limit)?;
         if (200..300).contains(&reply.status) || may_be_over {
             return Ok(());
         }

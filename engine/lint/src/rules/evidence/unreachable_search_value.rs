@@ -2,7 +2,7 @@ use crate::context::Cx;
 use crate::flow::is_kind;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
-use assay_manifest::Step;
+use assay_manifest::{Config, ConfigKind, Step};
 use assay_plan::ManifestPlan;
 use assay_protocol::Value;
 use assay_serving::candidates::{
@@ -31,8 +31,9 @@ steps:
       base: {tp_size: 2}
       space: {chunked_prefill_size: [4096, 8192, 16384], max_running_requests: [32, 64, 128]}
       max_candidates: 3
+    timeout: 1m
 outputs:
-  candidates: {value: steps.plan.candidates, type: array}
+  candidates: {value: steps.plan.candidates, type: array, description: What to try}
 ",
     good: "\
 steps:
@@ -43,8 +44,9 @@ steps:
       base: {tp_size: 2}
       space: {chunked_prefill_size: [4096, 8192, 16384], max_running_requests: [32, 64, 128]}
       max_candidates: 6
+    timeout: 1m
 outputs:
-  candidates: {value: steps.plan.candidates, type: array}
+  candidates: {value: steps.plan.candidates, type: array, description: What to try}
 ",
     fixes: Fixes::None,
     check: Check::Plan(check),
@@ -86,33 +88,42 @@ fn judge(step: &Step, planned: &SearchPlan, found: &mut Found<'_>) {
     let needed = planned.coverage.needed_for_all_values;
     let budget = step.with.get("max_candidates");
     let span = budget.or_else(|| step.with.get("space")).map_or(step.id.span, |config| config.span);
-    let label = format!("{} candidates", planned.candidates.len());
     let help = format!("write `max_candidates: {needed}` or more, or list only what is to be tried");
-    found.push(found.at(span, message, label).help(help));
+    found.push(found.at(span, message, "too few for all values").help(help));
 }
 
 /// The plan of a step whose configuration stands in the manifest; nothing where it does not, or is refused anyway.
 fn planned(step: &Step) -> Option<SearchPlan> {
-    let literal = |name: &str| match step.with.get(name) {
-        Some(config) => config.literal().map(Some),
-        None => Some(None),
-    };
+    let literal = |name: &str| step.with.get(name).map_or(Some(None), |config| known(config).map(Some));
     if step.with.get("cookbook").is_some() {
         return None;
     }
-    let base: Flags = serde_json::from_value(literal("base")??.clone()).ok()?;
-    let space = Space::new(&serde_json::from_value(literal("space")??.clone()).ok()?).ok()?;
+    let base: Flags = serde_json::from_value(literal("base")??).ok()?;
+    let space = Space::new(&serde_json::from_value(literal("space")??).ok()?).ok()?;
     let usual = SearchSettings::default();
     let max_candidates = match literal("max_candidates")? {
         Some(number) => u32::try_from(number.as_u64()?).ok(),
         None => usual.max_candidates,
     };
     let strategy = match (literal("strategy")?, literal("tier")?) {
-        (Some(word), None) => serde_json::from_value::<Strategy>(word.clone()).ok()?,
+        (Some(word), None) => serde_json::from_value::<Strategy>(word).ok()?,
         (None, Some(tier)) => strategy_of_tier(tier.as_u64()?, &space, &base, max_candidates)?.0,
         (None, None) => usual.strategy,
         (Some(_), Some(_)) => return None,
     };
-    let framework = literal("framework")?.and_then(Value::as_str).unwrap_or_default();
-    candidates_of(framework, &base, &space, &SearchSettings { strategy, max_candidates }, &[]).ok()
+    let framework = literal("framework")??;
+    candidates_of(framework.as_str()?, &base, &space, &SearchSettings { strategy, max_candidates }, &[]).ok()
+}
+
+/// The value, if nothing in it has to be rendered.
+fn known(config: &Config) -> Option<Value> {
+    match &config.kind {
+        ConfigKind::Literal(value) => Some(value.clone()),
+        ConfigKind::List(items) => items.iter().map(known).collect(),
+        ConfigKind::Map(entries) => {
+            let entry = |(name, config): &(Box<str>, Config)| Some((name.to_string(), known(config)?));
+            entries.iter().map(entry).collect::<Option<_>>().map(Value::Object)
+        }
+        ConfigKind::Template(_) | ConfigKind::Path(_) | ConfigKind::Expression(..) => None,
+    }
 }
