@@ -6,7 +6,8 @@ use serde_json::Value;
 use std::time::Duration;
 use support::{Done, Scene, eventually, processes_with};
 
-const TOKENIZER: &str = concat!("tokenizer=", env!("CARGO_MANIFEST_DIR"), "/engine/loadgen/tests/data/tokenizer.json");
+const TOKENIZER: &str =
+    concat!("tokenizer=", env!("CARGO_MANIFEST_DIR"), "/engine/loadgen/tests/data/tokenizer.json");
 /// One scenario that takes a fraction of a second.
 const SCENARIOS: &str = r#"scenarios=[{"name": "chat", "input_len": 32, "output_len": 8}]"#;
 
@@ -30,10 +31,14 @@ fn rows(text: &str) -> Vec<Value> {
 fn a_deployment_is_launched_measured_and_stopped() {
     let scene = Scene::new();
     let more = r#"scenarios=[{"name":"chat","input_len":32,"output_len":8},{"name":"long","input_len":128,"output_len":8}]"#;
-    let done =
-        rehearse(&scene, "serving-benchmark", &["framework=vllm", "model=tiny", TOKENIZER, more, "num_prompts=20", "concurrency=20"]);
+    let done = rehearse(
+        &scene,
+        "serving-benchmark",
+        &["framework=vllm", "model=tiny", TOKENIZER, more, "num_prompts=20", "concurrency=20"],
+    );
     // A busy machine may make the client too late for a server that takes 130 ms; that is an answer too, and no figure.
-    let reason = scene.statuses().iter().find(|(_, status)| *status == "failed").map(|(step, _)| step.clone());
+    let reason =
+        scene.statuses().iter().find(|(_, status)| *status == "failed").map(|(step, _)| step.clone());
     if let Some(step) = reason {
         let told = scene.finished(&step)["reason"].as_str().unwrap_or_default().to_owned();
         assert!(told.contains("the measurement is invalid: the client"), "{told}");
@@ -45,14 +50,25 @@ fn a_deployment_is_launched_measured_and_stopped() {
     let scenarios: Vec<&str> = rows.iter().filter_map(|row| row["workload"]["scenario"].as_str()).collect();
     assert_eq!(scenarios, ["chat", "long"]);
     assert!(rows.iter().all(|row| row["rehearsal"] == true && row["framework"] == "vllm"), "{rows:?}");
-    assert!(rows.iter().all(|row| row["server_command"].as_str().is_some_and(|line| line.contains("vllm") && line.contains("tiny"))));
+    assert!(rows.iter().all(|row| {
+        row["server_command"].as_str().is_some_and(|line| line.contains("vllm") && line.contains("tiny"))
+    }));
 }
 
 #[test]
 fn frameworks_are_tuned_one_after_the_other_and_nothing_rehearsed_is_ranked() {
     let scene = Scene::new();
     let frameworks = r#"frameworks=[{"framework":"sglang","space":{"chunked_prefill_size":[4096,8192]}},{"framework":"vllm","base":{"max_model_len":4096}}]"#;
-    let inputs = [frameworks, "model=tiny", "served_name=tiny", TOKENIZER, SCENARIOS, "num_prompts=20", "concurrency=20", "max_candidates=2"];
+    let inputs = [
+        frameworks,
+        "model=tiny",
+        "served_name=tiny",
+        TOKENIZER,
+        SCENARIOS,
+        "num_prompts=20",
+        "concurrency=20",
+        "max_candidates=2",
+    ];
     rehearse(&scene, "fair-benchmark", &inputs);
     let statuses = scene.statuses();
     assert_eq!(statuses["best"], "skipped", "{statuses:?}");
@@ -83,7 +99,15 @@ fn a_refused_flag_stops_its_framework_only() {
     rehearse(
         &scene,
         "fair-benchmark",
-        &[frameworks, "model=tiny", "served_name=tiny", TOKENIZER, SCENARIOS, "num_prompts=20", "concurrency=20"],
+        &[
+            frameworks,
+            "model=tiny",
+            "served_name=tiny",
+            TOKENIZER,
+            SCENARIOS,
+            "num_prompts=20",
+            "concurrency=20",
+        ],
     );
     let statuses = scene.statuses();
     assert_eq!(statuses["tune[0]/plan"], "failed", "{statuses:?}");

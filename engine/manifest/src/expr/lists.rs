@@ -280,7 +280,8 @@ pub(super) fn list(work: &Work<'_, '_>, input: &Value) -> Filtered {
 /// The elements of lists in a list, one level deep; other elements stay.
 pub(super) fn flatten(work: &Work<'_, '_>, input: &Value) -> Filtered {
     let list = input.as_array().ok_or_else(|| work.wrong_input("a list", input))?;
-    let parts = list.iter().map(|element| element.as_array().map_or(std::slice::from_ref(element), Vec::as_slice));
+    let parts =
+        list.iter().map(|element| element.as_array().map_or(std::slice::from_ref(element), Vec::as_slice));
     Ok(Value::Array(parts.flatten().cloned().collect()))
 }
 
