@@ -518,6 +518,8 @@ fn adapters_are_listed_with_their_evidence_and_explained() {
         (&data["data"]["kind"], &data["data"]["ready"]["health"]),
         (&json!("adapter"), &json!("/health"))
     );
+    let page = scene.assay(&["explain", "tensorrt-llm"]).expect(0).stdout;
+    assert!(page.contains("required flags:") && page.contains("flags: {max_seq_len: ...}"), "{page}");
     let missed = scene.assay(&["explain", "adapter-vlm"]).expect(3);
     assert!(missed.stderr.contains("adapter-vllm"), "{}", missed.stderr);
 }

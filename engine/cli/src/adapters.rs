@@ -23,10 +23,18 @@ pub fn topics() -> impl Iterator<Item = String> {
 pub fn list() -> Result<(String, Value), Failure> {
     let all = Adapter::all().map_err(|error| Failure::internal(error.to_string()))?;
     let mut text = String::from("adapters, for `server` with `adapter: {name: ...}`\n");
+    let width =
+        |text: fn(&Adapter) -> &str| all.iter().map(|one| text(one).chars().count()).max().unwrap_or(0);
+    let (names, titles) = (width(|one| &one.name), width(|one| &one.title));
     for adapter in &all {
         let checked: Vec<String> =
             adapter.verified.iter().map(|entry| format!("{} {}", entry.how.word(), entry.version)).collect();
-        text.push_str(&format!("  {:<12}  {:<16}  {}\n", adapter.name, adapter.title, checked.join(", ")));
+        text.push_str(&format!(
+            "  {:<names$}  {:<titles$}  {}\n",
+            adapter.name,
+            adapter.title,
+            checked.join(", ")
+        ));
     }
     text.push_str("ran: launched and asked; help: flags against its own parser; source: only read\n");
     let data = all
@@ -57,6 +65,8 @@ pub fn text(adapter: &Adapter) -> String {
     );
     let others: usize = adapter.flags.others.values().map(Vec::len).sum();
     out.push_str(&format!("  and {others} more; list: {}\n", adapter.flags.source));
+    let required = adapter.flags.required.iter().map(|one| (one.flag.as_str(), one.why.as_str()));
+    section(&mut out, "required flags", required);
     section(
         &mut out,
         "refused flags",
@@ -77,8 +87,12 @@ pub fn text(adapter: &Adapter) -> String {
     for entry in &adapter.verified {
         out.push_str(&format!("  {} {} on {}: {}\n", entry.how.word(), entry.version, entry.on, entry.note));
     }
+    // Those with one value are added by the launch.
+    let required = adapter.flags.required.iter().filter(|one| one.value.is_none());
+    let required = required.map(|one| format!("{}: ...", one.flag));
+    let flags = required.collect::<Vec<_>>().join(", ");
     let example = format!(
-        "uses: server\n  with:\n    adapter: {{name: {}, model: /models/tiny, flags: {{}}}}",
+        "uses: server\n  with:\n    adapter: {{name: {}, model: /models/tiny, flags: {{{flags}}}}}",
         adapter.name
     );
     out.push_str(&format!("\nexample:\n  {example}\n"));
