@@ -39,7 +39,6 @@ macro_rules! verbs {
     ($($(#[doc = $doc:literal])* $variant:ident($module:ident) = $name:literal;)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
-        #[expect(clippy::large_enum_variant, reason = "there is one in a whole process")]
         pub enum Verb { $($(#[doc = $doc])* #[command(name = $name)] $variant(verbs::$module::Options),)* }
 
         impl Verb {

@@ -199,7 +199,7 @@ fn read(cx: &Cx, file: &str) -> Result<Map<String, Value>, Failure> {
 
 fn arrivals(options: &Options) -> Result<Option<Arrivals>, Failure> {
     let Some(rate) = options.rate else { return Ok(None) };
-    if !(rate > 0.0) {
+    if rate.is_nan() || rate <= 0.0 {
         return Err(Failure::usage(format!("`--rate {rate}` sends nothing"))
             .help("give requests per second, or `inf`"));
     }

@@ -97,10 +97,14 @@ pub struct Subject {
     /// Framework of the server, such as `sglang`. Default: `unnamed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework: Option<String>,
-    /// Its version.
+    /// Name of the weights in the row, where frameworks have different names for the same ones. Default, and where empty: the
+    /// name in the requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Version of the framework.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework_version: Option<String>,
-    /// Its commit.
+    /// Commit of the framework.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework_commit: Option<String>,
     /// The candidate among others. Default: `baseline`.

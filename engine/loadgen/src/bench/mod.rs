@@ -246,7 +246,7 @@ fn row(
     let names = RowSubject {
         framework: named(&subject.framework, "unnamed"),
         candidate_id: named(&subject.candidate, "baseline"),
-        model: model.to_owned(),
+        model: subject.model.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| model.to_owned()),
     };
     let mut row = Row::new(names, outcome, redact).map_err(|error| LoadError::Config(error.to_string()))?;
     row.framework_version.clone_from(&subject.framework_version);
