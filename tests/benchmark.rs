@@ -1,5 +1,6 @@
 //! `assay bench` and the step type `benchmark`, against `assay sim-server`.
 
+#[expect(dead_code, reason = "the suite of schemas uses the rest")]
 #[path = "support/schemas.rs"]
 mod schemas;
 mod support;

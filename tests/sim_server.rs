@@ -20,16 +20,17 @@ struct Served {
 impl Served {
     fn start(scene: &Scene, args: &[&str]) -> Self {
         let mut child = scene.start(&[&["sim-server"], args].concat());
-        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut seen = String::new();
-        loop {
-            let from = seen.len();
-            assert!(log.read_line(&mut seen).expect("a log") > 0, "it ended: {seen}");
-            if let Some((_, port)) = seen[from..].trim_end().split_once(" listens on port ") {
-                let port = port.parse().expect("a port");
-                return Self { child, log, seen, port };
+        let log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut served = Self { child, log, seen: String::new(), port: 0 };
+        while served.port == 0 {
+            let from = served.seen.len();
+            let read = served.log.read_line(&mut served.seen).expect("a log");
+            assert!(read > 0, "it ended: {}", served.seen);
+            if let Some((_, port)) = served.seen[from..].trim_end().split_once(" listens on port ") {
+                served.port = port.parse().expect("a port");
             }
         }
+        served
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> String {
