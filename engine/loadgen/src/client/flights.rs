@@ -19,7 +19,7 @@ use rustix::time::{
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What one `read` may bring: many events at once where a server floods.
 const BUFFER: usize = 256 << 10;
@@ -29,13 +29,6 @@ const EVENTS: usize = 512;
 const STARTS_PER_TURN: usize = 64;
 /// Longest wait, so that limits and wishes to stop are seen.
 const TICK_NS: u64 = 100_000_000;
-/// From this rate of pieces on, in pieces per second, the loop lets them gather before it reads: each read brings several
-/// then, and a server is not held up by waking a reader for each. Serving on real accelerators stays far below.
-const CROWDED: u64 = 120_000;
-/// How long it lets them gather. Pieces of one read share a time, so times are that coarse then.
-const GATHER: Duration = Duration::from_millis(1);
-/// Over which time the rate is taken.
-const RATE_WINDOW_NS: u64 = 10_000_000;
 /// Bodies that are made before the load begins, in bytes; more than that are made as they are needed.
 const PREPARED: usize = 16 << 20;
 /// Longest wait for the connections of a closed loop.
@@ -153,7 +146,6 @@ impl Loop<'_> {
     ) -> Result<bool, LoadError> {
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
         let (mut looked_ns, mut armed) = (0, None);
-        let mut crowd = Crowd::default();
         loop {
             let more = self.start_due();
             let now = self.now();
@@ -177,9 +169,6 @@ impl Loop<'_> {
             }
             self.turn_ns = now.saturating_sub(self.woke_ns);
             self.busy_ns += self.turn_ns;
-            if crowd.is_dense(now, self.pieces) && !more {
-                std::thread::sleep(GATHER);
-            }
             let wait = if more { 0 } else { TICK_NS };
             events.clear();
             match epoll::wait(
@@ -503,25 +492,6 @@ impl Loop<'_> {
     }
 }
 
-/// Whether pieces come so densely that they are better read together.
-#[derive(Debug, Default)]
-struct Crowd {
-    since_ns: u64,
-    pieces: u64,
-    dense: bool,
-}
-
-impl Crowd {
-    fn is_dense(&mut self, now: u64, pieces: u64) -> bool {
-        let passed = now.saturating_sub(self.since_ns);
-        if passed >= RATE_WINDOW_NS {
-            self.dense = (pieces - self.pieces).saturating_mul(1_000_000_000) / passed >= CROWDED;
-            (self.since_ns, self.pieces) = (now, pieces);
-        }
-        self.dense
-    }
-}
-
 /// The first bodies, so that a burst is one.
 fn prepare(plan: &Plan<'_>) -> Vec<Option<Vec<u8>>> {
     let mut room = PREPARED;
@@ -588,19 +558,4 @@ fn timespec(ns: u64) -> Timespec {
 
 fn seconds(time: Timespec) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Crowd;
-
-    #[test]
-    fn a_crowd_is_seen_after_a_while_and_ends() {
-        let mut crowd = Crowd::default();
-        let at = |ms: u64| ms * 1_000_000;
-        assert!(!crowd.is_dense(at(5), 5_000));
-        assert!(crowd.is_dense(at(10), 5_000));
-        assert!(crowd.is_dense(at(15), 5_000));
-        assert!(!crowd.is_dense(at(20), 5_500));
-    }
 }
