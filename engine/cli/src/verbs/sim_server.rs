@@ -45,7 +45,7 @@ pub struct Options {
     /// Name of the served model
     #[arg(long)]
     pub model: Option<String>,
-    /// `tokenizer.json` by which prompts are counted
+    /// `tokenizer.json` by which prompts are counted, or the folder that holds it
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<String>,
     /// Seconds from the start to readiness

@@ -16,7 +16,7 @@ pub struct Config {
     pub framework: Framework,
     /// How fast it answers.
     pub pace: Pace,
-    /// `tokenizer.json` by which prompts are counted. Without it a prompt of token ids counts as many as there are, and a
+    /// `tokenizer.json` by which prompts are counted, or the folder that holds it. Without it a prompt of token ids counts as many as there are, and a
     /// text a quarter of its UTF-8 bytes, rounded up.
     pub tokenizer: Option<PathBuf>,
     /// Tokens that the chat template adds to each message.

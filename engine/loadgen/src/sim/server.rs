@@ -172,6 +172,9 @@ fn wait_until(time: u64, stop: &AtomicBool) -> bool {
 }
 
 fn read_tokenizer(path: &Path) -> Result<Arc<Tokenizer>, LoadError> {
+    // The folder of a model holds it.
+    let inside = path.join("tokenizer.json");
+    let path = if path.is_dir() { &inside } else { path };
     Tokenizer::from_file(path).map(Arc::new).map_err(|error| LoadError::Tokenizer {
         path: path.to_owned(),
         problem: format!("{error}; give the model's `tokenizer.json`"),
