@@ -13,6 +13,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("cargo fmt", "a step of .ci/run"),
     ("rustfmt --check", "a step of .ci/run"),
     ("fuzz/run", "a slow suite of its own"),
+    ("ASSAY_CPU_COMPARISON=", "a slow suite of its own"),
     ("python3 tests/bench/lint.py --quick", "a step of .ci/run"),
     ("python3 tests/bench/trace.py --quick", "a step of .ci/run"),
     ("python3 tests/bench/serve.py --quick", "a step of .ci/run"),

@@ -130,3 +130,22 @@ fn prefill_and_decode_are_recorded_apart() {
     assert_eq!(stages, ["prefill", "decode"]);
     assert_eq!(scene.outputs()["answers"].as_array().map(Vec::len), Some(2));
 }
+
+/// A slow suite of its own: real servers, which `workflows/cpu-comparison/setup.sh` installs.
+#[test]
+fn real_servers_are_compared() {
+    let Ok(folder) = std::env::var("ASSAY_CPU_COMPARISON") else {
+        eprintln!(
+            "skipped: `ASSAY_CPU_COMPARISON` does not name the folder of `workflows/cpu-comparison/setup.sh`"
+        );
+        return;
+    };
+    let scene = Scene::new();
+    scene.assay(&["run", "cpu-comparison", "-i", &format!("folder={folder}")]).expect(0);
+    assert_eq!(scene.outcomes()["same_answers"], "passed");
+    let table = scene.outputs()["comparison"].clone();
+    assert_eq!(table["rows"].as_array().map(Vec::len), Some(2), "{table}");
+    assert!(scene.delivered("summary.md").contains("Cross-Framework Best Comparison"));
+    let marker = scene.dir().to_string_lossy().into_owned();
+    assert!(eventually(Duration::from_secs(5), || processes_with(&marker).is_empty()));
+}
