@@ -108,30 +108,65 @@ impl Sla {
         *self == Self::default()
     }
 
+    /// Each limit with its name, set or not.
+    pub fn limits(&self) -> [(&'static str, Option<f64>); 4] {
+        let [ttft, tpot, e2e, success] = KEYS;
+        [
+            (ttft, self.max_p50_ttft_ms),
+            (tpot, self.max_p50_tpot_ms),
+            (e2e, self.max_p50_e2e_ms),
+            (success, self.min_success_rate),
+        ]
+    }
+
     /// Judges the figures of a load: its [`Metrics`], or anything that gives [`Reached`].
     pub fn judge(&self, reached: impl Into<Reached>) -> SlaVerdict {
         let reached = reached.into();
-        let limits = [
-            (KEYS[0], self.max_p50_ttft_ms, reached.p50_ttft_ms, true),
-            (KEYS[1], self.max_p50_tpot_ms, reached.p50_tpot_ms, true),
-            (KEYS[2], self.max_p50_e2e_ms, reached.p50_e2e_ms, true),
-            (KEYS[3], self.min_success_rate, reached.success_rate, false),
-        ];
-        let check = |(key, limit, found, is_highest): (&str, Option<f64>, Option<f64>, bool)| {
+        let found = [reached.p50_ttft_ms, reached.p50_tpot_ms, reached.p50_e2e_ms, reached.success_rate];
+        let limits = self.limits().into_iter().zip(found);
+        let check = |((key, limit), found): ((&str, Option<f64>), Option<f64>)| {
             let limit = limit?;
-            let met = |found: f64| if is_highest { found <= limit } else { found >= limit };
+            let met = |found: f64| if is_lowest(key) { found >= limit } else { found <= limit };
             Some(SlaCheck { key: key.to_owned(), limit, found, passed: found.is_some_and(met) })
         };
-        let checks: Vec<SlaCheck> = limits.into_iter().filter_map(check).collect();
+        let checks: Vec<SlaCheck> = limits.filter_map(check).collect();
         let passed = (!checks.is_empty()).then(|| checks.iter().all(|check| check.passed));
         SlaVerdict { passed, checks }
     }
 }
 
-const KEYS: [&str; 4] = ["max_p50_ttft_ms", "max_p50_tpot_ms", "max_p50_e2e_ms", "min_success_rate"];
+/// Whether figures must not be below this limit; else not above it.
+fn is_lowest(key: &str) -> bool {
+    key.starts_with("min_")
+}
 
-/// What is wrong with a name, and the name that is meant where one can be told.
-fn unknown(key: &str) -> String {
+impl SlaVerdict {
+    /// `passed`, `failed` or `not stated`.
+    pub fn word(&self) -> &'static str {
+        match self.passed {
+            Some(true) => "passed",
+            Some(false) => "failed",
+            None => "not stated",
+        }
+    }
+
+    /// What is not met, such as `max_p50_ttft_ms: 1620.00 > 1500.00`.
+    pub fn misses(&self) -> String {
+        let miss = |check: &SlaCheck| match check.found {
+            Some(found) if is_lowest(&check.key) => format!("{}: {found:.4} < {:.4}", check.key, check.limit),
+            Some(found) => format!("{}: {found:.2} > {:.2}", check.key, check.limit),
+            None => format!("{}: not measured", check.key),
+        };
+        let misses: Vec<String> = self.checks.iter().filter(|check| !check.passed).map(miss).collect();
+        misses.join("; ")
+    }
+}
+
+/// Names of the limits, as every manifest, file and row spells them.
+pub const KEYS: [&str; 4] = ["max_p50_ttft_ms", "max_p50_tpot_ms", "max_p50_e2e_ms", "min_success_rate"];
+
+/// The limit that is meant by a name in circulation elsewhere, and the tail that it speaks of, as far as they can be told.
+pub fn meant(key: &str) -> (Option<&'static str>, Option<&'static str>) {
     let lower = key.to_ascii_lowercase();
     let meant = match () {
         () if lower.contains("ttft") || lower.contains("first_token") => Some(KEYS[0]),
@@ -140,8 +175,12 @@ fn unknown(key: &str) -> String {
         () if lower.contains("success") => Some(KEYS[3]),
         () => None,
     };
-    let tail = ["p90", "p95", "p99"].into_iter().find(|tail| lower.contains(tail));
-    match (meant, tail) {
+    (meant, ["p90", "p95", "p99"].into_iter().find(|tail| lower.contains(tail)))
+}
+
+/// What is wrong with a name.
+fn unknown(key: &str) -> String {
+    match meant(key) {
         (Some(meant), Some(tail)) => format!(
             "unknown limit `{key}`: limits are on medians, write `{meant}`; for {tail} limit single requests with goodput"
         ),

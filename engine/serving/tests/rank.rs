@@ -1,10 +1,11 @@
 //! Winners: SLA computed again, only like beside like, no winner by noise.
 
+use assay_loadgen::sla::Sla;
 use assay_loadgen::{Failure, FailureKind, Record, Usage};
 use assay_serving::rank::{
     Absent, AbsentKind, Basis, COMPARISON_COLUMNS, CSV_COLUMNS, DecisionKind, DecisionRules, Entry,
-    EntryError, FAILED_COLUMNS, FRAMEWORK_COLUMNS, Input, Limits, OrderBy, PhaseLengths, RankSettings,
-    Ranking, RunStatus, WhyNotRanked, csv, markdown, rank,
+    EntryError, FAILED_COLUMNS, FRAMEWORK_COLUMNS, Input, OrderBy, PhaseLengths, RankSettings, Ranking,
+    RunStatus, WhyNotRanked, csv, markdown, rank,
 };
 use proptest::prelude::{prop, prop_assert_eq, proptest};
 use serde_json::{Value, json};
@@ -142,7 +143,7 @@ fn what_is_not_alike_is_not_ranked_together_and_what_differs_is_said() {
 #[test]
 fn the_same_limits_can_be_put_on_every_row() {
     let strict = RankSettings {
-        limits: Some(Limits { max_p50_ttft_ms: Some(300.0), ..Limits::default() }),
+        limits: Some(Sla { max_p50_ttft_ms: Some(300.0), ..Sla::default() }),
         ..RankSettings::default()
     };
     let other = with(row("vllm", "c", 9.0), "/sla/max_p50_ttft_ms", json!(9000.0));
@@ -150,7 +151,7 @@ fn the_same_limits_can_be_put_on_every_row() {
     assert_eq!(winner(&ranking), None);
     assert_eq!(ranking.failed.len(), 2);
     assert!(ranking.scenarios[0].groups[0].notes[0].contains("no winner"));
-    let free = RankSettings { limits: Some(Limits::default()), ..RankSettings::default() };
+    let free = RankSettings { limits: Some(Sla::default()), ..RankSettings::default() };
     assert_eq!(winner(&ranked(&[row("sglang", "a", 4.0), other], &free)).as_deref(), Some("vllm/c"));
     let unstated = with(row("vllm", "c", 9.0), "/sla", Value::Null);
     let ranking = usual(&[unstated]);

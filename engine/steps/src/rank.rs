@@ -3,11 +3,12 @@
 use crate::config::{self, schema_of, write_output};
 use crate::fields::{FilePath, Percent};
 use crate::{rank_outputs, rank_rows};
+use assay_loadgen::sla::Sla;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_serving::rank::{
-    Absent, AbsentKind, DecisionRules, Input, Limits, OrderBy, RankSettings, Ranking, csv, markdown, rank,
+    Absent, AbsentKind, DecisionRules, Input, OrderBy, RankSettings, Ranking, csv, markdown, rank,
 };
 use assay_store::sha256_hex;
 use schemars::JsonSchema;
@@ -30,7 +31,7 @@ pub(crate) struct Config {
     pub records: Vec<FilePath>,
     /// Limits for every row, whatever it states itself. `{}` lets everything pass. Default: each row's own.
     #[serde(default)]
-    sla: Option<Limits>,
+    sla: Option<Sla>,
     /// Which throughput decides first. Default: `requests`.
     #[serde(default)]
     order: OrderBy,

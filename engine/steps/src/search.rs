@@ -4,6 +4,7 @@ use crate::config::{self, schema_of};
 use crate::fields::FilePath;
 use crate::search_outputs;
 use crate::search_rules::{Demands, Gpu};
+use assay_loadgen::sla::Sla;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
@@ -12,7 +13,7 @@ use assay_serving::candidates::{
     Flags, Rule, SearchPlan, SearchSettings, Space, Strategy, plan, strategy_of_tier,
 };
 use assay_serving::cookbook::{Cookbook, Scenario, import};
-use assay_serving::rank::{Absent, Limits};
+use assay_serving::rank::Absent;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -144,7 +145,7 @@ struct Asked {
     space: IndexMap<String, Vec<Value>>,
     settings: SearchSettings,
     scenarios: Vec<Scenario>,
-    limits: Option<Limits>,
+    limits: Option<Sla>,
     cookbook: Option<Cookbook>,
     /// The framework, if the cookbook leaves it out.
     absent: Option<Absent>,

@@ -1,10 +1,11 @@
 //! What a `search` step hands on.
 
+use assay_loadgen::sla::Sla;
 use assay_manifest::OutputDoc;
 use assay_protocol::{Value, ValueMap};
 use assay_serving::candidates::{Candidate, Coverage, SearchPlan};
 use assay_serving::cookbook::{Cookbook, Scenario};
-use assay_serving::rank::{Absent, Limits};
+use assay_serving::rank::Absent;
 use indexmap::IndexMap;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ pub(crate) struct Outputs<'a> {
     pub plan: Option<&'a SearchPlan>,
     pub space: &'a IndexMap<String, Vec<Value>>,
     pub scenarios: &'a [Scenario],
-    pub limits: Option<&'a Limits>,
+    pub limits: Option<&'a Sla>,
     pub cookbook: Option<&'a Cookbook>,
     pub absent: Option<&'a Absent>,
     pub notes: &'a [String],

@@ -11,7 +11,8 @@ mod sla;
 pub use frameworks::Framework;
 pub use parts::{Benchmark, Dataset, Hardware, ModelUnderTest, Scenario, Search};
 
-use crate::rank::{Absent, AbsentKind, Limits};
+use crate::rank::{Absent, AbsentKind};
+use assay_loadgen::sla::Sla;
 use fields::Reader;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ pub struct Cookbook {
     /// How it is asked.
     pub benchmark: Benchmark,
     /// The SLA; absent where the configuration states none.
-    pub limits: Option<Limits>,
+    pub limits: Option<Sla>,
     /// How candidates are chosen.
     pub search: Search,
     /// The frameworks, disabled ones included.

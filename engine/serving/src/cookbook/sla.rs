@@ -1,13 +1,11 @@
 //! The SLA of a configuration, with the names that are in circulation for the same limits.
 
 use super::fields::Field;
-use crate::rank::Limits;
+use assay_loadgen::sla::{KEYS, Sla, meant};
 use serde_json::Map;
 
-const KEYS: [&str; 4] = ["max_p50_ttft_ms", "max_p50_tpot_ms", "max_p50_e2e_ms", "min_success_rate"];
-
 /// The SLA stands under `benchmark` or at the top; one of both.
-pub(super) fn limits(root: &Field<'_>) -> Option<Limits> {
+pub(super) fn limits(root: &Field<'_>) -> Option<Sla> {
     let (inner, outer) = (root.get("benchmark").get("sla"), root.get("sla"));
     if !inner.is_absent() && !outer.is_absent() {
         outer.problem("stands here and under `benchmark.sla`; keep one of both");
@@ -30,7 +28,7 @@ pub(super) fn limits(root: &Field<'_>) -> Option<Limits> {
         }
         limit
     };
-    Some(Limits {
+    Some(Sla {
         max_p50_ttft_ms: limit(KEYS[0]),
         max_p50_tpot_ms: limit(KEYS[1]),
         max_p50_e2e_ms: limit(KEYS[2]),
@@ -39,14 +37,7 @@ pub(super) fn limits(root: &Field<'_>) -> Option<Limits> {
 }
 
 fn rename_hint(key: &str) -> String {
-    let lower = key.to_ascii_lowercase();
-    let meant =
-        [("ttft", KEYS[0]), ("tpot", KEYS[1]), ("e2e", KEYS[2]), ("latency", KEYS[2]), ("success", KEYS[3])]
-            .into_iter()
-            .find(|(word, _)| lower.contains(word))
-            .map(|(_, key)| key);
-    let tail = ["p90", "p95", "p99"].into_iter().find(|tail| lower.contains(tail));
-    match (meant, tail) {
+    match meant(key) {
         (Some(meant), Some(tail)) => {
             format!(
                 "is not a limit here: limits are on medians, not on {tail}; rename it to `{meant}` with a median's limit"

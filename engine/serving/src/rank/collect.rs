@@ -1,10 +1,11 @@
 //! From rows to what may be ranked: what is no result is left out with a reason, runs of the same thing become one.
 
-use super::entry::{Entry, EntryError, RunStatus, SMOKE_BELOW, Sample};
+use super::entry::{Entry, EntryError, Figures, RunStatus, Sample};
 use super::fairness::Fact;
-use super::limits::Limits;
 use super::ranking::{Disagreement, Input, RankSettings, Standing};
 use super::raw;
+use assay_loadgen::bench::SMOKE_BELOW;
+use assay_loadgen::sla::{Sla, SlaVerdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -146,7 +147,7 @@ fn check(
         entry.missing.retain(|field| !had.contains(&field.trim_start_matches("metrics.")));
         entry.missing.retain(|field| field != "workload.num_prompts");
     }
-    let judged = entry.limits.map(|limits| limits.judge(&entry.figures).passed).unwrap_or_default();
+    let judged = entry.limits.map(|limits| verdict(limits, &entry.figures).passed).unwrap_or_default();
     if entry.claimed.is_some() && entry.claimed != judged && entry.status == RunStatus::Ok {
         found.push(note(&entry, "sla.passed", entry.claimed.into(), judged.into()));
     }
@@ -157,12 +158,19 @@ fn check(
     entry
 }
 
-fn limits_as_facts(limits: Limits) -> Vec<Fact> {
-    let of = |key: &str| {
-        limits.set().find(|(set, ..)| *set == key).map_or(Value::Null, |(_, limit, _)| limit.into())
+/// Limits that are stated and empty are a statement too: everything passes.
+fn verdict(limits: Sla, figures: &Figures) -> SlaVerdict {
+    let mut verdict = limits.judge(figures);
+    verdict.passed.get_or_insert(true);
+    verdict
+}
+
+fn limits_as_facts(limits: Sla) -> Vec<Fact> {
+    let fact = |(key, limit): (&str, Option<f64>)| Fact {
+        name: format!("sla.{key}"),
+        value: limit.map_or(Value::Null, Value::from),
     };
-    let keys = ["max_p50_ttft_ms", "max_p50_tpot_ms", "max_p50_e2e_ms", "min_success_rate"];
-    keys.into_iter().map(|key| Fact { name: format!("sla.{key}"), value: of(key) }).collect()
+    limits.limits().into_iter().map(fact).collect()
 }
 
 fn no_result(entry: &Entry) -> Option<(WhyNotRanked, String)> {
@@ -180,7 +188,7 @@ fn no_result(entry: &Entry) -> Option<(WhyNotRanked, String)> {
         return None;
     }
     match entry.load.requests {
-        Some(requests) if requests < SMOKE_BELOW => Some((
+        Some(requests) if requests < SMOKE_BELOW as u64 => Some((
             WhyNotRanked::Smoke,
             format!("{requests} requests are a smoke run; a result needs {SMOKE_BELOW}"),
         )),
@@ -217,7 +225,7 @@ fn standing(runs: &[Entry], settings: &RankSettings) -> Standing {
         _ => raw::medians(&samples.iter().map(|sample| sample.figures.clone()).collect::<Vec<_>>()),
     };
     let limits = settings.limits.or(one.limits);
-    let sla = limits.map(|limits| limits.judge(&figures)).unwrap_or_default();
+    let sla = limits.map(|limits| verdict(limits, &figures)).unwrap_or_default();
     let failed = runs.len() - ok.len();
     let reason = worst.reason.clone().map(|reason| match runs.len() {
         1 => reason,

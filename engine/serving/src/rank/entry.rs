@@ -1,14 +1,11 @@
 //! A result row as ranking sees it: tolerant of what is missing, exact about saying so.
 
 use super::fairness::{self, Fact};
-use super::limits::Limits;
+use assay_loadgen::sla::{KEYS, Reached, Sla};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// Fewer requests than this only show that everything works: 5 to 20 prompts are a smoke run.
-pub const SMOKE_BELOW: u64 = 20;
 
 /// Figures by name; only those that were measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +16,20 @@ impl Figures {
     /// The figure of this name, such as `p50_ttft_ms`.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
+    }
+}
+
+/// Latencies count from the intended start where it is known, so that requests which wait in the client cannot make a server
+/// look quick.
+impl From<&Figures> for Reached {
+    fn from(figures: &Figures) -> Self {
+        let either = |first: &str, second: &str| figures.get(first).or(figures.get(second));
+        Self {
+            p50_ttft_ms: either("p50_ttft_intended_ms", "p50_ttft_ms"),
+            p50_tpot_ms: figures.get("p50_tpot_ms"),
+            p50_e2e_ms: either("p50_e2e_intended_ms", "p50_e2e_ms"),
+            success_rate: figures.get("success_rate"),
+        }
     }
 }
 
@@ -109,7 +120,7 @@ pub struct Entry {
     /// GPUs used.
     pub gpus: Option<u64>,
     /// Limits that the row states.
-    pub limits: Option<Limits>,
+    pub limits: Option<Sla>,
     /// The verdict that the row claims.
     pub claimed: Option<bool>,
     /// Figures of the row.
@@ -270,7 +281,7 @@ fn objections(row: &Value) -> Vec<String> {
     }
 }
 
-fn limits(sla: &Value, problems: &mut Vec<String>) -> Option<Limits> {
+fn limits(sla: &Value, problems: &mut Vec<String>) -> Option<Sla> {
     let mut of = |key: &str| {
         let value = sla.get(key).filter(|value| !value.is_null())?;
         let limit = value.as_f64();
@@ -279,7 +290,7 @@ fn limits(sla: &Value, problems: &mut Vec<String>) -> Option<Limits> {
         }
         limit
     };
-    let limits = Limits {
+    let limits = Sla {
         max_p50_ttft_ms: of("max_p50_ttft_ms"),
         max_p50_tpot_ms: of("max_p50_tpot_ms"),
         max_p50_e2e_ms: of("max_p50_e2e_ms"),
@@ -295,7 +306,7 @@ fn limits(sla: &Value, problems: &mut Vec<String>) -> Option<Limits> {
 }
 
 fn limits_known(key: &str) -> bool {
-    ["max_p50_ttft_ms", "max_p50_tpot_ms", "max_p50_e2e_ms", "min_success_rate", "passed"].contains(&key)
+    key == "passed" || KEYS.contains(&key)
 }
 
 /// Figures that can be. A latency of 0 stands for "not measured" in many tools and would win every comparison.

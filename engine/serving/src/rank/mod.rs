@@ -9,7 +9,6 @@ mod decide;
 mod entry;
 mod fairness;
 mod handoff;
-mod limits;
 mod order;
 mod ranking;
 mod raw;
@@ -18,10 +17,9 @@ mod text;
 
 pub use collect::{NotRanked, WhyNotRanked};
 pub use decide::{Basis, Decision, DecisionKind, DecisionRules, pairs_needed};
-pub use entry::{Entry, EntryError, Figures, Load, RunStatus, SMOKE_BELOW, Sample};
+pub use entry::{Entry, EntryError, Figures, Load, RunStatus, Sample};
 pub use fairness::{Difference, Fact};
 pub use handoff::{Handoff, Lengths, PhaseLengths};
-pub use limits::{Check, Limits, Verdict};
 pub use order::OrderBy;
 pub use ranking::{
     Absent, AbsentKind, Disagreement, Group, Input, RankSettings, Ranking, ScenarioRanking, Standing, rank,

@@ -5,10 +5,10 @@ use super::decide::{Decision, DecisionKind, DecisionRules, decide};
 use super::entry::{Figures, Load, RunStatus, Sample};
 use super::fairness::{Difference, Fact, differences, unstated};
 use super::handoff::{Handoff, handoff};
-use super::limits::{Limits, Verdict};
 use super::order::OrderBy;
 use super::tables::{self, ComparisonRow, FailedRow, FrameworkTable, WinningCommand};
 use assay_loadgen::Record;
+use assay_loadgen::sla::{Sla, SlaVerdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub struct Input {
 pub struct RankSettings {
     /// Limits for every row, whatever it states itself. Empty limits are a statement too: everything passes.
     #[serde(default)]
-    pub limits: Option<Limits>,
+    pub limits: Option<Sla>,
     /// Which throughput decides first.
     #[serde(default)]
     pub order: OrderBy,
@@ -104,7 +104,7 @@ pub struct Standing {
     /// Why the status is not `ok`.
     pub reason: Option<String>,
     /// The SLA, judged from the figures.
-    pub sla: Verdict,
+    pub sla: SlaVerdict,
     /// Its figures; of several runs the medians.
     pub figures: Figures,
     /// Measured runs.
@@ -175,7 +175,7 @@ pub struct Ranking {
     /// The order, for a reader.
     pub order: String,
     /// The limits that were put on every row; absent where each row's own were used.
-    pub limits: Option<Limits>,
+    pub limits: Option<Sla>,
     /// Each scenario.
     pub scenarios: Vec<ScenarioRanking>,
     /// The best of each framework in each scenario.
