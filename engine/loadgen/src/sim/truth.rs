@@ -102,7 +102,7 @@ impl Counters {
         let factor = config.time_factor();
         let configured = match &config.pace {
             Pace::Paced { ttft_ms, itl_ms } => (Some(ttft_ms * factor), Some(itl_ms * factor)),
-            Pace::Flood {} => (Some(0.0), Some(0.0)),
+            Pace::Flood { .. } => (Some(0.0), Some(0.0)),
             Pace::Engine(_) => (None, None),
         };
         Self {
