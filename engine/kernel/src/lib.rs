@@ -9,4 +9,5 @@ pub mod case;
 pub mod dtype;
 pub mod layout;
 pub mod task;
+pub mod timing;
 pub mod verdict;
