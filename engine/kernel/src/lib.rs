@@ -8,6 +8,7 @@
 pub mod case;
 pub mod dtype;
 pub mod layout;
+pub mod ledger;
 pub mod task;
 pub mod timing;
 pub mod verdict;
