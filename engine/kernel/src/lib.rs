@@ -7,6 +7,10 @@
 
 pub mod case;
 pub mod dtype;
+pub mod generate;
+pub mod import;
 pub mod layout;
+pub mod oracle;
 pub mod task;
+pub mod tolerance;
 pub mod verdict;
