@@ -8,5 +8,6 @@
 pub mod case;
 pub mod dtype;
 pub mod layout;
+pub mod statics;
 pub mod task;
 pub mod verdict;
