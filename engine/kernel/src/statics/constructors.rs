@@ -23,7 +23,8 @@ const LONGEST: usize = 48;
 const ENTRY: u64 = 8;
 
 pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Finding>) {
-    let mut add = |message: String, evidence| findings.push(finding(Code::ForbiddenConstructor, message, evidence));
+    let mut add =
+        |message: String, evidence| findings.push(finding(Code::ForbiddenConstructor, message, evidence));
     if image.value(DT_PREINIT_ARRAYSZ).is_some_and(|size| size > 0) {
         add("it has a `.preinit_array`".to_owned(), json!({ "preinit_array": true }));
     }
@@ -51,7 +52,9 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
     }
     if let Some(name) = resolver(image) {
         add(
-            format!("{name} is chosen by code that runs at load (IFUNC, `target_clones`); choose inside the call, or build for one machine"),
+            format!(
+                "{name} is chosen by code that runs at load (IFUNC, `target_clones`); choose inside the call, or build for one machine"
+            ),
             json!({ "resolver": name }),
         );
     }
@@ -68,9 +71,9 @@ fn constructors(image: &Image<'_>) -> Vec<Option<u64>> {
         let place = array.wrapping_add(at * ENTRY);
         targets.push(match image.relocation(place) {
             Some(relocation) => relocated(image, relocation),
-            None => image.at(place, ENTRY).map(|bytes| {
-                bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
-            }),
+            None => image
+                .at(place, ENTRY)
+                .map(|bytes| bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))),
         });
     }
     targets
@@ -119,7 +122,9 @@ fn is_harmless(image: &Image<'_>, address: u64) -> bool {
                     open.push(instruction.near_branch_target());
                     break;
                 }
-                FlowControl::IndirectCall if hook && instruction.op0_register() == Register::RAX => hook = false,
+                FlowControl::IndirectCall if hook && instruction.op0_register() == Register::RAX => {
+                    hook = false
+                }
                 FlowControl::IndirectBranch if hook && instruction.op0_register() == Register::RAX => break,
                 _ => return false,
             }
@@ -149,8 +154,15 @@ fn step(image: &Image<'_>, instruction: &Instruction) -> Option<Step> {
                 && is_hook(image, instruction.ip_rel_memory_address());
             from_hook.then_some(Step::Hook)
         }
-        Mnemonic::Mov | Mnemonic::Lea | Mnemonic::Sub | Mnemonic::Add | Mnemonic::Shr | Mnemonic::Sar
-        | Mnemonic::Xor | Mnemonic::Test | Mnemonic::Cmp
+        Mnemonic::Mov
+        | Mnemonic::Lea
+        | Mnemonic::Sub
+        | Mnemonic::Add
+        | Mnemonic::Shr
+        | Mnemonic::Sar
+        | Mnemonic::Xor
+        | Mnemonic::Test
+        | Mnemonic::Cmp
             if into_register =>
         {
             Some(Step::Other)

@@ -7,7 +7,8 @@ use serde_json::json;
 pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec<Finding>) {
     let offered: Vec<_> = image.symbols.iter().filter(|symbol| symbol.defined && symbol.visible).collect();
     if let Some(entry) = offered.iter().find(|symbol| context.is_entry(&symbol.name)) {
-        let inside = |at: u64| image.code.iter().any(|code| (code.address..code.address + code.size).contains(&at));
+        let inside =
+            |at: u64| image.code.iter().any(|code| (code.address..code.address + code.size).contains(&at));
         if !entry.resolver && (!entry.function || !inside(entry.address)) {
             findings.push(finding(
                 Code::AbiSymbolMissing,

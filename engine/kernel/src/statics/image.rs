@@ -337,8 +337,7 @@ impl<'a> Image<'a> {
             let flags = section.sh_flags.get(LE);
             if flags.contains(SHF_EXECINSTR) && flags.contains(SHF_ALLOC) {
                 let name = c_text(names, section.sh_name.get(LE).into()).unwrap_or_default();
-                let code =
-                    Code { name, address: section.sh_addr.get(LE), size: section.sh_size.get(LE) };
+                let code = Code { name, address: section.sh_addr.get(LE), size: section.sh_size.get(LE) };
                 if code.size > 0 && self.at(code.address, code.size).is_some() {
                     self.code.push(code);
                 }

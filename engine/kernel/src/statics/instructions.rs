@@ -68,9 +68,16 @@ fn why(instruction: &Instruction, leaves: bool) -> Option<Why> {
     use Mnemonic as M;
     Some(match instruction.mnemonic() {
         M::INVALID => Why::Unknown,
-        M::Syscall | M::Sysenter | M::Int | M::Into | M::Int1 | M::Vmcall | M::Vmmcall | M::Vmfunc | M::Enclu | M::Senduipi => {
-            Why::System
-        }
+        M::Syscall
+        | M::Sysenter
+        | M::Int
+        | M::Into
+        | M::Int1
+        | M::Vmcall
+        | M::Vmmcall
+        | M::Vmfunc
+        | M::Enclu
+        | M::Senduipi => Why::System,
         M::Rdtsc | M::Rdtscp | M::Rdpmc | M::Rdpru => Why::Clock,
         M::Cpuid | M::Rdpid => Why::Machine,
         M::Rdrand | M::Rdseed => Why::Random,
@@ -79,10 +86,20 @@ fn why(instruction: &Instruction, leaves: bool) -> Option<Why> {
         M::Wrpkru | M::Wrfsbase | M::Wrgsbase | M::Lfs | M::Lgs | M::Lss => Why::Rights,
         M::Iret | M::Iretd | M::Iretq | M::Retf | M::Sysret | M::Sysexit => Why::Mode,
         M::Umonitor | M::Umwait | M::Tpause | M::Monitor | M::Mwait | M::Monitorx | M::Mwaitx => Why::Waits,
-        M::Ldmxcsr | M::Vldmxcsr | M::Fldenv | M::Frstor | M::Fxrstor | M::Fxrstor64 | M::Xrstor | M::Xrstor64 => {
-            Why::FloatMode
-        }
-        M::Mov if matches!(instruction.code(), Opcode::Mov_Sreg_rm16 | Opcode::Mov_Sreg_r32m16 | Opcode::Mov_Sreg_r64m16) => {
+        M::Ldmxcsr
+        | M::Vldmxcsr
+        | M::Fldenv
+        | M::Frstor
+        | M::Fxrstor
+        | M::Fxrstor64
+        | M::Xrstor
+        | M::Xrstor64 => Why::FloatMode,
+        M::Mov
+            if matches!(
+                instruction.code(),
+                Opcode::Mov_Sreg_rm16 | Opcode::Mov_Sreg_r32m16 | Opcode::Mov_Sreg_r64m16
+            ) =>
+        {
             Why::Rights
         }
         _ if is_far(instruction) => Why::Mode,
@@ -123,7 +140,8 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
     for (why, places) in &mut found {
         places.listed.sort_unstable();
         let Some((address, text)) = places.listed.first() else { continue };
-        let others = if places.count > 1 { format!(", and {} more", places.count - 1) } else { String::new() };
+        let others =
+            if places.count > 1 { format!(", and {} more", places.count - 1) } else { String::new() };
         let listed = places.listed.iter().map(|(address, text)| {
             let (symbol, offset) = owner(image, *address);
             json!({ "symbol": symbol, "offset": offset, "address": address, "instruction": text })
@@ -159,7 +177,8 @@ fn uncovered(image: &Image<'_>, findings: &mut Vec<Finding>) {
     for segment in image.segments.iter().filter(|segment| segment.execute) {
         let (mut start, bytes) = image.shown(segment);
         let (first, end) = (start, start.saturating_add(bytes.len() as u64));
-        let gaps = covered.iter().map(|(code, _)| (code.address, code.address + code.size)).chain([(end, end)]);
+        let gaps =
+            covered.iter().map(|(code, _)| (code.address, code.address + code.size)).chain([(end, end)]);
         for (from, to) in gaps.filter(|(from, to)| *to >= first && *from <= end) {
             let gap = (start - first) as usize..(from.max(start) - first) as usize;
             let odd = bytes[gap.clone()].iter().position(|byte| !matches!(byte, 0 | 0x90 | 0xcc));

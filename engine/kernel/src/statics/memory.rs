@@ -21,6 +21,9 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
         );
     }
     if image.text_relocations() {
-        add("its code is changed when it is loaded (`TEXTREL`); build with `-fPIC`", json!({ "textrel": true }));
+        add(
+            "its code is changed when it is loaded (`TEXTREL`); build with `-fPIC`",
+            json!({ "textrel": true }),
+        );
     }
 }

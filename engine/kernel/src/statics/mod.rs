@@ -7,8 +7,8 @@
 mod constructors;
 mod entry;
 mod exports;
-mod imports;
 mod image;
+mod imports;
 mod instructions;
 mod loads;
 mod memory;

@@ -10,7 +10,8 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 
 pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec<Finding>) {
     let needed = image.texts(DT_NEEDED).into_iter();
-    let names: Vec<String> = needed.filter(|name| name != LOADER && !context.allow.needed.contains(name)).collect();
+    let names: Vec<String> =
+        needed.filter(|name| name != LOADER && !context.allow.needed.contains(name)).collect();
     if !names.is_empty() {
         findings.push(finding(
             Code::ForbiddenImport,
