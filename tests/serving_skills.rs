@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use support::{Done, Scene, eventually, processes_with};
 
@@ -233,6 +234,70 @@ fn the_other_frameworks_are_measured_and_each_absence_has_its_word() {
     );
     let rows = rows(&scene.delivered("candidates.jsonl"));
     assert!(!rows.is_empty() && rows.iter().all(|row| row["framework"] == "vllm"));
+}
+
+/// A `vllm` that is found in `PATH`: help of the real one, and a simulated server.
+fn stand_in(scene: &Scene) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n--version) echo 0.33.0 ;;\n*--help=all) cat '{}' ;;\n\
+         *) exec '{}' sim-server --as vllm --ttft-ms 1000 --itl-ms 2 --tokenizer '{}' -- vllm \"$@\" ;;\nesac\n",
+        root.join("engine/serving/tests/help/vllm-0.33.0.txt").display(),
+        env!("CARGO_BIN_EXE_assay"),
+        TOKENIZER.trim_start_matches("tokenizer=")
+    );
+    let path = scene.write("bin/vllm", script);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    format!("{}/bin:/usr/bin:/bin", scene.dir().display())
+}
+
+#[test]
+fn the_ranking_tells_rates_from_bursts_and_lists_who_is_absent() {
+    let scene = Scene::new();
+    let path = stand_in(&scene);
+    let frameworks = format!(
+        r#"frameworks=[{{"framework":"vllm","base":{{"max_model_len":4096}},"server_env":{{"PATH":"{path}"}}}},{{"framework":"sglang","base":{{}},"server_env":{{"PATH":"{path}"}}}},{{"framework":"llama-cpp","base":{{"no_such_flag":1}}}}]"#
+    );
+    let mut args = vec!["run", "fair-benchmark"];
+    let rates = r#"rates={"lower": 20, "upper": 40, "tolerance": 20, "max_rounds": 1}"#;
+    let inputs = [
+        frameworks.as_str(),
+        rates,
+        r#"sla={"max_p50_ttft_ms": 5000}"#,
+        "model=tiny",
+        TOKENIZER,
+        SCENARIOS,
+        "num_prompts=24",
+        "concurrency=24",
+        "gpus=0",
+    ];
+    args.extend(inputs.iter().flat_map(|input| ["-i", input]));
+    let done = scene.assay(&args);
+    let summary = scene.delivered("summary.md");
+    assert_eq!(scene.statuses()["best"], "passed", "{summary}\n{}\n{}", done.stdout, done.stderr);
+    let outputs = scene.outputs();
+    let winners = outputs["winners"].as_array().expect("winners");
+    assert!(
+        winners.len() == 2
+            && winners
+                .iter()
+                .all(|one| one["scenario"].as_str().is_some_and(|name| name.starts_with("chat"))),
+        "{winners:?}"
+    );
+    assert_eq!(scene.outcomes()["decided"], "passed");
+    let absent = scene.outputs()["absent"].clone();
+    let word = |framework: &str| {
+        absent
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|one| one["framework"] == framework)
+            .map(|one| one["why"].clone())
+    };
+    assert_eq!(word("sglang"), Some("environment".into()), "{absent}");
+    assert_eq!(word("llama-cpp"), Some("given-up".into()), "{absent}");
+    assert!(summary.contains("sglang") && summary.contains("no_such_flag"), "{summary}");
+    done.expect(0);
 }
 
 const COOKBOOK: &str = "schema_version: 1
