@@ -96,9 +96,15 @@ fn judge(config: &Config) -> Outcome {
     let problem = config.problem.as_deref().filter(|problem| !problem.is_empty() && ends.is_empty());
     let absent = match problem {
         Some(problem) => Some(absent(Status::Failed, format!("no deployment could be planned: {problem}"))),
-        None => EarlyStop { after: config.after }
-            .reason(&ends, config.planned as usize)
-            .map(|reason| absent(common_status(&config.tried), with_first(reason, &config.tried))),
+        None => EarlyStop { after: config.after }.reason(&ends, config.planned as usize).map(|reason| {
+            let status = common_status(&config.tried);
+            // What is not there, or cannot be, has no health to speak of.
+            let reason = match status {
+                Status::Failed => reason,
+                _ => format!("none of {} tried could be started, of {} planned", ends.len(), config.planned),
+            };
+            absent(status, with_first(reason, &config.tried))
+        }),
     };
     let outputs = outputs(&ends, absent.as_ref());
     match absent {
