@@ -172,6 +172,9 @@ fn the_highest_rate_is_searched_beside_the_load_all_at_once() {
         rows[0]["digests"]["workload"], rows[1]["digests"]["workload"],
         "one workload, in other words"
     );
+    // Half a range is refused before a server starts.
+    let half = r#"rates={"lower": 20}"#;
+    rehearse(&scene, "serving-benchmark", &["framework=vllm", "model=tiny", TOKENIZER, half]).expect(20);
 }
 
 /// Eight deployments.

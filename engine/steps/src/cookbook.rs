@@ -2,6 +2,7 @@
 
 use crate::config::{self, schema_of};
 use crate::fields::FilePath;
+use crate::search_outputs;
 use assay_manifest::{Effects, Kind, OutputDoc};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
@@ -102,9 +103,6 @@ fn read(text: &str) -> Result<ValueMap, String> {
     for framework in cookbook.frameworks.iter().filter(|framework| framework.enabled) {
         frameworks.push(deployed(framework, &mut notes)?);
     }
-    let absent = cookbook.left_out().into_iter().map(
-        |absent| json!({"framework": absent.framework, "why": "user-excluded", "reason": absent.reason}),
-    );
     let mut outputs = ValueMap::new();
     let mut put = |name: &str, value: Value| {
         if !value.is_null() {
@@ -112,7 +110,7 @@ fn read(text: &str) -> Result<ValueMap, String> {
         }
     };
     put("frameworks", Value::Array(frameworks));
-    put("absent", absent.collect());
+    put("absent", cookbook.left_out().iter().map(search_outputs::absent).collect());
     put("model", json!(cookbook.model.name));
     put("scenarios", json!(cookbook.scenarios));
     put("num_prompts", json!(cookbook.dataset.num_prompts));
