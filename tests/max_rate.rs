@@ -11,7 +11,7 @@ use support::{Scene, eventually, processes_with};
 const TWENTY_PER_SECOND: &str = "pace: {kind: engine, base_ms: 1000, per_sequence_ms: 0, per_1k_kv_ms: 0, \
      prefill_tokens_per_s: 1000000000, chunk_tokens: 160, prefix_cache: false}\n";
 /// No load changes its times.
-const ALWAYS_A_SECOND: &str = "pace: {kind: paced, ttft_ms: 1000, itl_ms: 1}\n";
+const ALWAYS_TWO_SECONDS: &str = "pace: {kind: paced, ttft_ms: 2000, itl_ms: 1}\n";
 
 fn workflow(scene: &Scene, sim: &str, requests: u32, rates: &str, sla: &str) -> String {
     let exe = env!("CARGO_BIN_EXE_assay");
@@ -78,12 +78,14 @@ fn a_range_below_the_limit_and_one_above_it_say_so() {
         ("{max_p50_ttft_ms: 100}", "below_lower", None, "failed"),
     ] {
         let scene = Scene::new();
-        let file = workflow(&scene, ALWAYS_A_SECOND, 24, "{lower: 20, upper: 60, tolerance: 20}", sla);
+        let file = workflow(&scene, ALWAYS_TWO_SECONDS, 24, "{lower: 20, upper: 60, tolerance: 20}", sla);
         scene.assay(&["run", &file]).expect(0);
         let found = scene.outputs()["found"].clone();
         assert_eq!((found["status"].as_str(), found["best_rate"].as_f64()), (Some(status), best), "{found}");
         assert_eq!(found["row"].is_null(), best.is_none());
-        assert!(results(&found).iter().all(|(_, result)| result == results_wanted), "{found}");
+        // What a busy machine spoiled is undecided, and was measured once more.
+        let mut decided = results(&found).into_iter().filter(|(_, result)| result != "undecided");
+        assert!(decided.all(|(_, result)| result == results_wanted), "{found}");
         assert!(found["result_rows"].as_array().is_some_and(|rows| !rows.is_empty()));
     }
 }
@@ -92,8 +94,9 @@ fn a_range_below_the_limit_and_one_above_it_say_so() {
 fn what_must_not_be_used_decides_nothing_and_a_dead_server_fails() {
     let scene = Scene::new();
     // Answers of a wrong length: each measurement is invalid, and each rate is measured twice.
-    let sim =
-        format!("{ALWAYS_A_SECOND}failures: [{{kind: wrong_usage, completion_by: 3, when: {{every: 1}}}}]\n");
+    let sim = format!(
+        "{ALWAYS_TWO_SECONDS}failures: [{{kind: wrong_usage, completion_by: 3, when: {{every: 1}}}}]\n"
+    );
     let file = workflow(
         &scene,
         &sim,
@@ -108,7 +111,7 @@ fn what_must_not_be_used_decides_nothing_and_a_dead_server_fails() {
     assert_eq!(found["rounds"], 4);
 
     let scene = Scene::new();
-    let sim = format!("{ALWAYS_A_SECOND}failures: [{{kind: status, code: 500, when: {{every: 1}}}}]\n");
+    let sim = format!("{ALWAYS_TWO_SECONDS}failures: [{{kind: status, code: 500, when: {{every: 1}}}}]\n");
     let file = workflow(&scene, &sim, 20, "{lower: 20, upper: 60, tolerance: 20}", "{max_p50_ttft_ms: 5000}");
     scene.assay(&["run", &file]).expect(21);
     let reason = scene.finished("search")["reason"].as_str().unwrap_or_default().to_owned();
