@@ -98,9 +98,9 @@ pub fn run(
         extra_body: bench.extra_body.clone(),
     };
     let (mut measurements, mut records, mut stopped) = (Vec::new(), Vec::new(), false);
-    let mut built = Some(first);
+    let mut built = (bench.first_repeat == 1).then_some(first);
     for repeat in 1..=bench.repeats {
-        let seed = bench.seed.wrapping_add(u64::from(repeat - 1));
+        let seed = bench.seed.wrapping_add(u64::from(bench.first_repeat - 1) + u64::from(repeat - 1));
         let built = match built.take() {
             Some(first) => first,
             None => dataset::build(&bench.dataset, seed, tokenizer.as_ref(), bench.as_ids)?,
@@ -124,7 +124,7 @@ pub fn run(
         row.set_sla(sla);
     }
     // One digest for all repeats: the same description and seed ask the same.
-    row.digests.workload = measurements.first().map(|one| one.workload.clone());
+    row.digests.workload = Some(about.built.digest);
     Ok(Outcomes { row, measurements, records, stopped })
 }
 
