@@ -131,3 +131,48 @@ fn another_model_and_a_silent_fallback_fail_a_server() {
     assert_eq!(scene.statuses()["meant"], "passed");
     nothing_left(&scene, None);
 }
+
+#[test]
+fn rows_of_a_step_and_of_the_command_line_state_everything_that_fairness_needs() {
+    let scene = Scene::new();
+    let tokenizer = concat!(env!("CARGO_MANIFEST_DIR"), "/engine/loadgen/tests/data/tokenizer.json");
+    install_vllm(&scene, "0.33.0", "", &format!("--tokenizer '{tokenizer}' --ttft-ms 1000 --itl-ms 2"));
+    let load = format!(
+        "tokenizer: '{tokenizer}', concurrency: 24, dataset: {{kind: random, num_prompts: 24, input_len: 8, output_len: 4}}, \
+         sla: {{max_p50_ttft_ms: 9000}}"
+    );
+    let subject = |framework: &str, more: &str| {
+        format!("subject: {{{framework}model: tiny, scenario: chat, gpu_model: none, gpu_count: 0{more}}}")
+    };
+    let other = subject("framework: other, ", ", server_command: serve tiny");
+    scene.write("other.yaml", format!("{{url: '', {load}, {other}}}"));
+    let server = vllm("flags: {dtype: bfloat16, revision: abc123}");
+    let file = workflow(
+        &scene,
+        "stated",
+        &format!(
+            "steps:\n  srv: {{{server}}}\n  \
+             load: {{uses: benchmark, timeout: 1m, with: {{server: '{{{{ steps.srv }}}}', {load}, {}}}}}\n  \
+             cli: {{uses: command, needs: [load], timeout: 1m, with: {{argv: ['{}', bench, --config, '@/other.yaml', \
+             --url, '{{{{ steps.srv.url }}}}', --weights, abc123, --precision, bfloat16, --quantization, model default, --out, '@/cli']}}}}\n  \
+             best: {{uses: rank, needs: [cli], timeout: 1m, with: {{rows: ['{{{{ steps.load.row }}}}'], files: ['@/cli/row.jsonl']}}}}\n\
+             outputs:\n  groups: {{value: steps.best.groups, type: array}}\n  row: {{value: steps.load.row, type: object}}\n",
+            subject("", ""),
+            env!("CARGO_BIN_EXE_assay"),
+        ),
+    );
+    scene.assay(&["run", &file]).expect(0);
+    let groups = scene.outputs()["groups"].clone();
+    let [group] = &groups.as_array().expect("groups")[..] else { panic!("{groups}") };
+    assert_eq!(group["unstated"], json!([]), "{group}");
+    assert_eq!(group["standings"].as_array().map(Vec::len), Some(2), "{group}");
+    let row = scene.outputs()["row"].clone();
+    assert_eq!(
+        (&row["precision"], &row["quantization"], &row["digests"]["weights"]),
+        (&json!("bfloat16"), &json!("model default"), &json!("abc123"))
+    );
+    for digest in ["workload", "tokenizer", "sampling", "server_command"] {
+        assert_eq!(row["digests"][digest].as_str().map(str::len), Some(64), "{digest}: {row}");
+    }
+    nothing_left(&scene, None);
+}
