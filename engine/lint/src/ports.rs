@@ -121,7 +121,13 @@ pub(crate) fn in_flags<'a: 'c, 'c>(cx: &Cx<'a>, manifest: &'c Manifest) -> Vec<F
             let port = value.as_int().filter(|port| (1..=65535).contains(port));
             if let Some(port) = port.filter(|_| main || main_name.ends_with("_port")) {
                 let told = Told::Flag(&key.name);
-                found.push(Fixed { step: server.step, span: value.span, port: port.unsigned_abs(), main, told });
+                found.push(Fixed {
+                    step: server.step,
+                    span: value.span,
+                    port: port.unsigned_abs(),
+                    main,
+                    told,
+                });
             }
         }
     }

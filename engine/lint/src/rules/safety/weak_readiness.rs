@@ -46,11 +46,13 @@ steps:
 
 fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
     for server in launched(cx, manifest) {
-        let Some(unasked) = server.node.get("check_generation").filter(|asked| asked.as_bool() == Some(false))
+        let Some(unasked) =
+            server.node.get("check_generation").filter(|asked| asked.as_bool() == Some(false))
         else {
             continue;
         };
-        let message = format!("step `{}` counts as ready before it has generated anything", server.step.id.value);
+        let message =
+            format!("step `{}` counts as ready before it has generated anything", server.step.id.value);
         found.push(
             found
                 .at(unasked.span, message, "a broken model would be measured")
