@@ -303,7 +303,10 @@ fn parallel_sizes_make_the_number_of_gpus() {
     let of = |gpus: u64, told: &str| Some((gpus, told.to_owned()));
     assert_eq!(needed("sglang", json!({"tp": 1, "dtype": "auto"})), None, "no size under this name");
     assert_eq!(needed("sglang", json!({"tensor-parallel-size": 4})), of(4, "tensor-parallel-size"));
-    assert_eq!(needed("sglang", json!({"tp_size": 4, "dp_size": 2, "pp_size": 2})), of(16, "tp_size pp_size dp_size"));
+    assert_eq!(
+        needed("sglang", json!({"tp_size": 4, "dp_size": 2, "pp_size": 2})),
+        of(16, "tp_size pp_size dp_size")
+    );
     let inside = json!({"tp_size": 8, "dp_size": 8, "enable_dp_attention": true});
     assert_eq!(needed("sglang", inside), of(8, "tp_size"));
     assert_eq!(needed("sglang", json!({"tp_size": 16, "nnodes": 2})), None, "two hosts");

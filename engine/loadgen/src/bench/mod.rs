@@ -260,11 +260,8 @@ fn row(
     row.precision = said(&subject.precision);
     row.quantization = said(&subject.quantization);
     row.rehearsal = subject.rehearsal;
-    row.hardware = Hardware {
-        gpu_model: said(&subject.gpu_model),
-        gpu_count: subject.gpu_count,
-        visible_devices: None,
-    };
+    row.hardware =
+        Hardware { gpu_model: said(&subject.gpu_model), gpu_count: subject.gpu_count, visible_devices: None };
     let fixed = |ends: Option<(f64, f64)>| ends.filter(|(p50, p95)| p50 == p95).map(|(p50, _)| p50 as u32);
     let (input, output) = (about.built.input, Some(about.built.output));
     row.workload = Workload {

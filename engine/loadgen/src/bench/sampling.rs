@@ -47,10 +47,8 @@ fn is_neutral(name: &str, value: &Value) -> bool {
 
 /// Blake3 digest (hexadecimal) of the sampling part of all requests.
 pub(super) fn digest(ask: &Ask, requests: &[Request]) -> String {
-    let different: BTreeSet<String> = requests
-        .iter()
-        .map(|request| Value::Object(request.extra_body.clone()).to_string())
-        .collect();
+    let different: BTreeSet<String> =
+        requests.iter().map(|request| Value::Object(request.extra_body.clone()).to_string()).collect();
     let bodies = different.iter().filter_map(|extra| serde_json::from_str(extra).ok());
     let parts: BTreeSet<String> = bodies.map(|extra| part(ask, extra).to_string()).collect();
     blake3::hash(json!(parts).to_string().as_bytes()).to_hex().to_string()
@@ -76,7 +74,8 @@ fn part(ask: &Ask, extra_body: Map<String, Value>) -> Value {
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, canonical(value))).collect();
+            let mut fields: Vec<_> =
+                fields.into_iter().map(|(name, value)| (name, canonical(value))).collect();
             fields.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(fields.into_iter().collect())
         }

@@ -60,10 +60,10 @@ impl Capability {
     /// known.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.trim();
-        let of = |major: &str, minor: &str| {
-            Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
-        };
-        if let Some(digits) = text.strip_prefix("sm_").map(|rest| rest.trim_end_matches(char::is_alphabetic)) {
+        let of =
+            |major: &str, minor: &str| Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? });
+        if let Some(digits) = text.strip_prefix("sm_").map(|rest| rest.trim_end_matches(char::is_alphabetic))
+        {
             let (major, minor) = digits.split_at_checked(digits.len().checked_sub(1)?)?;
             return of(major, minor);
         }
@@ -77,7 +77,10 @@ impl Capability {
         let known = BY_WORD.iter().find(|(word, ..)| words.contains(word));
         let numbered = || {
             let is_number = |word: &&&str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
-            let number = words.iter().find(is_number).filter(|_| words.contains(&"RTX") && !words.contains(&"QUADRO"))?;
+            let number = words
+                .iter()
+                .find(is_number)
+                .filter(|_| words.contains(&"RTX") && !words.contains(&"QUADRO"))?;
             BY_NUMBER.iter().find(|(digits, ..)| number.starts_with(digits))
         };
         known.or_else(numbered).map(|(_, major, minor)| Self { major: *major, minor: *minor })

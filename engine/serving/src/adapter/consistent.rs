@@ -65,9 +65,7 @@ fn references(adapter: &Adapter, problems: &mut Vec<String>) {
     used.extend(beside.map(|flag| ("launch.parallel".to_owned(), flag.as_str())));
     let states = &adapter.states;
     let said = [&states.precision, &states.quantization, &states.revision];
-    used.extend(
-        said.into_iter().filter_map(|said| Some(("states".to_owned(), said.flag.as_deref()?))),
-    );
+    used.extend(said.into_iter().filter_map(|said| Some(("states".to_owned(), said.flag.as_deref()?))));
     let metrics = adapter.metrics.iter().filter_map(|entry| entry.needs_flag.as_deref());
     used.extend(metrics.map(|flag| ("metrics.needs_flag".to_owned(), flag)));
     let arm = adapter.profile.as_ref().and_then(|profile| profile.arm.as_ref());

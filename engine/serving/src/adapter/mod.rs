@@ -35,8 +35,8 @@ pub use flags::{Flag, FlagKind, FlagStyle, Flags, ListStyle, RefusedFlag, Requir
 pub use help::{HelpFlag, HelpSnapshot};
 pub use launch::{EnvUse, Environment, Launch, LaunchRequest, LaunchSpec, Roles, SystemCommand};
 pub use limits::{AbsentLimit, Lengths, SequenceFit, SequenceLimit};
-pub use parallel::Parallel;
 pub use log::{FallbackSignal, FallbackSignature, Pattern};
+pub use parallel::Parallel;
 pub use profile::{Arm, Profile, ProfileArm, ProfileCall, ProfileHow};
 pub use ready::{Demand, Listed, ModelList, Probe, Proof, Ready, Stop};
 pub use redact::{redact, redact_text};
@@ -134,7 +134,8 @@ impl Adapter {
     /// A built-in adapter that is read once; `None` for any other name. For those who ask often: a reading compiles hundreds
     /// of patterns.
     pub fn shared(name: &str) -> Option<&'static Self> {
-        static READ: [OnceLock<Option<Adapter>>; BUILT_IN.len()] = [const { OnceLock::new() }; BUILT_IN.len()];
+        static READ: [OnceLock<Option<Adapter>>; BUILT_IN.len()] =
+            [const { OnceLock::new() }; BUILT_IN.len()];
         let (slot, (_, text)) = READ.iter().zip(BUILT_IN).find(|(_, (known, _))| *known == name)?;
         slot.get_or_init(|| Self::from_text(text, name).ok()).as_ref()
     }

@@ -26,7 +26,9 @@ impl Adapter {
         let (roles, parallel) = (&self.launch.roles, &self.launch.parallel);
         let is_on = |names: &[String]| {
             let mut given = names.iter().filter_map(|name| self.given(flags, name));
-            given.any(|(_, value)| !matches!(value, Value::Null | Value::Bool(false)) && value.as_u64() != Some(1))
+            given.any(|(_, value)| {
+                !matches!(value, Value::Null | Value::Bool(false)) && value.as_u64() != Some(1)
+            })
         };
         if is_on(&parallel.beyond_host) {
             return None;
