@@ -34,6 +34,24 @@ fn it_dies_in_the_middle_of_an_answer() {
 }
 
 #[test]
+fn a_flood_that_gathers_tokens_breaks_at_the_same_place() {
+    for per_write in [1, 3, 64] {
+        let with = |failure: Value| {
+            Sim::ready(json!({"pace": {"kind": "flood", "per_write": per_write}, "failures": [failure]}))
+        };
+        let answer = ask(
+            &with(json!({"kind": "malformed_sse", "when": "on_start", "after_tokens": 4, "form": "cut_off"})),
+            10,
+        );
+        assert!(!answer.complete);
+        assert_eq!(answer.tokens().len(), 4, "{per_write} per write");
+        let answer = ask(&with(json!({"kind": "crash", "when": {"after_requests": 0}})), 10);
+        assert!(!answer.complete);
+        assert_eq!(answer.tokens().len(), 5, "{per_write} per write");
+    }
+}
+
+#[test]
 fn it_dies_at_its_hour() {
     let sim = Sim::ready(json!({"failures": [{"kind": "crash", "when": {"at_s": 0.2}}]}));
     let answer = ask(&sim, 1000);

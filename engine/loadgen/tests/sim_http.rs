@@ -8,12 +8,22 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 fn flood() -> Sim {
-    Sim::ready(json!({"pace": {"kind": "flood"}}))
+    flood_by(1)
+}
+
+/// A flood with so many tokens of a stream in a write.
+fn flood_by(per_write: u32) -> Sim {
+    Sim::ready(json!({"pace": {"kind": "flood", "per_write": per_write}}))
 }
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let sim = flood();
+    for per_write in [1, 4, 100] {
+        many_requests(&flood_by(per_write));
+    }
+}
+
+fn many_requests(sim: &Sim) {
     let before = sim.truth().connections;
     let mut wire = sim.wire();
     for output in 1..=20 {
@@ -64,7 +74,12 @@ fn bodies_come_chunked_or_after_a_word() {
 
 #[test]
 fn a_socket_that_takes_nothing_stops_a_flood() {
-    let sim = flood();
+    for per_write in [1, 16] {
+        stopped_by_the_socket(&flood_by(per_write));
+    }
+}
+
+fn stopped_by_the_socket(sim: &Sim) {
     let mut wire = sim.wire();
     wire.post("/v1/completions", &completion(3, 100_000));
     eventually(|| sim.truth().blocked > 0);

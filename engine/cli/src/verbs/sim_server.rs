@@ -39,9 +39,10 @@ pub struct Options {
     /// Time between tokens in milliseconds
     #[arg(long, value_name = "MS")]
     pub itl_ms: Option<f64>,
-    /// Each token as soon as the socket takes it
-    #[arg(long, conflicts_with_all = ["ttft_ms", "itl_ms"])]
-    pub flood: bool,
+    /// Tokens as fast as the socket takes them; with a number, so many of a stream in one write
+    #[arg(long, value_name = "PER_WRITE", num_args = 0..=1, default_missing_value = "1",
+        conflicts_with_all = ["ttft_ms", "itl_ms"])]
+    pub flood: Option<u32>,
     /// Name of the served model
     #[arg(long)]
     pub model: Option<String>,
@@ -126,8 +127,8 @@ fn config(cx: &Cx, options: &Options) -> Result<Config, Failure> {
     config.profile.dir = options.profile_dir.as_deref().map(path).or(config.profile.dir);
     config.startup_s = options.startup_s.unwrap_or(config.startup_s);
     config.seed = options.seed.unwrap_or(config.seed);
-    if options.flood {
-        config.pace = Pace::Flood {};
+    if let Some(per_write) = options.flood {
+        config.pace = Pace::Flood { per_write };
     }
     if options.ttft_ms.is_some() || options.itl_ms.is_some() {
         let (ttft, itl) = match config.pace {

@@ -32,6 +32,8 @@ pub(super) struct Conn {
     pub keep_alive: bool,
     /// Nothing more is read: it is closed when everything has been sent.
     pub closing: bool,
+    /// What is sent goes out together later.
+    pub gathers: bool,
     /// Since when the socket has taken nothing, in nanoseconds.
     pub blocked: Option<u64>,
     out: Vec<u8>,
@@ -68,6 +70,7 @@ impl Conn {
             busy: Busy::Idle,
             keep_alive: true,
             closing: false,
+            gathers: false,
             blocked: None,
             out: Vec::new(),
             sent: 0,
@@ -99,7 +102,11 @@ impl Conn {
 
     /// Sends bytes behind those that wait, with one call where none do. Adds what the socket took to `taken`.
     pub fn send(&mut self, bytes: &[u8], taken: &mut u64) -> Sent {
-        if self.sent < self.out.len() {
+        if self.gathers {
+            self.out.extend_from_slice(bytes);
+            return Sent::All;
+        }
+        if self.holds() {
             self.out.extend_from_slice(bytes);
             return Sent::Waits;
         }
@@ -139,7 +146,7 @@ impl Conn {
 
     /// Whether bytes wait for the socket.
     pub fn holds(&self) -> bool {
-        self.sent < self.out.len()
+        !self.gathers && self.sent < self.out.len()
     }
 
     fn hold(&mut self, bytes: &[u8]) -> Sent {

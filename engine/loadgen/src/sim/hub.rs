@@ -242,25 +242,51 @@ impl<'a> Hub<'a> {
     /// Sends bytes; what the socket does not take waits.
     pub fn send(&mut self, slot: usize, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(slot).and_then(Option::as_mut) else { return };
-        match conn.send(bytes, &mut self.counters.bytes_out) {
+        let sent = conn.send(bytes, &mut self.counters.bytes_out);
+        self.after_send(slot, sent);
+    }
+
+    /// What is sent from here on goes out together, in [`Self::send_gathered`].
+    pub fn gather(&mut self, slot: usize) {
+        if let Some(conn) = self.conn(slot) {
+            conn.gathers = !conn.holds();
+        }
+    }
+
+    /// Sends what was gathered.
+    pub fn send_gathered(&mut self, slot: usize) {
+        let Some(conn) = self.conns.get_mut(slot).and_then(Option::as_mut) else { return };
+        if !std::mem::take(&mut conn.gathers) {
+            return;
+        }
+        let sent = conn.flush(&mut self.counters.bytes_out);
+        let closing = conn.closing;
+        self.after_send(slot, sent);
+        if closing && sent == Sent::All {
+            self.close(slot);
+        }
+    }
+
+    fn after_send(&mut self, slot: usize, sent: Sent) {
+        let Some(conn) = self.conns.get_mut(slot).and_then(Option::as_mut) else { return };
+        match sent {
             Sent::All => {}
             Sent::Gone => self.close(slot),
-            Sent::Waits => {
-                if conn.blocked.is_none() {
-                    conn.blocked = Some(clock::now());
-                    self.counters.blocked += 1;
-                    if self.poll.watch_out(&conn.stream, conn.tag, true).is_err() {
-                        self.close(slot);
-                    }
+            Sent::Waits if conn.blocked.is_none() => {
+                conn.blocked = Some(clock::now());
+                self.counters.blocked += 1;
+                if self.poll.watch_out(&conn.stream, conn.tag, true).is_err() {
+                    self.close(slot);
                 }
             }
+            Sent::Waits => {}
         }
     }
 
     /// Closes a connection, as soon as everything has been sent.
     pub fn close_behind(&mut self, slot: usize) {
         match self.conn(slot) {
-            Some(conn) if conn.holds() => conn.closing = true,
+            Some(conn) if conn.holds() || conn.gathers => conn.closing = true,
             Some(_) => self.close(slot),
             None => {}
         }

@@ -138,7 +138,7 @@ impl Hub<'_> {
                 first: t0 + clock::from_ms(ttft_ms * self.factor),
                 step: clock::from_ms(itl_ms * self.factor),
             },
-            Pace::Flood {} => Rule::Flood,
+            Pace::Flood { .. } => Rule::Flood,
             Pace::Engine(_) => Rule::Made(VecDeque::new()),
         }
     }
@@ -170,26 +170,42 @@ impl Hub<'_> {
         }
     }
 
-    /// Gives an answer's next token if it is due, and else says when it will be.
+    /// Gives an answer's next token if it is due, or in a flood the next ones, and else says when it will be.
     pub fn pump(&mut self, key: Key) {
-        let mut given = false;
+        let more = match self.config.pace {
+            Pace::Flood { per_write } if per_write > 1 => {
+                self.gather(key.0);
+                let more = self.give(key, per_write);
+                self.send_gathered(key.0);
+                more && !self.is_blocked(key.0)
+            }
+            _ => self.give(key, 1),
+        };
+        if more {
+            self.hot.push_back(key);
+        }
+    }
+
+    /// Gives at most so many tokens; true where the next is due already.
+    fn give(&mut self, key: Key, most: u32) -> bool {
+        let mut given = 0;
         loop {
             let (ended, blocked) = (self.ended.is_some(), self.is_blocked(key.0));
-            let Some(answer) = self.answer(key).filter(|_| !ended) else { return };
+            let Some(answer) = self.answer(key).filter(|_| !ended) else { return false };
             match answer.pacer.due() {
-                Due::Unknown => return,
-                Due::Now if answer.ask.stream && blocked => return,
-                Due::Now if given => return self.hot.push_back(key),
+                Due::Unknown => return false,
+                Due::Now if answer.ask.stream && blocked => return false,
+                Due::Now if given >= most => return true,
                 Due::Now => self.token(key, None),
-                Due::At(at) if !given && at <= clock::now() => self.token(key, Some(at)),
+                Due::At(at) if given == 0 && at <= clock::now() => self.token(key, Some(at)),
                 Due::At(at) => {
                     if !std::mem::replace(&mut answer.armed, true) {
                         self.arm(at, key);
                     }
-                    return;
+                    return false;
                 }
             }
-            given = true;
+            given += 1;
         }
     }
 

@@ -138,7 +138,7 @@ fn configured(config: &Config) -> (Option<f64>, Option<f64>) {
     let factor = config.time_factor();
     match &config.pace {
         Pace::Paced { ttft_ms, itl_ms } => (Some(ttft_ms * factor), Some(itl_ms * factor)),
-        Pace::Flood {} => (Some(0.0), Some(0.0)),
+        Pace::Flood { .. } => (Some(0.0), Some(0.0)),
         Pace::Engine(_) => (None, None),
     }
 }

@@ -1,0 +1,140 @@
+//! Where a tensor's elements lie in its memory.
+
+use crate::dtype::DType;
+use serde::{Deserialize, Serialize};
+
+/// Shape and strides, in elements; every stride is positive, the first element lies at 0.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Layout {
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Elements in each dimension.
+    pub shape: Vec<usize>,
+    /// Elements from one index of a dimension to the next.
+    pub strides: Vec<usize>,
+}
+
+impl Layout {
+    /// Rows behind each other without a gap.
+    pub fn contiguous(dtype: DType, shape: &[usize]) -> Self {
+        Self::padded(dtype, shape, 0)
+    }
+
+    /// As [`Self::contiguous`], with `gap` unused elements behind each row of the last dimension. A tensor of one dimension has
+    /// no rows and gets no gap.
+    pub fn padded(dtype: DType, shape: &[usize], gap: usize) -> Self {
+        let mut strides = vec![1; shape.len()];
+        let mut step = 1;
+        for at in (0..shape.len()).rev() {
+            strides[at] = step;
+            step *= shape[at].max(1);
+            if at + 1 == shape.len() {
+                step += gap;
+            }
+        }
+        Self { dtype, shape: shape.to_vec(), strides }
+    }
+
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether rows follow each other without a gap.
+    pub fn is_contiguous(&self) -> bool {
+        *self == Self::contiguous(self.dtype, &self.shape)
+    }
+
+    /// Bytes from the first element to behind the last.
+    pub fn span(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let last: usize = self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1) * stride).sum();
+        (last + 1) * self.dtype.size()
+    }
+
+    /// Calls `take` with the place in memory of each element, in elements, in the order of the indices (the last fastest).
+    pub fn each(&self, mut take: impl FnMut(usize)) {
+        if self.is_empty() {
+            return;
+        }
+        let Some((&row, outer)) = self.shape.split_last() else { return take(0) };
+        let step = self.strides[outer.len()];
+        let mut index = vec![0; outer.len()];
+        loop {
+            let start: usize = index.iter().zip(&self.strides).map(|(at, stride)| at * stride).sum();
+            (0..row).for_each(|at| take(start + at * step));
+            // The next index, as an odometer counts.
+            let mut dimension = outer.len();
+            loop {
+                if dimension == 0 {
+                    return;
+                }
+                dimension -= 1;
+                index[dimension] += 1;
+                if index[dimension] < outer[dimension] {
+                    break;
+                }
+                index[dimension] = 0;
+            }
+        }
+    }
+
+    /// The elements' values in the order of the indices. `bytes` are the tensor's, [`Self::span`] long.
+    pub fn read(&self, bytes: &[u8]) -> Vec<f64> {
+        let (size, mut values) = (self.dtype.size(), Vec::with_capacity(self.len()));
+        self.each(|at| values.push(self.dtype.read(&bytes[at * size..(at + 1) * size])));
+        values
+    }
+
+    /// Writes values in the order of the indices; gaps are left alone.
+    pub fn write(&self, values: &[f64], bytes: &mut [u8]) {
+        let (size, mut next) = (self.dtype.size(), values.iter());
+        self.each(|at| {
+            if let Some(value) = next.next() {
+                self.dtype.write(*value, &mut bytes[at * size..(at + 1) * size]);
+            }
+        });
+    }
+
+    /// For each byte of the span, whether it belongs to an element (and not to a gap).
+    pub fn used(&self) -> Vec<bool> {
+        let (size, mut used) = (self.dtype.size(), vec![false; self.span()]);
+        self.each(|at| used[at * size..(at + 1) * size].fill(true));
+        used
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DType, Layout};
+
+    #[test]
+    fn gaps_lie_behind_rows() {
+        let padded = Layout::padded(DType::Fp16, &[2, 2, 3], 2);
+        assert_eq!(padded.strides, [10, 5, 1]);
+        assert_eq!(padded.span(), (10 + 5 + 2 + 1) * 2);
+        let mut places = Vec::new();
+        padded.each(|at| places.push(at));
+        assert_eq!(places, [0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 16, 17]);
+        assert_eq!(padded.used().iter().filter(|used| **used).count(), 24);
+        assert!(!padded.is_contiguous() && Layout::contiguous(DType::Fp16, &[2, 3]).is_contiguous());
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for shape in [&[][..], &[4], &[2, 3], &[0, 3], &[1, 1, 1, 2]] {
+            let layout = Layout::padded(DType::Fp32, shape, 3);
+            let values: Vec<f64> = (0..layout.len()).map(|at| at as f64 - 2.5).collect();
+            let mut bytes = vec![0xff; layout.span()];
+            layout.write(&values, &mut bytes);
+            assert_eq!(layout.read(&bytes), values);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Kernel tasks: whether a candidate is the same kernel as the baseline, and whether it is faster.
+//!
+//! A [`task`] fixes everything that must not move: the entry's signature, shapes, inputs, tolerances, timing. A [`case`] is the task
+//! at one shape. Foreign code runs only in a [`worker`], a process of its own with memory that it shares with the judge; the
+//! judge generates inputs, holds the oracle, and decides, gate after gate ([`verdict`]). This crate must not know workflows,
+//! and must not print.
+
+pub mod case;
+pub mod dtype;
+pub mod layout;
+pub mod task;
+pub mod verdict;
