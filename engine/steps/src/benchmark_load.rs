@@ -10,12 +10,15 @@ use serde_json::{Map, json};
 use std::path::{Path, PathBuf};
 
 /// Fields that a server's outputs fill in where the author does not, as their place in the benchmark.
-const FROM_SERVER: [(&str, &str); 7] = [
+const FROM_SERVER: [(&str, &str); 10] = [
     ("url", "/url"),
     ("served_name", "/model"),
     ("flush", "/flush"),
     ("framework", "/subject/framework"),
     ("version", "/subject/framework_version"),
+    ("precision", "/subject/precision"),
+    ("quantization", "/subject/quantization"),
+    ("revision", "/subject/weights"),
     ("command", "/subject/server_command"),
     ("rehearsal", "/subject/rehearsal"),
 ];
@@ -134,8 +137,11 @@ fn fill(fields: &mut Map<String, Value>, place: &str, value: Value) {
         None => drop(fields.entry(first).or_insert(value)),
         Some(second) => {
             let below = fields.entry(first).or_insert_with(|| json!({}));
-            if let Some(below) = below.as_object_mut() {
-                below.entry(second).or_insert(value);
+            // A manifest hands on inputs that its caller may leave empty.
+            if let Some(below) = below.as_object_mut()
+                && below.get(second).is_none_or(|said| said.as_str() == Some(""))
+            {
+                below.insert(second.to_owned(), value);
             }
         }
     }
@@ -166,14 +172,23 @@ mod tests {
     fn what_the_server_says_fills_in_what_the_author_does_not() {
         let server = json!({
             "url": "http://127.0.0.1:9", "served_name": "tiny", "framework": "vllm", "version": "1", "flush": null,
-            "rehearsal": true, "refused_fields": ["ignore_eos"], "extra_body": {"repeat_penalty": 1.0},
+            "precision": "auto", "quantization": "fp8", "revision": null, "rehearsal": true,
+            "refused_fields": ["ignore_eos"], "extra_body": {"repeat_penalty": 1.0},
         });
-        let said = json!({"server": server, "model": "mine", "extra_body": {"top_p": 0.5}, "subject": {"scenario": "chat"}});
+        let said = json!({
+            "server": server, "model": "mine", "extra_body": {"top_p": 0.5},
+            "subject": {"scenario": "chat", "precision": "", "quantization": "awq"},
+        });
         let bench = bench(&config(said)).unwrap();
         assert_eq!((bench.url.as_str(), bench.model.as_deref()), ("http://127.0.0.1:9", Some("mine")));
         assert_eq!(
             (bench.subject.framework.as_deref(), bench.subject.scenario.as_deref()),
             (Some("vllm"), Some("chat"))
+        );
+        let subject = &bench.subject;
+        assert_eq!(
+            (subject.precision.as_deref(), subject.quantization.as_deref(), subject.weights.as_deref()),
+            (Some("auto"), Some("awq"), None)
         );
         assert!(bench.subject.rehearsal && bench.flush.is_none());
         assert_eq!(bench.extra_body["ignore_eos"], Value::Null);

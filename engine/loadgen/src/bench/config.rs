@@ -106,6 +106,15 @@ pub struct Subject {
     /// name in the requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Digest or revision of the weights. Left out where it is not known, or empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Type of weights and activations, such as `bfloat16`; `auto` where the framework takes it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// How the weights are quantised, such as `fp8` or `none`; `model default` where the framework takes it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
     /// Version of the framework.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework_version: Option<String>,
