@@ -103,14 +103,18 @@ fn every_command_about_serving_works() {
     let scene = Scene::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("docs/serving.md")).expect("the document");
-    let example =
-        text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    scene.write("workflows/serve.yaml", example);
+    let block = |begin: &str| {
+        let mut blocks =
+            text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+        blocks.find(|block| block.starts_with(begin)).expect("an example")
+    };
+    scene.write("workflows/serve.yaml", block("apiVersion"));
+    scene.write("small.yaml", block("schema_version"));
     let tokenizer =
         std::fs::read(root.join("engine/loadgen/tests/data/tokenizer.json")).expect("a tokenizer");
     scene.write("model/tokenizer.json", tokenizer);
     scene.assay(&["lint", "workflows/serve.yaml"]).expect(0);
-    assert!(run_all_in(&scene, "docs/serving.md") >= 12);
+    assert!(run_all_in(&scene, "docs/serving.md") >= 13);
 }
 
 #[test]

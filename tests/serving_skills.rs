@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use support::{Done, Scene, eventually, processes_with};
 
@@ -129,6 +130,262 @@ fn prefill_and_decode_are_recorded_apart() {
     let stages: Vec<&str> = traces.iter().filter_map(|trace| trace["stage"].as_str()).collect();
     assert_eq!(stages, ["prefill", "decode"]);
     assert_eq!(scene.outputs()["answers"].as_array().map(Vec::len), Some(2));
+}
+
+/// A pace that a busy machine keeps up with.
+const SLOW: &str = r#"rehearsal={"pace": {"kind": "paced", "ttft_ms": 1000, "itl_ms": 2}}"#;
+
+/// Whether a busy machine kept the client from measuring: an answer too, and one that no test here is about.
+fn client_was_late(scene: &Scene) -> bool {
+    let texts = ["journal.jsonl", "candidates.jsonl"].map(|name| scene.run_dir().join(name));
+    let texts = texts.map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let late =
+        ["the client was the bottleneck", "the client started requests late", "the client read answers late"];
+    late.iter().any(|words| texts.iter().any(|text| text.contains(words)))
+}
+
+fn servers(scene: &Scene) -> Vec<String> {
+    let started = |record: &Value| {
+        let step = record["data"]["step"].as_str().unwrap_or_default().to_owned();
+        (record["type"] == "step_started" && step.ends_with("/srv")).then_some(step)
+    };
+    scene.journal().iter().filter_map(started).collect()
+}
+
+#[test]
+fn the_highest_rate_is_searched_beside_the_load_all_at_once() {
+    let scene = Scene::new();
+    // One round inside the tolerance: the lower end alone.
+    let rates = r#"rates={"lower": 20, "upper": 40, "tolerance": 20, "max_rounds": 1}"#;
+    let sla = r#"sla={"max_p50_ttft_ms": 5000}"#;
+    let inputs = [
+        "framework=vllm",
+        "model=tiny",
+        TOKENIZER,
+        SCENARIOS,
+        "num_prompts=24",
+        "concurrency=24",
+        rates,
+        sla,
+        SLOW,
+    ];
+    let done = rehearse(&scene, "serving-benchmark", &inputs);
+    if client_was_late(&scene) {
+        return;
+    }
+    done.expect(0);
+    let outputs = scene.outputs();
+    assert_eq!(outputs["best_rates"], serde_json::json!([20.0]));
+    assert_eq!(outputs["rates"][0]["rows"][0]["result"], "passed");
+    let rows = rows(&scene.delivered("candidates.jsonl"));
+    let asked: Vec<Option<f64>> = rows.iter().map(|row| row["workload"]["request_rate"].as_f64()).collect();
+    assert_eq!(asked, [None, Some(20.0)]);
+    assert!(rows.iter().all(|row| row["workload"]["scenario"] == "chat"));
+    assert_eq!(
+        rows[0]["digests"]["workload"], rows[1]["digests"]["workload"],
+        "one workload, in other words"
+    );
+    // Half a range is refused before a server starts.
+    let half = r#"rates={"lower": 20}"#;
+    rehearse(&scene, "serving-benchmark", &["framework=vllm", "model=tiny", TOKENIZER, half]).expect(20);
+}
+
+/// Eight deployments.
+const SPACE: &str =
+    r#""space": {"chunked_prefill_size": [1024, 2048, 4096, 8192], "max_running_requests": [8, 16, 32, 64]}"#;
+
+#[test]
+fn a_framework_is_given_up_when_its_first_deployments_do_not_come_up() {
+    let scene = Scene::new();
+    let space = format!("space={{{}", SPACE.trim_start_matches(r#""space": {"#));
+    let oom = r#"rehearsal={"failures": [{"kind": "oom_at_start"}]}"#;
+    let inputs = ["framework=sglang", "model=tiny", TOKENIZER, SCENARIOS, &space, "early_stop_after=2", oom];
+    rehearse(&scene, "serving-search", &inputs).expect(21);
+    assert_eq!(servers(&scene), ["try[0]/srv", "try[1]/srv"], "no third launch");
+    let reason = scene.finished("worth_it")["reason"].as_str().unwrap_or_default().to_owned();
+    for words in ["of 2 tried, 2 ran out of memory; 6 of 8 not tried", "out of memory: "] {
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    let outputs = scene.outputs();
+    assert_eq!(outputs["absent"][0]["framework"], "sglang");
+    assert_eq!(outputs["absent"][0]["why"], "given-up");
+    assert_eq!(
+        (outputs["rows"].as_array().map(Vec::len), outputs["failed"].as_array().map(Vec::len)),
+        (Some(0), Some(2))
+    );
+}
+
+#[test]
+fn the_other_frameworks_are_measured_and_each_absence_has_its_word() {
+    let scene = Scene::new();
+    let frameworks = format!(
+        r#"frameworks=[{{"framework":"sglang","base":{{"tp_size":2}},{SPACE}}},{{"framework":"vllm","base":{{"max_model_len":4096}}}}]"#
+    );
+    let inputs = [
+        &frameworks,
+        r#"absent=[{"framework": "tokenspeed", "why": "user-excluded", "reason": "not asked for"}]"#,
+        "model=tiny",
+        "served_name=tiny",
+        TOKENIZER,
+        SCENARIOS,
+        "num_prompts=20",
+        "concurrency=20",
+        "early_stop_after=1",
+        // Only what sglang calls so: the other framework comes up.
+        r#"rehearsal={"pace": {"kind": "paced", "ttft_ms": 1000, "itl_ms": 2}, "failures": [{"kind": "oom_at_start", "with_flag": "--tp-size"}]}"#,
+    ];
+    let done = rehearse(&scene, "fair-benchmark", &inputs);
+    if client_was_late(&scene) {
+        return;
+    }
+    done.expect(0);
+    assert_eq!(servers(&scene), ["tune[0]/try[0]/srv", "tune[1]/try[0]/srv"]);
+    let absent = scene.outputs()["absent"].clone();
+    let told: Vec<(&str, &str)> = absent
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| Some((one["framework"].as_str()?, one["why"].as_str()?)))
+        .collect();
+    assert_eq!(told, [("tokenspeed", "user-excluded"), ("sglang", "given-up")]);
+    assert!(
+        absent[1]["reason"].as_str().is_some_and(|reason| reason.contains("ran out of memory")),
+        "{absent}"
+    );
+    let rows = rows(&scene.delivered("candidates.jsonl"));
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["framework"] == "vllm"));
+}
+
+/// A `vllm` that is found in `PATH`: help of the real one, and a simulated server.
+fn stand_in(scene: &Scene) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n--version) echo 0.33.0 ;;\n*--help=all) cat '{}' ;;\n\
+         *) exec '{}' sim-server --as vllm --ttft-ms 1000 --itl-ms 2 --tokenizer '{}' -- vllm \"$@\" ;;\nesac\n",
+        root.join("engine/serving/tests/help/vllm-0.33.0.txt").display(),
+        env!("CARGO_BIN_EXE_assay"),
+        TOKENIZER.trim_start_matches("tokenizer=")
+    );
+    let path = scene.write("bin/vllm", script);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    format!("{}/bin:/usr/bin:/bin", scene.dir().display())
+}
+
+#[test]
+fn the_ranking_tells_rates_from_bursts_and_lists_who_is_absent() {
+    let scene = Scene::new();
+    let path = stand_in(&scene);
+    let frameworks = format!(
+        r#"frameworks=[{{"framework":"vllm","base":{{"max_model_len":4096}},"server_env":{{"PATH":"{path}"}}}},{{"framework":"sglang","base":{{}},"server_env":{{"PATH":"{path}"}}}},{{"framework":"llama-cpp","base":{{"no_such_flag":1}}}}]"#
+    );
+    let mut args = vec!["run", "fair-benchmark"];
+    let rates = r#"rates={"lower": 20, "upper": 40, "tolerance": 20, "max_rounds": 1}"#;
+    let inputs = [
+        frameworks.as_str(),
+        rates,
+        r#"sla={"max_p50_ttft_ms": 5000}"#,
+        "model=tiny",
+        TOKENIZER,
+        SCENARIOS,
+        "num_prompts=24",
+        "concurrency=24",
+        "gpus=0",
+    ];
+    args.extend(inputs.iter().flat_map(|input| ["-i", input]));
+    let done = scene.assay(&args);
+    if client_was_late(&scene) {
+        return;
+    }
+    let summary = scene.delivered("summary.md");
+    assert_eq!(scene.statuses()["best"], "passed", "{summary}\n{}\n{}", done.stdout, done.stderr);
+    let outputs = scene.outputs();
+    let winners = outputs["winners"].as_array().expect("winners");
+    assert!(
+        winners.len() == 2
+            && winners
+                .iter()
+                .all(|one| one["scenario"].as_str().is_some_and(|name| name.starts_with("chat"))),
+        "{winners:?}"
+    );
+    assert_eq!(scene.outcomes()["decided"], "passed");
+    let absent = scene.outputs()["absent"].clone();
+    let word = |framework: &str| {
+        absent
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|one| one["framework"] == framework)
+            .map(|one| one["why"].clone())
+    };
+    assert_eq!(word("sglang"), Some("environment".into()), "{absent}");
+    assert_eq!(word("llama-cpp"), Some("given-up".into()), "{absent}");
+    assert!(summary.contains("sglang") && summary.contains("no_such_flag"), "{summary}");
+    done.expect(0);
+}
+
+const COOKBOOK: &str = "schema_version: 1
+source: {kind: llm_serving_cookbook, source_recipe_file: small.yaml}
+model: {name: org/small, tokenizer: same, precision: auto, quantization: model default}
+hardware: {gpu_count: 1, multi_node: false}
+dataset: {kind: random, num_prompts: 20, scenario_names: [chat], input_len: [32], output_len: [8]}
+benchmark:
+  endpoint: /v1/completions
+  qps: {lower: 20, upper: 40, tolerance: 20, max_rounds: 1}
+  sla: {max_p50_ttft_ms: 5000, min_success_rate: 0.9}
+search: {tier: 2, max_candidates_per_framework: 1}
+frameworks:
+  sglang:
+    server_command: python -m sglang.launch_server
+    base_server_flags: {model_path: org/small, tp_size: 1}
+    search_space: {chunked_prefill_size: [4096, 8192]}
+  vllm: {enabled: false}
+  tensorrt_llm: {enabled: false}
+  tokenspeed: {enabled: false}
+";
+
+#[test]
+fn a_cookbook_says_what_is_compared_and_how() {
+    let scene = Scene::new();
+    let inputs = ["cookbook=small.yaml", TOKENIZER, "concurrency=20", SLOW];
+    let broken = COOKBOOK.replace("max_p50_ttft_ms", "p99_ttft_ms").replace("lower: 20", "lower: 50");
+    scene.write("small.yaml", broken);
+    rehearse(&scene, "fair-benchmark", &inputs).expect(21);
+    let reason = scene.finished("book")["reason"].as_str().unwrap_or_default().to_owned();
+    for words in ["small.yaml: benchmark.sla.p99_ttft_ms", "small.yaml: benchmark.qps"] {
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    let both = r#"frameworks=[{"framework": "vllm"}]"#;
+    rehearse(&scene, "fair-benchmark", &[&inputs[..], &[both]].concat()).expect(20);
+
+    scene.write("small.yaml", COOKBOOK);
+    let done = rehearse(&scene, "fair-benchmark", &inputs);
+    if client_was_late(&scene) {
+        return;
+    }
+    done.expect(0);
+    assert_eq!(servers(&scene), ["tune[0]/try[0]/srv"], "a budget of one");
+    let outputs = scene.outputs();
+    let left_out: Vec<&str> = outputs["absent"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["framework"].as_str())
+        .collect();
+    assert_eq!(left_out, ["vllm", "tensorrt-llm", "tokenspeed"]);
+    assert!(
+        outputs["absent"].as_array().is_some_and(|all| all.iter().all(|one| one["why"] == "user-excluded"))
+    );
+    assert!(
+        outputs["notes"].to_string().contains("frameworks.sglang.base_server_flags.model_path"),
+        "{outputs}"
+    );
+    let rows = rows(&scene.delivered("candidates.jsonl"));
+    let asked: Vec<(Option<f64>, Option<u64>)> = rows
+        .iter()
+        .map(|row| (row["workload"]["request_rate"].as_f64(), row["workload"]["input_len"].as_u64()))
+        .collect();
+    assert_eq!(asked, [(None, Some(32)), (Some(20.0), Some(32))]);
+    assert!(rows.iter().all(|row| row["model"] == "org/small" && row["sla"]["max_p50_ttft_ms"] == 5000.0));
 }
 
 /// A slow suite of its own: real servers, which `workflows/cpu-comparison/setup.sh` installs.

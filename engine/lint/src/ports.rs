@@ -2,23 +2,32 @@
 
 use crate::commands::{Command, Word};
 use crate::context::Cx;
+use crate::launched::launched;
 use crate::programs::{is_elsewhere, server};
 use assay_diagnostics::Span;
 use assay_manifest::{Manifest, Step, Uses};
 use std::collections::HashMap;
 
-/// A number for a port in the command of a server.
+/// A number for a port in the command or the flags of a server.
 pub(crate) struct Fixed<'c> {
     /// Whose it is.
     pub step: &'c Step,
-    /// In which command.
-    pub command: &'c Command<'c>,
-    /// The word with the number.
-    pub word: &'c Word,
+    /// Where it stands.
+    pub span: Span,
     /// The number.
     pub port: u64,
     /// The port for requests, not one beside it.
     pub main: bool,
+    /// What tells the program.
+    pub told: Told<'c>,
+}
+
+/// What tells a program its port.
+pub(crate) enum Told<'c> {
+    /// A word of a command.
+    Word(&'c Command<'c>, &'c Word),
+    /// A flag of the adapter that launches it.
+    Flag(&'c str),
 }
 
 /// Steps that are servers.
@@ -42,7 +51,7 @@ pub(crate) fn fixed<'m>(cx: &Cx<'_>, manifest: &'m Manifest) -> Vec<(&'m Step, u
     let in_commands = in_commands(cx);
     let mut told = HashMap::new();
     for fixed in in_commands.iter().filter(|fixed| fixed.main) {
-        told.entry(fixed.step.id.value.as_str()).or_insert((fixed.port, fixed.word.span));
+        told.entry(fixed.step.id.value.as_str()).or_insert((fixed.port, fixed.span));
     }
     let port = |step: &Step| match step.with.get("port") {
         Some(_) => declared(step),
@@ -66,7 +75,8 @@ pub(crate) fn in_commands<'c>(cx: &'c Cx<'_>) -> Vec<Fixed<'c>> {
         let words = command.effective();
         let mut add = |word: &'c Word, text: &str, main: bool| {
             let port = text.parse::<u64>().ok().filter(|port| (1..=65535).contains(port));
-            found.extend(port.map(|port| Fixed { step, command, word, port, main }));
+            let told = Told::Word(command, word);
+            found.extend(port.map(|port| Fixed { step, span: word.span, port, main, told }));
         };
         for (at, word) in words.iter().enumerate() {
             let (name, value) =
@@ -95,6 +105,29 @@ pub(crate) fn in_commands<'c>(cx: &'c Cx<'_>) -> Vec<Fixed<'c>> {
                 if !word.text.starts_with('-') {
                     add(word, &word.text, true);
                 }
+            }
+        }
+    }
+    found
+}
+
+/// Every number for a port among the flags of adapters: that for requests, and all whose name says so.
+pub(crate) fn in_flags<'a: 'c, 'c>(cx: &Cx<'a>, manifest: &'c Manifest) -> Vec<Fixed<'c>> {
+    let mut found = Vec::new();
+    for server in launched(cx, manifest) {
+        for (key, value) in server.flags() {
+            let main_name = server.adapter.flags.main_name(&key.name).unwrap_or(&key.name);
+            let main = main_name == server.adapter.launch.roles.port;
+            let port = value.as_int().filter(|port| (1..=65535).contains(port));
+            if let Some(port) = port.filter(|_| main || main_name.ends_with("_port")) {
+                let told = Told::Flag(&key.name);
+                found.push(Fixed {
+                    step: server.step,
+                    span: value.span,
+                    port: port.unsigned_abs(),
+                    main,
+                    told,
+                });
             }
         }
     }

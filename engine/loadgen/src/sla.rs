@@ -119,6 +119,18 @@ impl Sla {
         ]
     }
 
+    /// The place of a limit by its name; `None` for a name that is no limit.
+    pub fn slot(&mut self, key: &str) -> Option<&mut Option<f64>> {
+        let [ttft, tpot, e2e, success] = KEYS;
+        match key {
+            _ if key == ttft => Some(&mut self.max_p50_ttft_ms),
+            _ if key == tpot => Some(&mut self.max_p50_tpot_ms),
+            _ if key == e2e => Some(&mut self.max_p50_e2e_ms),
+            _ if key == success => Some(&mut self.min_success_rate),
+            _ => None,
+        }
+    }
+
     /// Judges the figures of a load: its [`Metrics`], or anything that gives [`Reached`].
     pub fn judge(&self, reached: impl Into<Reached>) -> SlaVerdict {
         let reached = reached.into();
@@ -203,12 +215,8 @@ impl<'de> Deserialize<'de> for Sla {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sla, A::Error> {
                 let mut sla = Sla::default();
                 while let Some(key) = map.next_key::<String>()? {
-                    let slot = match key.as_str() {
-                        "max_p50_ttft_ms" => &mut sla.max_p50_ttft_ms,
-                        "max_p50_tpot_ms" => &mut sla.max_p50_tpot_ms,
-                        "max_p50_e2e_ms" => &mut sla.max_p50_e2e_ms,
-                        "min_success_rate" => &mut sla.min_success_rate,
-                        _ => return Err(A::Error::custom(unknown(&key))),
+                    let Some(slot) = sla.slot(&key) else {
+                        return Err(A::Error::custom(unknown(&key)));
                     };
                     if slot.is_some() {
                         return Err(A::Error::custom(format!("limit `{key}` is given twice")));

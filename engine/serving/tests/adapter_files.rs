@@ -49,13 +49,15 @@ fn a_file_of_the_user_is_read() {
 fn contradictions_are_found_when_the_file_is_read() {
     for (from, to, part) in [
         ("title: SGLang", "title: SGLang\nextra: 1", "unknown field `extra`"),
+        ("{flag: dtype,", "{flag: dtipe,", "`states`: `flags` does not list `dtipe`"),
+        ("beyond_host: [nnodes]", "beyond_host: [hosts]", "`launch.parallel`: `flags` does not list `hosts`"),
         ("port: port", "port: prot", "`launch.roles.port`: `flags` does not list `prot`"),
         (
             "[port_owned, health, model_listed, generation]",
             "[port_owned, health, model_listed]",
             "lacks Generation",
         ),
-        ("absent: model", "absent: default", "`sequence_limit.default`"),
+        ("absent: model\n", "absent: default\n", "`sequence_limit.default`"),
         ("also: [gpu,", "also: [gpus,", "there is no group `gpus`"),
         ("line: 'Initialization failed\\.'", "line: '(?i)error'", "only says that there is an error"),
         ("line: 'Initialization failed\\.'", "line: '(broken'", "regex parse error"),

@@ -293,3 +293,44 @@ fn kinds_match_the_form_of_real_help() {
         }
     }
 }
+
+#[test]
+fn parallel_sizes_make_the_number_of_gpus() {
+    let needed = |framework: &str, given: Value| {
+        let given = flags(given);
+        adapter(framework).gpus_needed(&given).map(|(gpus, told)| (gpus, told.join(" ")))
+    };
+    let of = |gpus: u64, told: &str| Some((gpus, told.to_owned()));
+    assert_eq!(needed("sglang", json!({"tp": 1, "dtype": "auto"})), None, "no size under this name");
+    assert_eq!(needed("sglang", json!({"tensor-parallel-size": 4})), of(4, "tensor-parallel-size"));
+    assert_eq!(
+        needed("sglang", json!({"tp_size": 4, "dp_size": 2, "pp_size": 2})),
+        of(16, "tp_size pp_size dp_size")
+    );
+    let inside = json!({"tp_size": 8, "dp_size": 8, "enable_dp_attention": true});
+    assert_eq!(needed("sglang", inside), of(8, "tp_size"));
+    assert_eq!(needed("sglang", json!({"tp_size": 16, "nnodes": 2})), None, "two hosts");
+    assert_eq!(needed("sglang", json!({"tp_size": 16, "nnodes": 1})), of(16, "tp_size"));
+    let open = json!({"tensor_parallel_size": "4", "data_parallel_size": "{{ inputs.copies }}"});
+    assert_eq!(needed("vllm", open), of(4, "tensor_parallel_size"), "what is not known counts as 1");
+    assert_eq!(needed("tensorrt-llm", json!({"tp_size": 2, "pp_size": 2})), of(4, "tp_size pp_size"));
+    assert_eq!(needed("llama-cpp", json!({"n_ctx": 4096})), None);
+}
+
+#[test]
+fn flags_state_numbers_and_weights_or_nobody_does() {
+    let stated = |framework: &str, given: Value| {
+        let (adapter, given) = (adapter(framework), flags(given));
+        let states = &adapter.states;
+        [&states.precision, &states.quantization, &states.revision]
+            .map(|said| adapter.stated(said, &given).unwrap_or_default())
+    };
+    assert_eq!(stated("vllm", json!({})), ["auto", "model default", ""]);
+    let given = json!({"dtype": "bfloat16", "quantization": "fp8", "revision": "abc123"});
+    for framework in ["sglang", "vllm", "tokenspeed"] {
+        assert_eq!(stated(framework, given.clone()), ["bfloat16", "fp8", "abc123"], "{framework}");
+    }
+    assert_eq!(stated("transformers", json!({"dtype": null})), ["auto", "model default", ""]);
+    assert_eq!(stated("tensorrt-llm", json!({})), ["auto", "model default", ""]);
+    assert_eq!(stated("llama-cpp", json!({})), ["", "", ""], "the file of the model decides");
+}

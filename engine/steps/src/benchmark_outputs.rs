@@ -1,8 +1,8 @@
 //! What a `benchmark` step hands on: the row, its figures, and the files that prove it.
 
-use crate::benchmark::file;
+use crate::benchmark_load::file;
 use assay_loadgen::bench::Evidence;
-use assay_loadgen::row::{Row, read};
+use assay_loadgen::row::Row;
 use assay_manifest::OutputDoc;
 use assay_protocol::{Value, ValueMap};
 use serde_json::json;
@@ -42,12 +42,11 @@ const FILES: [(&str, &str); 5] = [
     ("html", "bench.html"),
 ];
 
-/// The outputs of a benchmark whose files lie in a folder.
+/// The outputs of a benchmark with this row, whose files lie in a folder.
 ///
 /// # Errors
 /// A file is missing or damaged.
-pub(crate) fn of(folder: &Path) -> Result<ValueMap, String> {
-    let row = row(folder).ok_or("the load generator left no row")?;
+pub(crate) fn of(folder: &Path, row: &Row) -> Result<ValueMap, String> {
     let text = std::fs::read(folder.join("bench.json"))
         .map_err(|error| format!("cannot read `bench.json`: {error}"))?;
     let evidence: Evidence =
@@ -82,15 +81,6 @@ pub(crate) fn of(folder: &Path) -> Result<ValueMap, String> {
         put(output, file(folder.join(name))?);
     }
     Ok(outputs)
-}
-
-/// Why the row of a folder is none that may be used.
-pub(crate) fn reason(folder: &Path) -> Option<String> {
-    row(folder)?.failure_reason().map(str::to_owned)
-}
-
-fn row(folder: &Path) -> Option<Row> {
-    read(&folder.join("row.jsonl")).ok()?.pop()
 }
 
 /// What a dry run shows to later steps.

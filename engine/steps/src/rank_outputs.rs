@@ -17,7 +17,11 @@ const fn doc(name: &'static str, doc: &'static str) -> OutputDoc {
 
 /// Every output.
 pub(crate) const DOCS: &[OutputDoc] = &[
-    doc("decided", "Whether every scenario has one winner alone, and all its results could be compared"),
+    doc(
+        "decided",
+        "Whether every scenario has one winner alone, and all its results could be compared; loads at a rate and loads all at \
+         once have one each",
+    ),
     doc(
         "winners",
         "Who won, and how to launch it: `{scenario, framework, candidate, tied, server_command}` each",
@@ -47,9 +51,7 @@ pub(crate) const DOCS: &[OutputDoc] = &[
 
 /// The outputs of a ranking; the files are added by who writes them.
 pub(crate) fn of(ranking: &Ranking) -> ValueMap {
-    let alone =
-        |scenario: &ScenarioRanking| matches!(&scenario.groups[..], [group] if group.winner().is_some());
-    let decided = !ranking.scenarios.is_empty() && ranking.scenarios.iter().all(alone);
+    let decided = !ranking.scenarios.is_empty() && ranking.scenarios.iter().all(is_decided);
     let best = ranking.best.iter().flat_map(|table| {
         table.rows.iter().map(|row| [vec![json!(table.framework)], best_cells(row)].concat())
     });
@@ -71,6 +73,20 @@ pub(crate) fn of(ranking: &Ranking) -> ValueMap {
         "order": ranking.order,
     });
     fields.as_object().cloned().unwrap_or_default()
+}
+
+/// Whether each sort of load has one group, and that one winner: a server at its highest rate and one that gets everything
+/// at once answer two questions, which are ranked apart on purpose.
+fn is_decided(scenario: &ScenarioRanking) -> bool {
+    let arrival =
+        |group: &Group| group.facts.iter().find(|fact| fact.name == "arrival").map(|fact| fact.value.clone());
+    let mut seen = Vec::new();
+    scenario.groups.iter().all(|group| {
+        let arrival = arrival(group);
+        let is_first = !seen.contains(&arrival);
+        seen.push(arrival);
+        is_first && group.winner().is_some()
+    })
 }
 
 /// Why there is no ranking; nothing where there is one.
@@ -231,6 +247,25 @@ mod tests {
         assert_eq!(outputs["handoff"][0]["workloads"], json!({"prefill": [1000, 1], "decode": [1, 100]}));
         assert_eq!(outputs["decided"], true);
         assert_eq!(outputs["comparison"]["rows"][1]["req_per_s"], 3.0);
+    }
+
+    #[test]
+    fn the_highest_rate_and_a_load_all_at_once_are_decided_apart() {
+        let at = |framework: &str, asked: f64, reached: f64| {
+            let mut input = row(framework, reached);
+            input.row["workload"]["request_rate"] = json!(asked);
+            input
+        };
+        let inputs = [row("a", 9.0), row("b", 3.0), at("a", 4.0, 3.9), at("b", 6.0, 5.8)];
+        let outputs = of(&rank(&inputs, &[], &RankSettings::default()));
+        assert_eq!(outputs["decided"], true, "{}", outputs["groups"]);
+        let winners: Vec<&Value> =
+            outputs["winners"].as_array().into_iter().flatten().map(|winner| &winner["framework"]).collect();
+        assert!(winners.contains(&&json!("a")) && winners.contains(&&json!("b")), "{winners:?}");
+        let mut other = row("b", 3.0);
+        other.row["workload"]["input_len"] = json!(7);
+        let outputs = of(&rank(&[row("a", 9.0), other], &[], &RankSettings::default()));
+        assert_eq!(outputs["decided"], false, "another workload is no comparison");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Every step type and check type of this build: one line each.
 
 use crate::{
-    approval, baseline, benchmark, checks, command, compare, http, profile, rank, search, server, trace,
+    approval, baseline, benchmark, checks, command, compare, cookbook, early_stop, http, max_rate, profile,
+    rank, search, server, trace,
 };
 use assay_run::Registry;
 
@@ -14,8 +15,11 @@ pub fn registry() -> Registry {
         .step(baseline::Baseline)
         .step(compare::Compare)
         .step(benchmark::Benchmark)
+        .step(max_rate::MaxRate)
         .step(trace::Trace)
+        .step(cookbook::Cookbook)
         .step(search::Search)
+        .step(early_stop::EarlyStopStep)
         .step(rank::Rank)
         .step(profile::Profile)
         .step(approval::Approval)
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (11, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (14, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();

@@ -3,12 +3,12 @@
 use crate::config::{self, schema_of};
 use crate::fields::FilePath;
 use crate::search_outputs;
-use crate::search_rules::{Demands, Gpu};
+use crate::search_rules::Demands;
 use assay_loadgen::sla::Sla;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
-use assay_serving::adapter::{Adapter, HelpSnapshot};
+use assay_serving::adapter::{Adapter, Capability, HelpSnapshot};
 use assay_serving::candidates::{
     Flags, Rule, SearchPlan, SearchSettings, Space, Strategy, plan, strategy_of_tier,
 };
@@ -167,7 +167,7 @@ fn search(config: Config, help: Option<&str>, cookbook: Option<&str>) -> Result<
         adapter: &adapter,
         help: help.as_ref(),
         scenarios: &asked.scenarios,
-        gpu: config.gpu.as_deref().filter(|gpu| !gpu.is_empty()).map(Gpu::read),
+        gpu: config.gpu.as_deref().and_then(Capability::read),
     };
     let planned = match asked.absent {
         Some(_) => None,

@@ -75,12 +75,14 @@ impl Outputs<'_> {
         put("scenarios", json!(self.scenarios));
         put("sla", json!(self.limits));
         put("cookbook", json!(self.cookbook));
-        let absent = self.absent.iter().map(
-            |absent| json!({"framework": absent.framework, "why": "user-excluded", "reason": absent.reason}),
-        );
-        put("absent", absent.collect());
+        put("absent", self.absent.iter().copied().map(absent).collect());
         outputs
     }
+}
+
+/// A framework that a cookbook leaves out, as `rank` takes it.
+pub(crate) fn absent(absent: &Absent) -> Value {
+    json!({"framework": absent.framework, "why": "user-excluded", "reason": absent.reason})
 }
 
 fn candidate(framework: &str, candidate: &Candidate) -> Value {

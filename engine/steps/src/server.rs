@@ -66,6 +66,21 @@ impl Step for Server {
                     volatile: false,
                 },
                 OutputDoc {
+                    name: "precision",
+                    doc: "With `adapter`: type of weights and activations by its flags; null where these do not tell",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "quantization",
+                    doc: "With `adapter`: how weights are quantised by its flags; null where these do not tell",
+                    volatile: false,
+                },
+                OutputDoc {
+                    name: "revision",
+                    doc: "With `adapter`: revision of the weights by its flags; null where these do not tell",
+                    volatile: false,
+                },
+                OutputDoc {
                     name: "command",
                     doc: "With `adapter`: the launch as a line for a shell, without secrets",
                     volatile: true,

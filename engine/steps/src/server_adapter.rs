@@ -171,7 +171,11 @@ impl AdapterConfig {
 
     fn facts(&self, adapter: &Adapter, launch: &Launch, version: Option<&str>, rehearsal: bool) -> ValueMap {
         let verified = version.and_then(|version| evidence(adapter, version)).map(How::word);
+        let (states, flags) = (&adapter.states, self.flags());
         let fields = json!({
+            "precision": adapter.stated(&states.precision, &flags),
+            "quantization": adapter.stated(&states.quantization, &flags),
+            "revision": adapter.stated(&states.revision, &flags),
             "framework": adapter.name, "version": version, "model": self.model, "served_name": launch.model_id,
             "command": shell_line(launch), "verified": verified, "rehearsal": rehearsal, "flush": null,
             "refused_fields": refused_fields(adapter), "extra_body": extra_body(adapter), "api": api_facts(adapter),

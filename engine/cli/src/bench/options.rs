@@ -93,6 +93,16 @@ pub struct Options {
     #[arg(long, value_name = "LINE", help_heading = "Load")]
     pub header: Vec<String>,
 
+    /// Digest or revision of the weights, for the result row; rows of other weights are not compared
+    #[arg(long, value_name = "DIGEST", help_heading = "Result row")]
+    pub weights: Option<String>,
+    /// Type of weights and activations, such as `bfloat16`, for the result row
+    #[arg(long, value_name = "TYPE", help_heading = "Result row")]
+    pub precision: Option<String>,
+    /// How the weights are quantised, such as `fp8` or `none`, for the result row
+    #[arg(long, value_name = "METHOD", help_heading = "Result row")]
+    pub quantization: Option<String>,
+
     /// Highest median TTFT in milliseconds
     #[arg(long, value_name = "MS", help_heading = "Limits")]
     pub max_p50_ttft_ms: Option<f64>,
@@ -159,6 +169,7 @@ pub fn bench(cx: &Cx, options: &Options) -> Result<Bench, Failure> {
             .map_err(|error| Failure::usage(format!("`--extra-body` is no JSON object: {error}")))?;
         put("extra_body", Some(Value::Object(extra)));
     }
+    subject(&mut fields, options);
     limits(&mut fields, options);
     dataset(cx, &mut fields, options);
     headers(cx, &mut fields, options)?;
@@ -209,6 +220,22 @@ fn arrivals(options: &Options) -> Result<Option<Arrivals>, Failure> {
         Some(shape) if shape.is_infinite() => Arrivals::Constant { rate },
         Some(burstiness) => Arrivals::Gamma { rate, burstiness },
     }))
+}
+
+/// What the row says of the weights.
+fn subject(fields: &mut Map<String, Value>, options: &Options) {
+    let given = [
+        ("weights", &options.weights),
+        ("precision", &options.precision),
+        ("quantization", &options.quantization),
+    ];
+    for (name, said) in given {
+        let Some(said) = said else { continue };
+        let subject = fields.entry("subject").or_insert_with(|| json!({}));
+        if let Some(subject) = subject.as_object_mut() {
+            subject.insert(name.to_owned(), json!(said));
+        }
+    }
 }
 
 fn limits(fields: &mut Map<String, Value>, options: &Options) {

@@ -105,6 +105,7 @@ rules! {
         destructive_command,
         gpu_collision,
         gpu_overcommit,
+        gpu_shortfall,
         gpu_state_change,
         gpu_without_lease,
         hard_coded_port,

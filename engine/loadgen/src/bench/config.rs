@@ -76,6 +76,11 @@ pub struct Bench {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub repeats: u32,
+    /// Number of the first repeat. A measurement that follows others of the same workload on one server goes on where they
+    /// ended: its words are new, so that no cache knows them, and its row is still one of the same workload. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub first_repeat: u32,
     /// What the server must reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla: Option<Sla>,
@@ -101,6 +106,15 @@ pub struct Subject {
     /// name in the requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Digest or revision of the weights. Left out where it is not known, or empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Type of weights and activations, such as `bfloat16`; `auto` where the framework takes it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// How the weights are quantised, such as `fp8` or `none`; `model default` where the framework takes it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
     /// Version of the framework.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework_version: Option<String>,
@@ -164,6 +178,7 @@ impl Bench {
             timeout_s: ten_minutes(),
             seed: forty_two(),
             repeats: one(),
+            first_repeat: one(),
             sla: None,
             goodput: None,
             keep_text: false,
@@ -189,6 +204,9 @@ impl Bench {
         }
         if self.repeats == 0 {
             return wrong("`repeats` is 0; give 1 or more");
+        }
+        if self.first_repeat == 0 {
+            return wrong("`first_repeat` is 0; repeats are counted from 1");
         }
         if !(self.timeout_s.is_finite() && self.timeout_s > 0.0) {
             return wrong("`timeout_s` must be above 0");

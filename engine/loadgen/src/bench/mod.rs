@@ -2,6 +2,7 @@
 
 mod config;
 mod files;
+mod sampling;
 mod validity;
 
 pub use config::{Bench, SMOKE_BELOW, Subject};
@@ -79,8 +80,16 @@ pub fn run(
     let target = Target::parse(&bench.url, &headers)?;
     let tokenizer = bench.tokenizer.as_deref().map(Tokenizer::load).transpose()?;
     let first = dataset::build(&bench.dataset, bench.seed, tokenizer.as_ref(), bench.as_ids)?;
+    let mut ask = Ask {
+        api: bench.api,
+        model: String::new(),
+        temperature: bench.temperature,
+        ignore_eos: bench.ignore_eos,
+        extra_body: bench.extra_body.clone(),
+    };
     let about = About {
         built: Shape::of(&first),
+        sampling: sampling::digest(&ask, &first.requests),
         tokenizer: tokenizer.as_ref().map(|tokens| tokens.digest().to_owned()),
     };
     let model = match &bench.model {
@@ -90,17 +99,11 @@ pub fn run(
             Err(reason) => return gone(bench, &about, Outcome::Failed(reason), redact),
         },
     };
-    let ask = Ask {
-        api: bench.api,
-        model: model.clone(),
-        temperature: bench.temperature,
-        ignore_eos: bench.ignore_eos,
-        extra_body: bench.extra_body.clone(),
-    };
+    ask.model.clone_from(&model);
     let (mut measurements, mut records, mut stopped) = (Vec::new(), Vec::new(), false);
-    let mut built = Some(first);
+    let mut built = (bench.first_repeat == 1).then_some(first);
     for repeat in 1..=bench.repeats {
-        let seed = bench.seed.wrapping_add(u64::from(repeat - 1));
+        let seed = bench.seed.wrapping_add(u64::from(bench.first_repeat - 1) + u64::from(repeat - 1));
         let built = match built.take() {
             Some(first) => first,
             None => dataset::build(&bench.dataset, seed, tokenizer.as_ref(), bench.as_ids)?,
@@ -124,13 +127,15 @@ pub fn run(
         row.set_sla(sla);
     }
     // One digest for all repeats: the same description and seed ask the same.
-    row.digests.workload = measurements.first().map(|one| one.workload.clone());
+    row.digests.workload = Some(about.built.digest);
     Ok(Outcomes { row, measurements, records, stopped })
 }
 
 /// What is known before the server is asked.
 struct About {
     built: Shape,
+    /// Digest of how answers are drawn.
+    sampling: String,
     tokenizer: Option<String>,
 }
 
@@ -243,20 +248,20 @@ fn row(
 ) -> Result<Row, LoadError> {
     let subject = &bench.subject;
     let named = |name: &Option<String>, other: &str| name.clone().unwrap_or_else(|| other.to_owned());
+    let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let names = RowSubject {
         framework: named(&subject.framework, "unnamed"),
         candidate_id: named(&subject.candidate, "baseline"),
-        model: subject.model.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| model.to_owned()),
+        model: said(&subject.model).unwrap_or_else(|| model.to_owned()),
     };
     let mut row = Row::new(names, outcome, redact).map_err(|error| LoadError::Config(error.to_string()))?;
     row.framework_version.clone_from(&subject.framework_version);
     row.framework_commit.clone_from(&subject.framework_commit);
+    row.precision = said(&subject.precision);
+    row.quantization = said(&subject.quantization);
     row.rehearsal = subject.rehearsal;
-    row.hardware = Hardware {
-        gpu_model: subject.gpu_model.clone(),
-        gpu_count: subject.gpu_count,
-        visible_devices: None,
-    };
+    row.hardware =
+        Hardware { gpu_model: said(&subject.gpu_model), gpu_count: subject.gpu_count, visible_devices: None };
     let fixed = |ends: Option<(f64, f64)>| ends.filter(|(p50, p95)| p50 == p95).map(|(p50, _)| p50 as u32);
     let (input, output) = (about.built.input, Some(about.built.output));
     row.workload = Workload {
@@ -274,8 +279,14 @@ fn row(
         max_concurrency: bench.concurrency,
         endpoint: Some(bench.api.path().to_owned()),
     };
-    row.digests = Digests { workload: None, tokenizer: about.tokenizer.clone(), server_command: None };
     row.set_commands(subject.server_command.as_deref(), None, redact);
+    row.digests = Digests {
+        workload: None,
+        tokenizer: about.tokenizer.clone(),
+        weights: said(&subject.weights),
+        sampling: Some(about.sampling.clone()),
+        server_command: row.server_command().map(|line| blake3::hash(line.as_bytes()).to_hex().to_string()),
+    };
     Ok(row)
 }
 

@@ -9,10 +9,13 @@ const MOST_BUSY: f64 = 0.95;
 /// In an open loop latencies count from the intended start, and a start may be late by this share of the median TTFT: serving
 /// results are compared at a few percent.
 const LATE_START: f64 = 0.05;
-/// In a closed loop a late start only leaves a slot idle, and may last this share of the median time of a request: the
+/// In a closed loop a late start leaves a slot idle. On average it may last this share of the median time of a request: the
 /// throughput is less by as much.
 const IDLE_SLOT: f64 = 0.01;
-/// Starts are never that punctual, in milliseconds: a timer and a scheduler stand between.
+/// And a single one this share: more, and the load was another one for a while.
+const IDLE_SLOT_ONCE: f64 = 0.1;
+/// Starts are never that punctual, in milliseconds: a timer and a scheduler stand between, on average and at worst.
+const LATE_START_MEAN_MS: f64 = 0.2;
 const LATE_START_MS: f64 = 2.0;
 /// Reading may be late by this share of the median gap between pieces, where the client took their times.
 const LATE_READ: f64 = 0.1;
@@ -55,15 +58,23 @@ fn client(metrics: &Metrics, health: &ClientHealth, open_loop: bool) -> Vec<Stri
         ));
     }
     let latencies = &metrics.latencies;
+    let e2e = latencies.e2e.map_or(0.0, |e2e| e2e.p50);
     let late = match open_loop {
         true => latencies.ttft.map_or(0.0, |ttft| ttft.p50 * LATE_START),
-        false => latencies.e2e.map_or(0.0, |e2e| e2e.p50 * IDLE_SLOT),
+        false => e2e * IDLE_SLOT_ONCE,
     };
     let late = late.max(LATE_START_MS);
     if health.start_lag_p99_ms > late {
         found.push(format!(
             "the client started requests late: {:.1} ms at the 99th percentile, with at most {late:.1} ms allowed",
             health.start_lag_p99_ms
+        ));
+    }
+    let idle = (e2e * IDLE_SLOT).max(LATE_START_MEAN_MS);
+    if !open_loop && health.start_lag_mean_ms > idle {
+        found.push(format!(
+            "the client left slots idle for {:.1} ms on average between requests, with at most {idle:.1} ms allowed",
+            health.start_lag_mean_ms
         ));
     }
     let gap = latencies.inter_chunk.map_or(f64::INFINITY, |gaps| gaps.p50);
@@ -188,6 +199,25 @@ mod tests {
         let health = ClientHealth { busy_share: 0.5, start_lag_p99_ms: 1.0, ..ClientHealth::default() };
         assert_eq!(found(record(10, 4, 4), health.clone(), Api::Completions), Vec::<String>::new());
         assert_eq!(found(record(37, 4, 4), health, Api::Chat), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_closed_loop_minds_slots_that_stood_idle() {
+        let records = [record(10, 4, 4)];
+        let metrics = summarise(&records, Window::default(), None);
+        let ask = Asked { api: Api::Completions, exact_length: true, open_loop: false };
+        // The request takes 50 ms.
+        for (mean, p99, word) in [
+            (0.4, 4.0, None),
+            (0.6, 4.0, Some("slots idle for 0.6 ms")),
+            (0.4, 6.0, Some("requests late: 6.0 ms")),
+        ] {
+            let health =
+                ClientHealth { start_lag_mean_ms: mean, start_lag_p99_ms: p99, ..ClientHealth::default() };
+            let found = objections(&records, &metrics, &health, &ask);
+            assert_eq!(found.len(), usize::from(word.is_some()), "{found:?}");
+            assert!(word.is_none_or(|word| found[0].contains(word)), "{found:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub(super) fn messages(prompt: &Prompt) -> Vec<Message> {
     }
 }
 
-fn body(ask: &Ask, request: &Request, before: &[Message]) -> Map<String, Value> {
+/// The body of a request.
+pub(crate) fn body(ask: &Ask, request: &Request, before: &[Message]) -> Map<String, Value> {
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
     match ask.api {

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 /// How the client did, measured by itself while the load ran (without warm-up). Times in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientHealth {
-    /// How late requests started for which nothing but the client was in the way, 99th percentile.
+    /// How late requests started for which nothing but the client was in the way, on average.
+    #[serde(default)]
+    pub start_lag_mean_ms: f64,
+    /// The 99th percentile of these lags.
     pub start_lag_p99_ms: f64,
     /// The largest such lag.
     pub start_lag_max_ms: f64,
@@ -45,6 +48,7 @@ pub enum StampedBy {
 pub(super) struct Lags {
     counts: Vec<u64>,
     total: u64,
+    sum_ns: u128,
     max_ns: u64,
 }
 
@@ -53,12 +57,13 @@ const STEPS: u32 = 5;
 
 impl Lags {
     pub(super) fn new() -> Self {
-        Self { counts: vec![0; 64 << STEPS], total: 0, max_ns: 0 }
+        Self { counts: vec![0; 64 << STEPS], total: 0, sum_ns: 0, max_ns: 0 }
     }
 
     pub(super) fn add(&mut self, ns: u64, times: u64) {
         self.counts[slot(ns)] += times;
         self.total += times;
+        self.sum_ns += u128::from(ns) * u128::from(times);
         if times > 0 {
             self.max_ns = self.max_ns.max(ns);
         }
@@ -75,6 +80,11 @@ impl Lags {
             }
         }
         0.0
+    }
+
+    /// Exact; 0 of none.
+    pub(super) fn mean_ms(&self) -> f64 {
+        self.sum_ns as f64 / self.total.max(1) as f64 / 1e6
     }
 
     pub(super) fn max_ms(&self) -> f64 {
@@ -114,6 +124,7 @@ mod tests {
             assert!((wanted..wanted * 1.04).contains(&found), "{of}: {found}");
         }
         assert_eq!(lags.max_ms(), 1000.0);
+        assert_eq!(lags.mean_ms(), 500.5);
         assert_eq!(Lags::new().percentile_ms(0.99), 0.0);
     }
 

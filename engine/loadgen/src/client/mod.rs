@@ -6,7 +6,7 @@
 //! reports a server that is slow, or one that is better than it is.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod connection;
 mod events;
 mod flights;

@@ -7,16 +7,17 @@
 //! result is invalid, and no row that is not `ok` lacks a reason.
 
 mod file;
+mod limits;
 mod measured;
 mod outcome;
 mod parts;
 
 pub use file::{RowError, append, from_lines, read, to_line};
+pub use limits::RowSla;
 pub use measured::{Interval, RowMetrics, Sample};
 pub use outcome::{Outcome, Status, Validity};
 pub use parts::{
-    Artifacts, Cache, CliFlags, Digests, Hardware, Memory, Normalization, PhaseMetrics, RowSla, SpecDecode,
-    Workload,
+    Artifacts, Cache, CliFlags, Digests, Hardware, Memory, Normalization, PhaseMetrics, SpecDecode, Workload,
 };
 
 use crate::metrics::Metrics;
@@ -58,6 +59,12 @@ pub struct Row {
     pub candidate_id: String,
     /// Model served.
     pub model: String,
+    /// Type of weights and activations, such as `bfloat16`; `auto` where the framework took it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// How the weights are quantised, such as `fp8` or `none`; `model default` where the framework took it from the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
     /// What came of it.
     status: Status,
     /// Why the status is not `ok`.
@@ -151,6 +158,8 @@ impl Row {
             framework_commit: None,
             candidate_id: subject.candidate_id,
             model: subject.model,
+            precision: None,
+            quantization: None,
             status,
             failure_reason,
             rehearsal: false,
@@ -192,14 +201,14 @@ impl Row {
         self.repeats = u32::try_from(samples.len()).unwrap_or(u32::MAX);
         self.samples = samples;
         if let Some(sla) = self.sla.take() {
-            self.set_sla(sla.limits());
+            self.set_sla(sla.limits);
         }
     }
 
     /// Takes the limits and judges the figures by them.
     pub fn set_sla(&mut self, limits: Sla) {
         let passed = limits.judge(Reached::from(&self.metrics)).passed;
-        self.sla = Some(RowSla::new(limits, passed));
+        self.sla = Some(RowSla { limits, passed });
     }
 
     /// Takes the commands. `redact` takes secrets out of them: what it returns is published.
@@ -245,7 +254,7 @@ impl Row {
 
     /// The verdict, computed from the row's limits and figures. The one that was written is not read.
     pub fn verdict(&self) -> SlaVerdict {
-        self.sla.as_ref().map(|sla| sla.limits().judge(Reached::from(&self.metrics))).unwrap_or_default()
+        self.sla.as_ref().map(|sla| sla.limits.judge(Reached::from(&self.metrics))).unwrap_or_default()
     }
 
     /// Whether the verdict that was written is not the one that the figures give.

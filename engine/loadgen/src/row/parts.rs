@@ -1,6 +1,5 @@
 //! Parts of a row: what it ran on, what was asked, and what else is known about the server.
 
-use crate::sla::Sla;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +66,10 @@ part!(
         workload: String,
         /// Of the tokenizer that counted the prompts.
         tokenizer: String,
+        /// Digest or revision of the weights, as its author states it or the server was told.
+        weights: String,
+        /// Of how answers were drawn: temperature, limits of the choice, penalties, seeds, and whether answers may end early.
+        sampling: String,
         /// Of the command that launched the server, without secrets.
         server_command: String,
     }
@@ -178,47 +181,4 @@ pub struct CliFlags {
     /// Of the client.
     #[serde(default)]
     pub benchmark: Vec<String>,
-}
-
-/// Limits and the verdict on them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RowSla {
-    /// Highest median TTFT, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_p50_ttft_ms: Option<f64>,
-    /// Highest median TPOT, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_p50_tpot_ms: Option<f64>,
-    /// Highest median latency from start to end, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_p50_e2e_ms: Option<f64>,
-    /// Lowest share of sent requests that complete, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_success_rate: Option<f64>,
-    /// Whether all limits were met; left out where there is none. Readers compute it again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub passed: Option<bool>,
-}
-
-impl RowSla {
-    pub(super) fn new(limits: Sla, passed: Option<bool>) -> Self {
-        Self {
-            max_p50_ttft_ms: limits.max_p50_ttft_ms,
-            max_p50_tpot_ms: limits.max_p50_tpot_ms,
-            max_p50_e2e_ms: limits.max_p50_e2e_ms,
-            min_success_rate: limits.min_success_rate,
-            passed,
-        }
-    }
-
-    /// The limits alone.
-    pub fn limits(&self) -> Sla {
-        Sla {
-            max_p50_ttft_ms: self.max_p50_ttft_ms,
-            max_p50_tpot_ms: self.max_p50_tpot_ms,
-            max_p50_e2e_ms: self.max_p50_e2e_ms,
-            min_success_rate: self.min_success_rate,
-        }
-    }
 }

@@ -5,52 +5,114 @@ use super::hist::Hist;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the server did since its start or the last reset. Times are read right before the system call that writes a
-/// token; those of streams only, as nobody sees when a token of another answer was made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Truth {
-    /// Time to the first token that the pace asks for, in milliseconds, where that is one number.
-    pub configured_ttft_ms: Option<f64>,
-    /// Time between tokens that the pace asks for, in milliseconds, where that is one number.
-    pub configured_itl_ms: Option<f64>,
-    /// From a request read whole to its first token written, in milliseconds.
-    pub ttft_ms: Spread,
-    /// Between the writes of two tokens of an answer, in milliseconds.
-    pub itl_ms: Spread,
-    /// From when a token was due to when it was written, in milliseconds. A flood's tokens are never due. Where the 99th
-    /// percentile is not small beside the time between tokens, the run says nothing about the client.
-    pub lateness_ms: Spread,
-    /// Requests that asked for tokens.
-    pub requests: u64,
-    /// Of those, answered to the end.
-    pub completed: u64,
-    /// Of those, refused or answered with an error.
-    pub refused: u64,
-    /// Of those, given up: the client went away, or another request ended them.
-    pub abandoned: u64,
-    /// Connections accepted, those that ask for this account too.
-    pub connections: u64,
-    /// Tokens of prompts.
-    pub prompt_tokens: u64,
-    /// Tokens of prompts that came from the prefix cache.
-    pub cached_tokens: u64,
-    /// Tokens generated.
-    pub tokens: u64,
-    /// Answers in progress.
-    pub active: u64,
-    /// Most answers in progress at a time.
-    pub max_active: u64,
-    /// Bytes read.
-    pub bytes_in: u64,
-    /// Bytes that sockets took.
-    pub bytes_out: u64,
-    /// How often a socket took no more.
-    pub blocked: u64,
-    /// For how long, all connections together, in milliseconds.
-    pub blocked_ms: f64,
-    /// The longest of these, in milliseconds.
-    pub blocked_max_ms: f64,
+/// Declares the account and the numbers that it is summed up from: a count is the same in both.
+macro_rules! accounts {
+    ($($(#[$doc:meta])* $count:ident,)*) => {
+        /// What the server did since its start or the last reset. Times are read right before the system call that writes a
+        /// token; those of streams only, as nobody sees when a token of another answer was made.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub struct Truth {
+            /// Time to the first token that the pace asks for, in milliseconds, where that is one number.
+            pub configured_ttft_ms: Option<f64>,
+            /// Time between tokens that the pace asks for, in milliseconds, where that is one number.
+            pub configured_itl_ms: Option<f64>,
+            /// From a request read whole to its first token written, in milliseconds.
+            pub ttft_ms: Spread,
+            /// Between the writes of two tokens of an answer, in milliseconds.
+            pub itl_ms: Spread,
+            /// From when a token was due to when it was written, in milliseconds. A flood's tokens are never due. Where the
+            /// 99th percentile is not small beside the time between tokens, the run says nothing about the client.
+            pub lateness_ms: Spread,
+            $($(#[$doc])* pub $count: u64,)*
+            /// For how long sockets took no more, all connections together, in milliseconds.
+            pub blocked_ms: f64,
+            /// The longest of these, in milliseconds.
+            pub blocked_max_ms: f64,
+        }
+
+        /// The numbers while the server runs. Cheap to copy.
+        #[derive(Debug, Clone)]
+        pub(super) struct Counters {
+            pub ttft: Hist,
+            pub itl: Hist,
+            pub lateness: Hist,
+            $($(#[$doc])* pub $count: u64,)*
+            pub blocked_ns: u64,
+            pub blocked_max_ns: u64,
+            /// Times to the first token by [`BOUNDS`], the longer ones last.
+            pub buckets: [u64; BOUNDS.len() + 1],
+            configured: (Option<f64>, Option<f64>),
+        }
+
+        impl Counters {
+            pub fn new(config: &Config) -> Self {
+                Self {
+                    ttft: Hist::new(),
+                    itl: Hist::new(),
+                    lateness: Hist::new(),
+                    $($count: 0,)*
+                    blocked_ns: 0,
+                    blocked_max_ns: 0,
+                    buckets: [0; BOUNDS.len() + 1],
+                    configured: configured(config),
+                }
+            }
+
+            /// Forgets everything but the answers in progress.
+            pub fn reset(&mut self) {
+                let active = self.active;
+                [&mut self.ttft, &mut self.itl, &mut self.lateness].into_iter().for_each(Hist::clear);
+                $(self.$count = 0;)*
+                (self.blocked_ns, self.blocked_max_ns) = (0, 0);
+                self.buckets = [0; BOUNDS.len() + 1];
+                (self.active, self.max_active) = (active, active);
+            }
+
+            /// Sums up. Takes tens of microseconds and more: not for the event loop.
+            pub fn sum_up(&self) -> Truth {
+                Truth {
+                    configured_ttft_ms: self.configured.0,
+                    configured_itl_ms: self.configured.1,
+                    ttft_ms: Spread::of(&self.ttft),
+                    itl_ms: Spread::of(&self.itl),
+                    lateness_ms: Spread::of(&self.lateness),
+                    $($count: self.$count,)*
+                    blocked_ms: self.blocked_ns as f64 / 1e6,
+                    blocked_max_ms: self.blocked_max_ns as f64 / 1e6,
+                }
+            }
+        }
+    };
 }
+
+accounts!(
+    /// Requests that asked for tokens.
+    requests,
+    /// Of those, answered to the end.
+    completed,
+    /// Of those, refused or answered with an error.
+    refused,
+    /// Of those, given up: the client went away, or another request ended them.
+    abandoned,
+    /// Connections accepted, those that ask for this account too.
+    connections,
+    /// Tokens of prompts.
+    prompt_tokens,
+    /// Tokens of prompts that came from the prefix cache.
+    cached_tokens,
+    /// Tokens generated.
+    tokens,
+    /// Answers in progress.
+    active,
+    /// Most answers in progress at a time.
+    max_active,
+    /// Bytes read.
+    bytes_in,
+    /// Bytes that sockets took.
+    bytes_out,
+    /// How often a socket took no more.
+    blocked,
+);
 
 /// A distribution of durations, in milliseconds; exact to 0.4 percent. All but `count` are `null` without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,87 +133,17 @@ pub struct Spread {
 pub(super) const BOUNDS: [f64; 14] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.25, 2.5, 5.0, 10.0];
 
-/// The numbers while the server runs. Cheap to copy.
-#[derive(Debug, Clone)]
-pub(super) struct Counters {
-    pub ttft: Hist,
-    pub itl: Hist,
-    pub lateness: Hist,
-    pub requests: u64,
-    pub completed: u64,
-    pub refused: u64,
-    pub abandoned: u64,
-    pub connections: u64,
-    pub prompt_tokens: u64,
-    pub cached_tokens: u64,
-    pub tokens: u64,
-    pub active: u64,
-    pub max_active: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    pub blocked: u64,
-    pub blocked_ns: u64,
-    pub blocked_max_ns: u64,
-    /// Times to the first token by [`BOUNDS`], the longer ones last.
-    pub buckets: [u64; BOUNDS.len() + 1],
-    configured: (Option<f64>, Option<f64>),
+/// Times to the first token and between tokens that the pace asks for, in milliseconds, where each is one number.
+fn configured(config: &Config) -> (Option<f64>, Option<f64>) {
+    let factor = config.time_factor();
+    match &config.pace {
+        Pace::Paced { ttft_ms, itl_ms } => (Some(ttft_ms * factor), Some(itl_ms * factor)),
+        Pace::Flood { .. } => (Some(0.0), Some(0.0)),
+        Pace::Engine(_) => (None, None),
+    }
 }
 
 impl Counters {
-    pub fn new(config: &Config) -> Self {
-        let factor = config.time_factor();
-        let configured = match &config.pace {
-            Pace::Paced { ttft_ms, itl_ms } => (Some(ttft_ms * factor), Some(itl_ms * factor)),
-            Pace::Flood { .. } => (Some(0.0), Some(0.0)),
-            Pace::Engine(_) => (None, None),
-        };
-        Self {
-            ttft: Hist::new(),
-            itl: Hist::new(),
-            lateness: Hist::new(),
-            requests: 0,
-            completed: 0,
-            refused: 0,
-            abandoned: 0,
-            connections: 0,
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            tokens: 0,
-            active: 0,
-            max_active: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            blocked: 0,
-            blocked_ns: 0,
-            blocked_max_ns: 0,
-            buckets: [0; BOUNDS.len() + 1],
-            configured,
-        }
-    }
-
-    /// Forgets everything but the answers in progress.
-    pub fn reset(&mut self) {
-        [&mut self.ttft, &mut self.itl, &mut self.lateness].into_iter().for_each(Hist::clear);
-        let numbers = [
-            &mut self.requests,
-            &mut self.completed,
-            &mut self.refused,
-            &mut self.abandoned,
-            &mut self.connections,
-            &mut self.prompt_tokens,
-            &mut self.cached_tokens,
-            &mut self.tokens,
-            &mut self.bytes_in,
-            &mut self.bytes_out,
-            &mut self.blocked,
-            &mut self.blocked_ns,
-            &mut self.blocked_max_ns,
-        ];
-        numbers.into_iter().for_each(|number| *number = 0);
-        self.buckets = [0; BOUNDS.len() + 1];
-        self.max_active = self.active;
-    }
-
     /// An answer begins.
     pub fn begin(&mut self) {
         self.active += 1;
@@ -169,32 +161,6 @@ impl Counters {
     pub fn unblocked(&mut self, ns: u64) {
         self.blocked_ns += ns;
         self.blocked_max_ns = self.blocked_max_ns.max(ns);
-    }
-
-    /// Sums up. Takes tens of microseconds and more: not for the event loop.
-    pub fn sum_up(&self) -> Truth {
-        Truth {
-            configured_ttft_ms: self.configured.0,
-            configured_itl_ms: self.configured.1,
-            ttft_ms: Spread::of(&self.ttft),
-            itl_ms: Spread::of(&self.itl),
-            lateness_ms: Spread::of(&self.lateness),
-            requests: self.requests,
-            completed: self.completed,
-            refused: self.refused,
-            abandoned: self.abandoned,
-            connections: self.connections,
-            prompt_tokens: self.prompt_tokens,
-            cached_tokens: self.cached_tokens,
-            tokens: self.tokens,
-            active: self.active,
-            max_active: self.max_active,
-            bytes_in: self.bytes_in,
-            bytes_out: self.bytes_out,
-            blocked: self.blocked,
-            blocked_ms: self.blocked_ns as f64 / 1e6,
-            blocked_max_ms: self.blocked_max_ns as f64 / 1e6,
-        }
     }
 }
 

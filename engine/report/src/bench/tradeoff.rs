@@ -71,7 +71,7 @@ fn place(frameworks: &[&str], framework: &str) -> usize {
 
 /// The limit, where rows do not have different ones and it lies within the picture.
 fn limit(svg: &mut Svg, points: &[Point], y: &Scale) {
-    let of = |point: &Point| point.row.sla().and_then(|sla| sla.max_p50_ttft_ms);
+    let of = |point: &Point| point.row.sla().and_then(|sla| sla.limits.max_p50_ttft_ms);
     let mut limits = points.iter().filter_map(of);
     let Some(limit) = limits.next() else { return };
     let is_inside = y.at(limit) > TOP && y.at(limit) < BOTTOM;

@@ -60,6 +60,12 @@ fn references(adapter: &Adapter, problems: &mut Vec<String>) {
         adapter.flags.required.iter().map(|entry| ("flags.required".to_owned(), entry.flag.as_str())),
     );
     used.extend(adapter.flags.refused.iter().map(|entry| ("flags.refused".to_owned(), entry.flag.as_str())));
+    let parallel = &adapter.launch.parallel;
+    let beside = parallel.copies_inside.iter().chain(&parallel.beyond_host);
+    used.extend(beside.map(|flag| ("launch.parallel".to_owned(), flag.as_str())));
+    let states = &adapter.states;
+    let said = [&states.precision, &states.quantization, &states.revision];
+    used.extend(said.into_iter().filter_map(|said| Some(("states".to_owned(), said.flag.as_deref()?))));
     let metrics = adapter.metrics.iter().filter_map(|entry| entry.needs_flag.as_deref());
     used.extend(metrics.map(|flag| ("metrics.needs_flag".to_owned(), flag)));
     let arm = adapter.profile.as_ref().and_then(|profile| profile.arm.as_ref());

@@ -1,6 +1,6 @@
 //! From flags to a command line.
 
-use super::{Adapter, AdapterError, ModelName, ProfileArm, flags::RequiredFlag, limits::shown};
+use super::{Adapter, AdapterError, ModelName, Parallel, ProfileArm, flags::RequiredFlag, limits::shown};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub struct LaunchSpec {
     pub alternatives: Vec<Vec<String>>,
     /// Which flag does what.
     pub roles: Roles,
+    /// Which flags change how many GPUs of a host the parallel sizes need.
+    #[serde(default)]
+    pub parallel: Parallel,
     /// Port that the server takes if none is given.
     pub default_port: u16,
     /// Environment variables that matter.

@@ -15,10 +15,12 @@ mod help;
 mod launch;
 mod limits;
 mod log;
+mod parallel;
 mod profile;
 mod ready;
 mod redact;
 mod render;
+mod states;
 mod verified;
 
 pub use api::{
@@ -34,15 +36,18 @@ pub use help::{HelpFlag, HelpSnapshot};
 pub use launch::{EnvUse, Environment, Launch, LaunchRequest, LaunchSpec, Roles, SystemCommand};
 pub use limits::{AbsentLimit, Lengths, SequenceFit, SequenceLimit};
 pub use log::{FallbackSignal, FallbackSignature, Pattern};
+pub use parallel::Parallel;
 pub use profile::{Arm, Profile, ProfileArm, ProfileCall, ProfileHow};
 pub use ready::{Demand, Listed, ModelList, Probe, Proof, Ready, Stop};
 pub use redact::{redact, redact_text};
+pub use states::{Said, States};
 pub use verified::{How, Verified};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The adapters inside the binary, by name.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -69,6 +74,9 @@ pub struct Adapter {
     pub launch: LaunchSpec,
     /// The flags of the launch command.
     pub flags: Flags,
+    /// What a result row says of its numbers and weights.
+    #[serde(default)]
+    pub states: States,
     /// How long a request may be.
     pub sequence_limit: SequenceLimit,
     /// Which attention backends fit which GPU.
@@ -121,6 +129,15 @@ impl Adapter {
                 known: Self::names().map(str::to_owned).collect(),
             }),
         }
+    }
+
+    /// A built-in adapter that is read once; `None` for any other name. For those who ask often: a reading compiles hundreds
+    /// of patterns.
+    pub fn shared(name: &str) -> Option<&'static Self> {
+        static READ: [OnceLock<Option<Adapter>>; BUILT_IN.len()] =
+            [const { OnceLock::new() }; BUILT_IN.len()];
+        let (slot, (_, text)) = READ.iter().zip(BUILT_IN).find(|(_, (known, _))| *known == name)?;
+        slot.get_or_init(|| Self::from_text(text, name).ok()).as_ref()
     }
 
     /// All built-in adapters.

@@ -20,6 +20,6 @@ pub use coverage::{Coverage, Unreached, WhyUnreached};
 pub use identity::{TrialKey, candidate_id, content_digest};
 pub use outcome::{Candidate, Change, Excluded, ExcludedKind, Origin, SearchPlan};
 pub use planner::plan;
-pub use rules::{AttentionBackend, IfAbsent, KnownFlags, Refusal, Rule, SequenceLimit};
+pub use rules::{Refusal, Rule};
 pub use space::{Flags, Space, SpaceError};
 pub use strategy::{PlanError, SearchSettings, Strategy, strategy_of_tier};

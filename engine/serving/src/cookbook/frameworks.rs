@@ -3,27 +3,28 @@
 use super::UnknownFlag;
 use super::fields::{Field, kind_of, nearest};
 use super::parts::{Scenario, Search};
-use crate::candidates::{
-    Flags, IfAbsent, SearchSettings, SequenceLimit, Space, SpaceError, strategy_of_tier,
-};
+use crate::adapter::{Adapter, Lengths, SequenceFit};
+use crate::candidates::{Flags, SearchSettings, Space, SpaceError, strategy_of_tier};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Frameworks that every configuration names: its spelling, ours, and the flag that limits input and output together.
+/// Frameworks that every configuration names.
 const FRAMEWORKS: [Known; 4] = [
-    Known { spelled: "sglang", name: "sglang", limit: "context_length", absent: IfAbsent::Accept },
-    Known { spelled: "vllm", name: "vllm", limit: "max_model_len", absent: IfAbsent::Refuse },
-    Known { spelled: "tensorrt_llm", name: "tensorrt-llm", limit: "max_seq_len", absent: IfAbsent::Refuse },
-    Known { spelled: "tokenspeed", name: "tokenspeed", limit: "max_model_len", absent: IfAbsent::Refuse },
+    Known { spelled: "sglang", name: "sglang", states_limit: false },
+    Known { spelled: "vllm", name: "vllm", states_limit: true },
+    Known { spelled: "tensorrt_llm", name: "tensorrt-llm", states_limit: true },
+    Known { spelled: "tokenspeed", name: "tokenspeed", states_limit: true },
 ];
 
 struct Known {
+    /// Its spelling.
     spelled: &'static str,
+    /// Ours.
     name: &'static str,
-    limit: &'static str,
-    absent: IfAbsent,
+    /// Whether a configuration must state the flag that limits input and output together.
+    states_limit: bool,
 }
 
 /// One framework of a configuration.
@@ -48,18 +49,6 @@ pub struct Framework {
 }
 
 impl Framework {
-    /// The rule that every candidate must hold the longest scenario; `None` without scenarios.
-    pub fn sequence_limit(&self, scenarios: &[Scenario]) -> Option<SequenceLimit> {
-        let known = FRAMEWORKS.iter().find(|known| known.name == self.name)?;
-        let longest = scenarios.iter().rev().max_by_key(|scenario| scenario.tokens())?;
-        Some(SequenceLimit {
-            flag: known.limit.to_owned(),
-            needed: longest.tokens(),
-            scenario: longest.name.clone(),
-            absent: known.absent,
-        })
-    }
-
     /// How its candidates are chosen, with a remark where that is not what the tier asks for.
     ///
     /// # Errors
@@ -187,25 +176,37 @@ fn longest_fits(
     base: &Field<'_>,
     space: &Field<'_>,
 ) {
-    let Some(SequenceLimit { flag, needed, scenario, absent }) = framework.sequence_limit(scenarios) else {
+    let (Some(adapter), Some(longest)) =
+        (Adapter::shared(known.name), scenarios.iter().max_by_key(|scenario| scenario.tokens()))
+    else {
         return;
     };
-    let check = |place: &Field<'_>, value: &Value| match value.as_u64() {
-        Some(limit) if limit >= needed => {}
-        Some(limit) => {
-            place.problem(format!("{limit} tokens do not hold scenario `{scenario}`, which needs {needed}"));
+    let Some(flag) = adapter.sequence_limit.flag.as_deref() else { return };
+    let longest =
+        [Lengths { scenario: longest.name.clone(), input: longest.input_len, output: longest.output_len }];
+    let check = |place: &Field<'_>, name: &String, value: &Value| {
+        let alone = Flags::from([(name.clone(), value.clone())]);
+        match adapter.sequence_limit_covers(&alone, &longest) {
+            SequenceFit::TooShort { limit, needed, scenario, .. } => place
+                .get(name)
+                .problem(format!("{limit} tokens do not hold scenario `{scenario}`, which needs {needed}")),
+            SequenceFit::Unreadable { .. } => {
+                place.get(name).problem(format!("must be a number of tokens, not {}", kind_of(value)));
+            }
+            SequenceFit::Covers { .. } | SequenceFit::ByModel { .. } | SequenceFit::Missing { .. } => {}
         }
-        None => place.problem(format!("must be a number of tokens, not {}", kind_of(value))),
     };
-    let set = framework.base.get(known.limit).filter(|value| !value.is_null());
-    let listed = framework.space.get(known.limit);
-    if let Some(value) = set {
-        check(&base.get(&flag), value);
+    let set = adapter.given(&framework.base, flag).filter(|(_, value)| !value.is_null());
+    let listed = framework.space.iter().find(|(name, _)| adapter.flags.same(name, flag));
+    if let Some((name, value)) = set {
+        check(base, name, value);
     }
-    for value in listed.into_iter().flatten() {
-        check(&space.get(&flag), value);
+    if let Some((name, values)) = listed {
+        values.iter().for_each(|value| check(space, name, value));
     }
-    if set.is_none() && listed.is_none() && absent == IfAbsent::Refuse {
-        base.get(&flag).problem(format!("is missing; scenario `{scenario}` needs {needed} tokens"));
+    if set.is_none() && listed.is_none() && known.states_limit {
+        let [Lengths { scenario, input, output }] = &longest;
+        let needed = input.saturating_add(*output);
+        base.get(flag).problem(format!("is missing; scenario `{scenario}` needs {needed} tokens"));
     }
 }

@@ -1,10 +1,10 @@
 //! A result row as ranking sees it: tolerant of what is missing, exact about saying so.
 
 use super::fairness::{self, Fact};
-use assay_loadgen::sla::{KEYS, Reached, Sla};
+use assay_loadgen::sla::{Reached, Sla};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Figures by name; only those that were measured.
@@ -282,31 +282,23 @@ fn objections(row: &Value) -> Vec<String> {
 }
 
 fn limits(sla: &Value, problems: &mut Vec<String>) -> Option<Sla> {
-    let mut of = |key: &str| {
-        let value = sla.get(key).filter(|value| !value.is_null())?;
-        let limit = value.as_f64();
-        if limit.is_none() {
-            problems.push(format!("`sla.{key}` is {value}, which is no number"));
-        }
-        limit
-    };
-    let limits = Sla {
-        max_p50_ttft_ms: of("max_p50_ttft_ms"),
-        max_p50_tpot_ms: of("max_p50_tpot_ms"),
-        max_p50_e2e_ms: of("max_p50_e2e_ms"),
-        min_success_rate: of("min_success_rate"),
-    };
-    for key in sla.as_object().into_iter().flat_map(Map::keys) {
-        let known = limits_known(key);
-        if !known {
-            problems.push(format!("`sla.{key}` is no limit that ranking knows; it was not checked"));
+    let mut limits = Sla::default();
+    let stated = sla.as_object().into_iter().flatten().filter(|(key, _)| *key != "passed");
+    for (key, value) in stated {
+        match (limits.slot(key), value) {
+            (None, _) => {
+                problems.push(format!("`sla.{key}` is no limit that ranking knows; it was not checked"));
+            }
+            (Some(_), Value::Null) => {}
+            (Some(limit), value) => {
+                *limit = value.as_f64();
+                if limit.is_none() {
+                    problems.push(format!("`sla.{key}` is {value}, which is no number"));
+                }
+            }
         }
     }
     (!limits.is_empty()).then_some(limits)
-}
-
-fn limits_known(key: &str) -> bool {
-    key == "passed" || KEYS.contains(&key)
 }
 
 /// Figures that can be. A latency of 0 stands for "not measured" in many tools and would win every comparison.

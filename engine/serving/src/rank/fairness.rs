@@ -26,28 +26,26 @@ pub struct Difference {
 /// Reads the facts of a row; always the same names in the same order.
 pub(super) fn facts(row: &Value) -> Vec<Fact> {
     let workload = &row["workload"];
-    let digest = first(&[&row["digests"]["workload"], &workload["digest"]]);
+    let digests = &row["digests"];
+    let digest = stated(&digests["workload"]);
     let fact = |name: &str, value: Value| Fact { name: name.to_owned(), value };
     let mut facts = vec![
-        fact("gpu_model", first(&[&row["hardware"]["gpu_model"]])),
-        fact("gpu_count", first(&[&row["hardware"]["gpu_count"]])),
-        fact("model", first(&[&row["model"]])),
-        fact("weights", first(&[&row["digests"]["weights"], &row["weights"], &row["model_revision"]])),
-        fact("precision", first(&[&row["precision"], &row["normalization"]["precision"]])),
-        fact("quantization", first(&[&row["quantization"], &row["normalization"]["quantization"]])),
-        fact("tokenizer", first(&[&row["digests"]["tokenizer"], &row["tokenizer"], &workload["tokenizer"]])),
-        fact("endpoint", first(&[&workload["endpoint"]])),
-        fact(
-            "sampling",
-            first(&[&row["digests"]["sampling"], &workload["extra_request_body"], &workload["sampling"]]),
-        ),
+        fact("gpu_model", stated(&row["hardware"]["gpu_model"])),
+        fact("gpu_count", stated(&row["hardware"]["gpu_count"])),
+        fact("model", stated(&row["model"])),
+        fact("weights", stated(&digests["weights"])),
+        fact("precision", stated(&row["precision"])),
+        fact("quantization", stated(&row["quantization"])),
+        fact("tokenizer", stated(&digests["tokenizer"])),
+        fact("endpoint", stated(&workload["endpoint"])),
+        fact("sampling", stated(&digests["sampling"])),
         fact("workload", digest.clone()),
     ];
     for name in ["kind", "input_len", "output_len", "num_prompts", "max_concurrency"] {
-        facts.push(fact(name, first(&[&workload[name]])));
+        facts.push(fact(name, stated(&workload[name])));
     }
     // The same file has another path on another machine; a digest says more.
-    let path = if digest.is_null() { first(&[&workload["dataset_path"]]) } else { Value::Null };
+    let path = if digest.is_null() { stated(&workload["dataset_path"]) } else { Value::Null };
     facts.push(fact("dataset_path", path));
     // Loads at a rate and loads all at once are never compared; how high the rate is may be the result itself.
     let arrival = if workload["request_rate"].is_number() { "at a rate" } else { "all at once" };
@@ -55,14 +53,12 @@ pub(super) fn facts(row: &Value) -> Vec<Fact> {
     facts
 }
 
-/// The first that says something.
-fn first(values: &[&Value]) -> Value {
-    let says = |value: &&&Value| match value {
-        Value::Null => false,
-        Value::String(_) => text(Some(value)).is_some(),
-        _ => true,
-    };
-    values.iter().find(says).map_or(Value::Null, |value| (*value).clone())
+/// The value, where it says something: an empty text does not.
+fn stated(value: &Value) -> Value {
+    match value {
+        Value::String(_) => text(Some(value)).map_or(Value::Null, Value::String),
+        other => other.clone(),
+    }
 }
 
 /// Facts that mean no limit or nothing at all where they are absent, so that their absence needs no remark.

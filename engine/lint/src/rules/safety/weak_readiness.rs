@@ -1,4 +1,5 @@
 use crate::context::Cx;
+use crate::launched::launched;
 use crate::programs::server;
 use crate::rule::{Check, Family, Fixes, Found, Rule};
 use assay_diagnostics::{Confidence, Severity};
@@ -13,7 +14,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
     why: "\
 Inference servers listen, or print that they are up, before the model is loaded and warmed up. The first requests then wait for
 minutes or fail, and a measurement takes them in. An HTTP request that must be answered (`/health`; for vLLM and SGLang
-`/health_generate` or `/v1/models` say more) closes that gap. Other servers are left alone.",
+`/health_generate` or `/v1/models` say more) closes that gap. With `adapter` the server is asked all that its framework needs, and
+generates an answer before it is ready, unless `check_generation: false` takes that away. Other servers are left alone.",
     bad: "\
 steps:
   serve:
@@ -42,7 +44,21 @@ steps:
     check: Check::Manifest(check),
 };
 
-fn check(cx: &Cx<'_>, _: &Manifest, found: &mut Found<'_>) {
+fn check(cx: &Cx<'_>, manifest: &Manifest, found: &mut Found<'_>) {
+    for server in launched(cx, manifest) {
+        let Some(unasked) =
+            server.node.get("check_generation").filter(|asked| asked.as_bool() == Some(false))
+        else {
+            continue;
+        };
+        let message =
+            format!("step `{}` counts as ready before it has generated anything", server.step.id.value);
+        found.push(
+            found
+                .at(unasked.span, message, "a broken model would be measured")
+                .help("leave `check_generation` out"),
+        );
+    }
     for command in cx.commands() {
         let Some(step) = command.owner.step() else { continue };
         let Some(ready) = step.with.get("ready") else { continue };

@@ -205,6 +205,7 @@ impl Loop<'_> {
 
     fn health(&self, duration_ns: u64, cpu_s: f64, made_before: u64) -> ClientHealth {
         ClientHealth {
+            start_lag_mean_ms: self.start_lags.mean_ms(),
             start_lag_p99_ms: self.start_lags.percentile_ms(0.99),
             start_lag_max_ms: self.start_lags.max_ms(),
             read_lag_p99_ms: self.read_lags.percentile_ms(0.99),
