@@ -55,7 +55,8 @@ impl Layout {
         if self.is_empty() {
             return 0;
         }
-        let last: usize = self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1) * stride).sum();
+        let last: usize =
+            self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1) * stride).sum();
         (last + 1) * self.dtype.size()
     }
 

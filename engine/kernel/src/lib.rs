@@ -10,3 +10,4 @@ pub mod dtype;
 pub mod layout;
 pub mod task;
 pub mod verdict;
+pub mod worker;

@@ -3,9 +3,9 @@
 mod parts;
 
 pub use parts::{
-    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle, Output,
-    OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms, Timing, Tolerance,
-    Workloads,
+    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle,
+    Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms,
+    Timing, Tolerance, Workloads,
 };
 
 use indexmap::IndexMap;
