@@ -7,9 +7,9 @@ use assay_kernel::dtype::DType;
 use assay_kernel::layout::Layout;
 use assay_kernel::task::{Abi, Form, Limits};
 use assay_kernel::worker::{Arena, Block, Edge, End, Fault, Launcher, Mode, Place, Worker};
+use assay_process::{Background, CaptureLimits, Captured, Spawn};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -55,10 +55,9 @@ impl Bench {
     fn build(&self, body: &str) -> PathBuf {
         let (source, library) = (self.folder.path().join("kernel.c"), self.folder.path().join("kernel.so"));
         std::fs::write(&source, format!("{}{body}\n", HEAD.replace('`', "\""))).unwrap();
-        let mut cc = Command::new("cc");
-        cc.args(["-O1", "-shared", "-fPIC", "-w", "-o"]).arg(&library).arg(&source).arg("-lm");
-        let built = cc.output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let cc = "cc -O1 -shared -fPIC -w -o kernel.so kernel.c -lm";
+        let built = run(shell(&format!("cd '{}' && {cc}", self.folder.path().display())));
+        assert!(built.exit.success(), "{}", String::from_utf8_lossy(&built.stderr));
         library
     }
 
@@ -78,6 +77,22 @@ impl Bench {
         assert_eq!(worker.call(0), Err(end.clone()), "asked again, it says the same");
         end
     }
+}
+
+fn shell(script: &str) -> Spawn {
+    Spawn {
+        program: "/bin/sh".into(),
+        argv: ["sh", "-c", script].map(Into::into).to_vec(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        cwd: "/".into(),
+        ..Spawn::default()
+    }
+}
+
+/// Not by the standard library: workers are waited for centrally, and that takes every child.
+fn run(spawn: Spawn) -> Captured {
+    let limits = CaptureLimits { timeout: Duration::from_secs(120), bytes: 1 << 20 };
+    Background::shared().unwrap().output(spawn, limits).unwrap()
 }
 
 fn launcher() -> Launcher {
@@ -295,7 +310,7 @@ fn the_sandbox_ends_what_is_not_computation() {
         "KERNEL { return syscall(SYS_openat, -100, \"/etc/passwd\", 0); }",
         "KERNEL { return syscall(SYS_open, \"/etc/passwd\", 0); }",
         "KERNEL { char c; return syscall(SYS_read, 0, &c, 1); }",
-        "KERNEL { return syscall(SYS_kill, getppid(), 9); }",
+        "KERNEL { return syscall(SYS_kill, 1, 0); }",
         "KERNEL { return syscall(SYS_prctl, 1, 0, 0, 0, 0); }",
         "KERNEL { return syscall(SYS_prlimit64, 0, 9, 0, 0); }",
         "KERNEL { return syscall(SYS_ptrace, 0, 0, 0, 0); }",
@@ -439,34 +454,33 @@ fn alone_hanging() {
     let _ = worker.call(0);
 }
 
-fn alone(name: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]);
-    command
+fn alone(name: &str) -> Spawn {
+    let program = std::env::current_exe().unwrap();
+    let argv = ["test", "--exact", name, "--ignored", "--nocapture", "--test-threads=1"];
+    Spawn { program, argv: argv.map(Into::into).to_vec(), ..shell("") }
 }
 
 #[test]
 fn two_hundred_workers_leave_nothing() {
-    let output = alone("alone_many_workers").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let done = run(alone("alone_many_workers"));
+    let text = [done.stdout, done.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(done.exit.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]
 fn a_killed_judge_leaves_no_worker() {
     use std::io::{BufRead as _, BufReader};
-    let mut judge = alone("alone_hanging").stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(judge.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let (read, write) = assay_process::pipe().unwrap();
+    let spawn = Spawn { stdout: write.into(), ..alone("alone_hanging") };
+    let mut judge = Background::shared().unwrap().spawn(spawn).unwrap();
+    let mut lines = BufReader::new(std::fs::File::from(read)).lines().map_while(Result::ok);
     let pid = lines.find_map(|line| Some(line.split_once("worker ")?.1.trim().to_owned())).unwrap();
     let worker = assay_process::identity_of(pid.parse().unwrap()).expect("it runs");
     // Time to be in the call: without it, only the closed socket would be tested.
     std::thread::sleep(Duration::from_millis(100));
-    judge.kill().unwrap();
-    judge.wait().unwrap();
+    judge.kill();
+    judge.wait(Duration::from_secs(5)).unwrap();
     let start = Instant::now();
     while assay_process::is_alive(&worker) {
         assert!(start.elapsed() < Duration::from_secs(5), "the worker lives on");
