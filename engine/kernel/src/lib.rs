@@ -5,6 +5,7 @@
 //! judge generates inputs, holds the oracle, and decides, gate after gate ([`verdict`]). This crate must not know workflows,
 //! and must not print.
 
+pub mod advice;
 pub mod build;
 pub mod case;
 pub mod dtype;
