@@ -7,8 +7,11 @@
 
 pub mod build;
 pub mod case;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dtype;
 pub mod layout;
+pub mod ptx;
 pub mod statics;
 pub mod task;
 pub mod verdict;
