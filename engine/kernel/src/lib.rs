@@ -8,12 +8,15 @@
 pub mod advice;
 pub mod build;
 pub mod case;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dtype;
 pub mod generate;
 pub mod import;
 pub mod layout;
 pub mod ledger;
 pub mod oracle;
+pub mod ptx;
 pub mod statics;
 pub mod task;
 pub mod timing;
