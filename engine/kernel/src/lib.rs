@@ -18,3 +18,4 @@ pub mod task;
 pub mod timing;
 pub mod tolerance;
 pub mod verdict;
+pub mod worker;
