@@ -10,6 +10,7 @@ pub mod case;
 pub mod dtype;
 pub mod generate;
 pub mod import;
+pub mod judge;
 pub mod layout;
 pub mod ledger;
 pub mod oracle;
