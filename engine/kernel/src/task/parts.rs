@@ -81,8 +81,10 @@ pub struct Generator {
     /// Factors on the values; every check runs at each of them.
     pub scales: Vec<f64>,
     /// Smallest integer; an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
     pub low: String,
     /// Behind the largest integer; an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
     pub high: String,
 }
 
@@ -433,9 +435,10 @@ impl Default for Limits {
 #[serde(deny_unknown_fields)]
 pub struct Roofline {
     /// Bytes that must move, an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
     pub bytes: String,
     /// Floating point operations, an expression over the axes.
-    #[serde(default = "zero")]
+    #[serde(default = "zero", deserialize_with = "text_or_number")]
     pub flops: String,
 }
 
