@@ -16,12 +16,19 @@ use serde::{Deserialize, Serialize};
 pub struct Miss {
     /// Its place in the order of the indices.
     pub at: usize,
-    /// The right value. JSON has no NaN and no infinity; they are `null` there.
+    /// The right value. JSON has no NaN and no infinity; they are `null` there, and NaN when they come back.
+    #[serde(deserialize_with = "number_or_nan")]
     pub expected: f64,
     /// What was found.
+    #[serde(deserialize_with = "number_or_nan")]
     pub got: f64,
     /// How far off it may be.
+    #[serde(deserialize_with = "number_or_nan")]
     pub bound: f64,
+}
+
+fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Errors of an output.
@@ -190,11 +197,12 @@ impl Bias {
     fn beyond_chance(&self) -> f64 {
         let spread = (self.squares / (self.n - 1.0)).sqrt();
         // Without a spread (one element, or no error at all) there is nothing to tell chance from.
-        if !(spread > 0.0) {
+        if spread.is_nan() || spread <= 0.0 {
             return 0.0;
         }
         let share = self.mean / spread;
-        (share.abs() - CHANCE / self.n.sqrt()).max(0.0).copysign(share)
+        let beyond = share.abs() - CHANCE / self.n.sqrt();
+        if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }
 

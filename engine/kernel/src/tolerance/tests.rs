@@ -194,3 +194,13 @@ fn bits_are_compared_where_bits_are_asked() {
     assert!(judge(1.0, 1.0) && judge(f64::NAN, f64::NAN) && judge(f64::INFINITY, f64::INFINITY));
     assert!(!judge(1.0, 1.0078125) && !judge(0.0, -0.0) && !judge(1e39, f64::INFINITY));
 }
+
+#[test]
+fn errors_come_back_from_json() {
+    let miss = super::Miss { at: 3, expected: f64::NAN, got: 1.5, bound: 0.25 };
+    let errors = Errors { elements: 4, failed: 1, worst: Some(miss), ..Errors::default() };
+    let text = serde_json::to_string(&errors).expect("text");
+    let back: Errors = serde_json::from_str(&text).expect("errors");
+    let worst = back.worst.expect("a worst");
+    assert!(worst.expected.is_nan() && worst.got == 1.5 && back.failed == 1);
+}
