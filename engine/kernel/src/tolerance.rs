@@ -43,8 +43,8 @@ pub struct Errors {
     pub max_u: f64,
     /// Error relative to the right answer, both in the 2-norm, over finite elements. One correct rounding gives 0.42 u.
     pub rel_l2: f64,
-    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives: 0 for honest rounding,
-    /// -1.7 for truncation.
+    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives and what the sum may be off
+    /// by: 0 for honest rounding, -1.7 for truncation.
     pub bias_t: f64,
     /// The first element that fails by most; none if none fails.
     pub worst: Option<Miss>,
@@ -93,9 +93,12 @@ impl Bound {
     }
 
     fn of(&self, expected: f64, terms: f64) -> f64 {
-        // Beside an infinity or NaN a sum tells nothing.
-        let terms = if terms.is_finite() { terms } else { 0.0 };
-        self.relative * expected.abs().max(self.least) + self.sum * terms
+        self.relative * expected.abs().max(self.least) + self.of_sum(terms)
+    }
+
+    /// The part of the sum; beside an infinity or NaN it tells nothing.
+    fn of_sum(&self, terms: f64) -> f64 {
+        if terms.is_finite() { self.sum * terms } else { 0.0 }
     }
 
     /// Whether an element passes.
@@ -154,7 +157,8 @@ pub fn errors(
         Errors { elements, failed: elements - expected.values.len().min(got.len()), ..Errors::default() };
     let (mut squares, mut size, mut excess, mut bias) = (0.0, 0.0, -1.0, Bias::default());
     for (at, (right, got)) in expected.values.iter().zip(got).enumerate() {
-        let allowed = bound.of(*right, expected.terms.get(at).copied().unwrap_or(0.0));
+        let terms = expected.terms.get(at).copied().unwrap_or(0.0);
+        let allowed = bound.of(*right, terms);
         let (error, finite) = ((got - right).abs(), right.is_finite() && got.is_finite());
         if !bound.passes(*right, *got, allowed) {
             errors.failed += 1;
@@ -170,6 +174,7 @@ pub fn errors(
             size += right * right;
             if right.abs() >= bound.least {
                 bias.add(bound.in_u(*right, (got - right) * right.signum()));
+                bias.allowed += bound.in_u(*right, bound.of_sum(terms));
             }
         }
     }
@@ -184,6 +189,8 @@ struct Bias {
     n: f64,
     mean: f64,
     squares: f64,
+    /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
+    allowed: f64,
 }
 
 impl Bias {
@@ -201,7 +208,7 @@ impl Bias {
             return 0.0;
         }
         let share = self.mean / spread;
-        let beyond = share.abs() - CHANCE / self.n.sqrt();
+        let beyond = share.abs() - self.allowed / self.n / spread - CHANCE / self.n.sqrt();
         if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }

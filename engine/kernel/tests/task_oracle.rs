@@ -1,7 +1,7 @@
 //! Oracles that are programs: what they get, what they give, and how they fail.
 
-use assay_kernel::case::{self, Kind};
-use assay_kernel::oracle::{self, Expected};
+use assay_kernel::case::{self, Case, Kind};
+use assay_kernel::oracle::{self, Expected, Oracle, OracleError};
 use assay_kernel::task::{self, Loaded};
 
 /// A reader and writer of safetensors with nothing but Python's standard library.
@@ -113,4 +113,33 @@ fn the_script_is_locked_and_the_caller_lints() {
     assert_eq!(found, "`y` is almost constant: its deviation is 0.00e0 of its size");
     std::fs::write(folder.path().join("oracle.py"), "").expect("a file");
     assert_eq!(loaded.changed(), ["oracle.py"]);
+}
+
+/// An oracle that is a function of the elements' places and the first input.
+struct Made(fn(usize, &[f64]) -> f64);
+
+impl Oracle for Made {
+    fn expect(&self, case: &Case, inputs: &[Vec<f64>]) -> Result<Vec<Expected>, OracleError> {
+        let elements = case.tensors.last().expect("an output").layout.len();
+        let values = (0..elements).map(|at| (self.0)(at, &inputs[0])).collect();
+        Ok(vec![Expected { values, terms: Vec::new() }])
+    }
+}
+
+#[test]
+fn answers_that_hardly_depend_on_inputs_are_found() {
+    let (_folder, loaded) = load("", "[python3, oracle.py]", 20);
+    let found = |answer| task::lint(&loaded, &Made(answer)).map_err(|error| error.to_string());
+    assert_eq!(found(|at, x| x[at]), Ok(()));
+    let same = found(|at, x| at as f64 + 1e-6 * x[at]).expect_err("the same");
+    assert!(same.starts_with("`y` hardly depends on the inputs: other data change it by "), "{same}");
+    let error = found(|at, _| at as f64).expect_err("the same");
+    assert_eq!(error, "`y` hardly depends on the inputs: other data change it by 0.00e0 of its size");
+    let mut wide = loaded.clone();
+    let size = wide.task.outputs[0].shape[0].clone();
+    wide.task.outputs[0].shape.push(size);
+    let found = |answer| task::lint(&wide, &Made(answer)).map_err(|error| error.to_string());
+    assert_eq!(found(|at, x| x[at % x.len()]), Err("`y` does not vary along dimension 0".to_owned()));
+    assert_eq!(found(|at, x| x[at / x.len()]), Err("`y` does not vary along dimension 1".to_owned()));
+    assert_eq!(found(|at, x| x[at / x.len()] * x[at % x.len()]), Ok(()));
 }
