@@ -6,7 +6,7 @@ use assay_kernel::case::{Case, Kind, Role, Tensor};
 use assay_kernel::dtype::DType;
 use assay_kernel::layout::Layout;
 use assay_kernel::task::{Abi, Form, Limits};
-use assay_kernel::worker::{Arena, Block, Edge, End, Fault, Launcher, Mode, Place, Worker};
+use assay_kernel::worker::{Arena, Block, Edge, End, Fault, Launcher, Mode, Place, SANITIZER_EXIT, Worker};
 use assay_process::{Background, CaptureLimits, Captured, Spawn};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
@@ -53,9 +53,13 @@ fn bench() -> Bench {
 
 impl Bench {
     fn build(&self, body: &str) -> PathBuf {
+        self.build_with("", body)
+    }
+
+    fn build_with(&self, flags: &str, body: &str) -> PathBuf {
         let (source, library) = (self.folder.path().join("kernel.c"), self.folder.path().join("kernel.so"));
         std::fs::write(&source, format!("{}{body}\n", HEAD.replace('`', "\""))).unwrap();
-        let cc = "cc -O1 -shared -fPIC -w -o kernel.so kernel.c -lm";
+        let cc = format!("cc -O1 -shared -fPIC -w {flags} -o kernel.so kernel.c -lm");
         let built = run(shell(&format!("cd '{}' && {cc}", self.folder.path().display())));
         assert!(built.exit.success(), "{}", String::from_utf8_lossy(&built.stderr));
         library
@@ -486,4 +490,32 @@ fn a_killed_judge_leaves_no_worker() {
         assert!(start.elapsed() < Duration::from_secs(5), "the worker lives on");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn a_sanitizer_reports_what_guards_cannot_see() {
+    let bench = bench();
+    let asan = String::from_utf8(run(shell("cc -print-file-name=libasan.so")).stdout).unwrap();
+    // Depending on the compiler that is a script for the linker; its number is what is loaded.
+    let asan = std::fs::canonicalize(asan.trim()).expect("the compiler brings its sanitizers");
+    let watched = |body: &str| {
+        let library = bench.build_with("-g -fsanitize=address,undefined -fno-sanitize-recover=all", body);
+        let mut worker =
+            Worker::start_watched(&launcher(), &library, &bench.abi, &bench.limits, &[asan.clone()]).unwrap();
+        worker.map(&filled(1000, 1, Edge::End, false)).unwrap();
+        (worker.call(0), worker.report())
+    };
+    let (called, report) = watched(RIGHT);
+    assert_eq!((called.unwrap().rc, report.as_str()), (0, ""));
+    let found = Err(End::EarlyExit { code: SANITIZER_EXIT });
+    let (called, report) =
+        watched("KERNEL { char *volatile p = malloc(8); int i = N; return p[8 + i % 2] ? 1 : 2; }");
+    assert_eq!(called, found);
+    assert!(report.contains("heap-buffer-overflow") && report.contains("kernel.c:"), "{report}");
+    let (called, report) = watched("KERNEL { int i = 0x7fffffff; i += N; Y[0] = i; return 0; }");
+    assert_eq!(called, found, "{report}");
+    assert!(report.contains("signed integer overflow"), "{report}");
+    let (called, _) = watched("KERNEL { RIGHT Y[N] = 1; return 0; }");
+    assert_eq!(touched(&called.unwrap_err()).place, Place::After, "guards are there as always");
+    assert_eq!(watched("KERNEL { return fork(); }").0, Err(End::Sandbox));
 }

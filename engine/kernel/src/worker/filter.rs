@@ -23,10 +23,13 @@ pub(super) enum FilterError {
     Kernel(#[from] seccompiler::Error),
 }
 
-/// Sets the filter under which libraries are loaded.
-pub(super) fn while_loading(socket: RawFd) -> Result<(), FilterError> {
+/// Sets the filter under which libraries are loaded. A library that is `watched` by a sanitizer is called under it as well.
+pub(super) fn while_loading(socket: RawFd, watched: bool) -> Result<(), FilterError> {
     let mut rules = calling(socket)?;
     loading(&mut rules)?;
+    if watched {
+        reporting(&mut rules)?;
+    }
     set(rules)
 }
 
@@ -144,5 +147,20 @@ fn loading(rules: &mut Rules) -> Result<(), FilterError> {
     // The second filter is set under the first.
     allow(rules, libc::SYS_prctl, vec![is(0, u64::from(libc::PR_SET_NO_NEW_PRIVS.unsigned_abs()))?])?;
     allow(rules, libc::SYS_seccomp, vec![])?;
+    Ok(())
+}
+
+/// What a sanitizer needs to write its report: it looks at its stack, its mappings and the machine, and waits for its own locks.
+fn reporting(rules: &mut Rules) -> Result<(), FilterError> {
+    for call in [libc::SYS_sigaltstack, libc::SYS_sched_yield, libc::SYS_rt_sigaction, libc::SYS_ioctl] {
+        allow(rules, call, vec![])?;
+    }
+    // Whether memory can be read it finds out by writing it to a pipe.
+    allow(rules, libc::SYS_pipe2, vec![])?;
+    rules.insert(libc::SYS_write, Vec::new());
+    // What it reads to name lines it marks as its own.
+    allow(rules, libc::SYS_fcntl, vec![is(1, u64::from(libc::F_SETFD.unsigned_abs()))?])?;
+    #[cfg(target_arch = "x86_64")]
+    allow(rules, libc::SYS_getrlimit, vec![])?;
     Ok(())
 }

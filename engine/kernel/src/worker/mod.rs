@@ -23,15 +23,16 @@ pub use mode::Mode;
 pub use plan::MOST_CALLS;
 
 use crate::task::{Abi, Form, Limits};
-use assay_process::{Background, BackgroundChild, Exit, Spawn};
+use assay_process::{Background, BackgroundChild, Exit, Io, Spawn};
 use message::{Kind, Message};
 use plan::Plan;
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 use socket::Received;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
+
+/// Code with which a watched worker ends when its sanitizer has found something.
+pub const SANITIZER_EXIT: i32 = 77;
+
+/// Settings of a sanitizer: it reports once and ends; signals and leaks are not its business here.
+const SANITIZER: &str = "exitcode=77:print_stacktrace=1:detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:\
+                         handle_sigill=0:handle_abort=0:use_sigaltstack=0:allocator_may_return_null=1:color=never";
+
+/// Most bytes of a sanitizer's report that are kept.
+const REPORT: usize = 64 * 1024;
 
 /// How a worker is started: a program whose `main` comes to [`main`], with these arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +111,36 @@ pub struct Blocked {
     pub mode_after: Mode,
 }
 
+impl Launcher {
+    /// Its program with this standard input, no environment, and output that goes nowhere.
+    fn spawn(&self, socket: OwnedFd) -> Spawn {
+        let mut argv = vec![self.program.clone().into_os_string()];
+        argv.extend(self.args.iter().cloned());
+        Spawn {
+            program: self.program.clone(),
+            argv,
+            cwd: "/".into(),
+            stdin: socket.into(),
+            ..Spawn::default()
+        }
+    }
+}
+
+/// Lets sanitizers into a program that is to be started. Gives the file that they write to.
+fn watched(spawn: &mut Spawn, preload: &[PathBuf]) -> Result<Arc<OwnedFd>, End> {
+    let report = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)
+        .map_err(|error| End::system("no memory for a report", error))?;
+    let report = Arc::new(report);
+    let preload: Vec<_> = preload.iter().map(|library| library.as_os_str()).collect();
+    spawn.env = vec![
+        ("LD_PRELOAD".into(), preload.join(OsStr::new(":"))),
+        ("ASAN_OPTIONS".into(), SANITIZER.into()),
+        ("UBSAN_OPTIONS".into(), SANITIZER.into()),
+    ];
+    spawn.stderr = Io::Fd(Arc::clone(&report));
+    Ok(report)
+}
+
 /// A worker with a library. Dropping it kills it.
 #[derive(Debug)]
 pub struct Worker {
@@ -109,6 +150,8 @@ pub struct Worker {
     /// Bytes of the worker's address space without library and arena.
     own: u64,
     mapped: Option<Mapped>,
+    /// Where a sanitizer writes.
+    report: Option<Arc<OwnedFd>>,
     /// Why there is no worker any more.
     ended: Option<End>,
 }
@@ -126,6 +169,32 @@ impl Worker {
     /// # Errors
     /// The library is not loaded or has no such entry, it ended the worker while it was loaded, or the system refuses a process.
     pub fn start(launcher: &Launcher, library: &Path, abi: &Abi, limits: &Limits) -> Result<Self, End> {
+        Self::begin(launcher, library, abi, limits, None)
+    }
+
+    /// As [`Self::start`], for a library built with sanitizers, whose run-time libraries are `preload`. Its memory has no limit and
+    /// its sandbox lets files be read; where a sanitizer finds something the worker ends with [`SANITIZER_EXIT`], and
+    /// [`Self::report`] is what it wrote.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_watched(
+        launcher: &Launcher,
+        library: &Path,
+        abi: &Abi,
+        limits: &Limits,
+        preload: &[PathBuf],
+    ) -> Result<Self, End> {
+        Self::begin(launcher, library, abi, limits, Some(preload))
+    }
+
+    fn begin(
+        launcher: &Launcher,
+        library: &Path,
+        abi: &Abi,
+        limits: &Limits,
+        watch: Option<&[PathBuf]>,
+    ) -> Result<Self, End> {
         let Some(symbol) = entry::exported(abi.form, &abi.symbol) else {
             return Err(End::system("this worker calls shared libraries", "the task's form is another"));
         };
@@ -133,28 +202,40 @@ impl Worker {
             return Err(End::SymbolMissing { symbol });
         }
         let library = library::private_copy(library)?;
-        let (socket, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .map_err(|error| End::system("no socket", error))?;
-        let mut argv = vec![launcher.program.clone().into_os_string()];
-        argv.extend(launcher.args.iter().cloned());
-        let spawn = Spawn {
-            program: launcher.program.clone(),
-            argv,
-            cwd: "/".into(),
-            stdin: theirs.into(),
-            ..Spawn::default()
-        };
+        let pair = SocketType::SEQPACKET;
+        let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
+            .map_err(|error| End::system("no socket", error))?;
+        let mut spawn = launcher.spawn(theirs);
+        let report = watch.map(|preload| watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
-        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, ended: None };
+        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, report, ended: None };
         let packed = u64::from(abi.form == Form::TvmFfi);
-        let memory = limits.memory_mib.saturating_mul(1 << 20);
-        let words = [packed, memory];
+        let words = [packed, worker.memory(), u64::from(watch.is_some())];
         let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], PATIENCE)?;
         worker.own = reply.words[0];
         Ok(worker)
+    }
+
+    /// What a sanitizer wrote; empty for a worker that none watches.
+    pub fn report(&self) -> String {
+        let Some(report) = &self.report else { return String::new() };
+        let mut bytes = vec![0; REPORT];
+        let mut len = 0;
+        while let Ok(more @ 1..) = rustix::io::pread(report, &mut bytes[len..], len as u64) {
+            len += more;
+        }
+        String::from_utf8_lossy(&bytes[..len]).into_owned()
+    }
+
+    /// Bytes of memory that it may take beside the tensors; `u64::MAX` is no limit.
+    fn memory(&self) -> u64 {
+        match self.report {
+            // A sanitizer reserves terabytes for its notes.
+            Some(_) => u64::MAX,
+            None => self.limits.memory_mib.saturating_mul(1 << 20),
+        }
     }
 
     /// Maps an arena in place of the one before. It may be mapped by several workers; it is theirs only during a call.
@@ -164,11 +245,10 @@ impl Worker {
     pub fn map(&mut self, arena: &Arena) -> Result<(), End> {
         self.alive()?;
         let plan = Arc::clone(arena.plan());
-        let memory = self.limits.memory_mib.saturating_mul(1 << 20);
         let before = self.mapped.take().map_or(0, |mapped| mapped.plan.reserve);
         // The old one goes before the new one comes; the plan itself, and descriptions made from it, need some room.
         let tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
-        self.limit(self.own.saturating_add(memory).saturating_add(tensors))?;
+        self.limit(self.memory().saturating_add(self.own).saturating_add(tensors))?;
         let [writable, read_only] = arena.files();
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
         let words = [arena.plan_len() as u64];
@@ -317,6 +397,9 @@ impl Worker {
 
     /// Sets the soft limit of the worker's address space.
     fn limit(&self, bytes: u64) -> Result<(), End> {
+        if bytes == u64::MAX {
+            return Ok(());
+        }
         let pid = i32::try_from(self.child.identity.pid).ok().and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|_| assay_process::is_alive(&self.child.identity)) else {
             // The next request tells how it ended.
