@@ -500,8 +500,14 @@ fn a_sanitizer_reports_what_guards_cannot_see() {
     let asan = std::fs::canonicalize(asan.trim()).expect("the compiler brings its sanitizers");
     let watched = |body: &str| {
         let library = bench.build_with("-g -fsanitize=address,undefined -fno-sanitize-recover=all", body);
-        let mut worker =
-            Worker::start_watched(&launcher(), &library, &bench.abi, &bench.limits, &[asan.clone()]).unwrap();
+        let mut worker = Worker::start_watched(
+            &launcher(),
+            &library,
+            &bench.abi,
+            &bench.limits,
+            std::slice::from_ref(&asan),
+        )
+        .unwrap();
         worker.map(&filled(1000, 1, Edge::End, false)).unwrap();
         (worker.call(0), worker.report())
     };
@@ -512,7 +518,7 @@ fn a_sanitizer_reports_what_guards_cannot_see() {
         watched("KERNEL { char *volatile p = malloc(8); int i = N; return p[8 + i % 2] ? 1 : 2; }");
     assert_eq!(called, found);
     assert!(report.contains("heap-buffer-overflow") && report.contains("kernel.c:"), "{report}");
-    let (called, report) = watched("KERNEL { int i = 0x7fffffff; i += N; Y[0] = i; return 0; }");
+    let (called, report) = watched("KERNEL { int i = 0x7fffffff; i += (int)N; Y[0] = i; return 0; }");
     assert_eq!(called, found, "{report}");
     assert!(report.contains("signed integer overflow"), "{report}");
     let (called, _) = watched("KERNEL { RIGHT Y[N] = 1; return 0; }");

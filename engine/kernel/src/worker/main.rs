@@ -203,7 +203,7 @@ fn limit(memory: u64) -> io::Result<u64> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     // No core of the judge's data, no processes.
     for resource in [Resource::Core, Resource::Nproc] {
-        rustix::process::setrlimit(resource, none.clone())?;
+        rustix::process::setrlimit(resource, none)?;
     }
     let pages = std::fs::read_to_string("/proc/self/statm")?;
     let pages = pages.split(' ').next().and_then(|pages| pages.parse::<u64>().ok());
