@@ -4,10 +4,12 @@
 //! Whatever it does ends as an [`End`], never as an error of the judge's own process. Nothing here knows what is right.
 
 mod arena;
+mod called;
 mod end;
 mod entry;
 mod fault;
 mod filter;
+mod launch;
 mod library;
 mod main;
 mod memory;
@@ -17,22 +19,22 @@ mod plan;
 mod socket;
 
 pub use arena::Arena;
+pub use called::{Block, Blocked, Called, Edge};
 pub use end::{End, Fault, Place};
+pub use launch::{Launcher, SANITIZER_EXIT};
 pub use main::main;
 pub use mode::Mode;
 pub use plan::MOST_CALLS;
 
 use crate::task::{Abi, Form, Limits};
-use assay_process::{Background, BackgroundChild, Exit, Io, Spawn};
+use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 use socket::Received;
-use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,103 +45,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
-
-/// Code with which a watched worker ends when its sanitizer has found something.
-pub const SANITIZER_EXIT: i32 = 77;
-
-/// Settings of a sanitizer: it reports once and ends; signals and leaks are not its business here.
-const SANITIZER: &str = "exitcode=77:print_stacktrace=1:detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:\
-                         handle_sigill=0:handle_abort=0:use_sigaltstack=0:allocator_may_return_null=1:color=never";
-
-/// Most bytes of a sanitizer's report that are kept.
-const REPORT: usize = 64 * 1024;
-
-/// How a worker is started: a program whose `main` comes to [`main`], with these arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launcher {
-    /// Absolute path of the program.
-    pub program: PathBuf,
-    /// Arguments behind the name.
-    pub args: Vec<OsString>,
-}
-
-/// Which end of each tensor lies exactly at memory that nobody may touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edge {
-    /// The first byte.
-    Start,
-    /// The last byte.
-    End,
-}
-
-/// A call that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Called {
-    /// The entry's return code; 0 is success.
-    pub rc: i32,
-    /// Nanoseconds by the worker's clock.
-    pub ns: u64,
-    /// Nanoseconds by the judge's clock, with the way there and back.
-    pub host_ns: u64,
-    /// Mode of floating point before the call: always [`Mode::DEFAULT`].
-    pub mode_before: Mode,
-    /// And after it.
-    pub mode_after: Mode,
-}
-
-/// Calls behind each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The set of each call, at most [`MOST_CALLS`].
-    pub sets: Vec<u16>,
-    /// A call, and the place in the case of one of its tensors that is copied to the arena's snapshot right after the call.
-    pub snapshot: Option<(usize, usize)>,
-}
-
-/// A block that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Blocked {
-    /// Nanoseconds of the calls by the worker's clock, without the copy.
-    pub ns: u64,
-    /// Nanoseconds of everything by the judge's clock, with the copy and with the way there and back.
-    pub host_ns: u64,
-    /// Nanoseconds of the snapshot's copy by the worker's clock.
-    pub copy_ns: u64,
-    /// The first call that failed and its return code; the block ends with it.
-    pub failed: Option<(usize, i32)>,
-    /// The first mode after a call that is not the default, else the default.
-    pub mode_after: Mode,
-}
-
-impl Launcher {
-    /// Its program with this standard input, no environment, and output that goes nowhere.
-    fn spawn(&self, socket: OwnedFd) -> Spawn {
-        let mut argv = vec![self.program.clone().into_os_string()];
-        argv.extend(self.args.iter().cloned());
-        Spawn {
-            program: self.program.clone(),
-            argv,
-            cwd: "/".into(),
-            stdin: socket.into(),
-            ..Spawn::default()
-        }
-    }
-}
-
-/// Lets sanitizers into a program that is to be started. Gives the file that they write to.
-fn watched(spawn: &mut Spawn, preload: &[PathBuf]) -> Result<Arc<OwnedFd>, End> {
-    let report = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)
-        .map_err(|error| End::system("no memory for a report", error))?;
-    let report = Arc::new(report);
-    let preload: Vec<_> = preload.iter().map(|library| library.as_os_str()).collect();
-    spawn.env = vec![
-        ("LD_PRELOAD".into(), preload.join(OsStr::new(":"))),
-        ("ASAN_OPTIONS".into(), SANITIZER.into()),
-        ("UBSAN_OPTIONS".into(), SANITIZER.into()),
-    ];
-    spawn.stderr = Io::Fd(Arc::clone(&report));
-    Ok(report)
-}
 
 /// A worker with a library. Dropping it kills it.
 #[derive(Debug)]
@@ -206,7 +111,7 @@ impl Worker {
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
         let mut spawn = launcher.spawn(theirs);
-        let report = watch.map(|preload| watched(&mut spawn, preload)).transpose()?;
+        let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
@@ -221,12 +126,7 @@ impl Worker {
     /// What a sanitizer wrote; empty for a worker that none watches.
     pub fn report(&self) -> String {
         let Some(report) = &self.report else { return String::new() };
-        let mut bytes = vec![0; REPORT];
-        let mut len = 0;
-        while let Ok(more @ 1..) = rustix::io::pread(report, &mut bytes[len..], len as u64) {
-            len += more;
-        }
-        String::from_utf8_lossy(&bytes[..len]).into_owned()
+        launch::read_report(report)
     }
 
     /// Bytes of memory that it may take beside the tensors; `u64::MAX` is no limit.
