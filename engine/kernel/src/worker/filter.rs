@@ -84,6 +84,8 @@ fn calling(socket: RawFd) -> Result<Rules, FilterError> {
     for call in [libc::SYS_munmap, libc::SYS_mremap, libc::SYS_brk] {
         allow(&mut rules, call, vec![])?;
     }
+    // How much memory there is: sorting in the C library asks before it takes some.
+    allow(&mut rules, libc::SYS_sysinfo, vec![])?;
     // What allocators say about memory that they do not need now.
     for advice in [libc::MADV_DONTNEED, libc::MADV_FREE, libc::MADV_HUGEPAGE, libc::MADV_NOHUGEPAGE] {
         allow(&mut rules, libc::SYS_madvise, vec![is(2, u64::from(advice.unsigned_abs()))?])?;
@@ -138,7 +140,7 @@ fn loading(rules: &mut Rules) -> Result<(), FilterError> {
     #[cfg(target_arch = "x86_64")]
     allow(rules, libc::SYS_open, vec![without(1, writing)?])?;
     // Initialisers of the C++ library and of mathematics ask for the machine, and for randomness to hash with.
-    for call in [libc::SYS_getrandom, libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_sched_getaffinity] {
+    for call in [libc::SYS_getrandom, libc::SYS_uname, libc::SYS_sched_getaffinity] {
         allow(rules, call, vec![])?;
     }
     // Limits may be read, not set.
