@@ -1,9 +1,12 @@
 //! The acceptance list and how its candidates are built. Must not judge.
+//!
+//! Programs run through `assay_process`: its reaper waits for every child of this process, so nobody else may.
 
 use assay_kernel::verdict::{Class, Code};
+use assay_process::{Background, CaptureLimits, Captured, Spawn, resolve_program};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 /// `tests/candidates/list.yaml`; its head says what the fields mean.
 #[derive(Deserialize)]
@@ -71,31 +74,41 @@ impl Entry {
         folder().join(&self.file)
     }
 
+    /// Whether the judgement is one that the list allows.
+    pub fn allows(&self, code: Code) -> bool {
+        self.codes.contains(&code) && self.classes.contains(&code.class())
+    }
+
     /// Builds it as a library in `out`, with what `prebuilt` adds and with `more` for compiler and linker.
     pub fn library(&self, out: &Path, more: &[&str]) -> PathBuf {
         let (object, library) = (out.join(format!("{}.o", self.id)), out.join(format!("{}.so", self.id)));
         let none = Prebuilt::default();
         let extra = self.prebuilt.as_ref().unwrap_or(&none);
-        let compile: Vec<String> = extra.compile.iter().map(|flag| filled(flag, out)).collect();
-        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-        let mut compiler = Command::new("cc");
-        compiler
-            .args(["-O3", "-std=c11", "-march=native", "-fPIC", "-c", "-I"])
-            .arg(&include)
-            .args(&compile)
-            .args(more);
-        run(compiler.arg(self.source()).arg("-o").arg(&object));
-        let mut linker = Command::new("cc");
-        run(linker
-            .arg("-shared")
-            .args(&extra.link)
-            .args(more)
-            .arg(&object)
-            .arg("-o")
-            .arg(&library)
-            .arg("-lm"));
+        let mut compile = words(&["-O3", "-std=c11", "-march=native", "-fPIC", "-c", "-I"]);
+        compile.push(include());
+        compile.extend(extra.compile.iter().map(|flag| filled(flag, out)));
+        compile.extend(words(more));
+        compile.extend([text(&self.source()), "-o".to_owned(), text(&object)]);
+        tool("cc", compile, out);
+        let mut link = words(&["-shared"]);
+        link.extend(extra.link.iter().cloned().chain(words(more)));
+        link.extend([text(&object), "-o".to_owned(), text(&library), "-lm".to_owned()]);
+        tool("cc", link, out);
         library
     }
+}
+
+/// The folder of `assay_kernel.h`.
+pub fn include() -> String {
+    text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+}
+
+pub fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+pub fn text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
 }
 
 /// A flag with the place of `fork` in the C library of this machine.
@@ -105,16 +118,34 @@ fn filled(flag: &str, out: &Path) -> String {
         return flag.to_owned();
     }
     let (source, program) = (out.join("offset.c"), out.join("offset"));
-    let text = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint main(void) {\n\
+    let code = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint main(void) {\n\
                 printf(\"%td\", (char *)dlsym(RTLD_NEXT, \"fork\") - (char *)dlsym(RTLD_NEXT, \"malloc\"));\n}\n";
-    std::fs::write(&source, text).expect("a source");
-    run(Command::new("cc").arg(&source).arg("-o").arg(&program));
-    flag.replace(MARK, &run(&mut Command::new(&program)))
+    std::fs::write(&source, code).expect("a source");
+    tool("cc", vec![text(&source), "-o".to_owned(), text(&program)], out);
+    flag.replace(MARK, &tool(&text(&program), Vec::new(), out))
 }
 
-/// Runs a tool; what it prints.
-pub fn run(command: &mut Command) -> String {
-    let done = command.output().expect("a tool that starts");
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).into_owned()
+/// Runs a tool that must succeed; what it prints.
+pub fn tool(program: &str, arguments: Vec<String>, cwd: &Path) -> String {
+    let ended = output(program, arguments.clone(), cwd, &[]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.exit.success(), "{program} {arguments:?}: {said}");
+    String::from_utf8_lossy(&ended.stdout).into_owned()
+}
+
+/// Runs a program to its end.
+pub fn output(program: &str, arguments: Vec<String>, cwd: &Path, env: &[(&str, &str)]) -> Captured {
+    const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+    let program = resolve_program(program.as_ref(), PATH.as_ref(), cwd).expect("a program");
+    let spawn = Spawn {
+        argv: std::iter::once(program.clone().into_os_string())
+            .chain(arguments.into_iter().map(Into::into))
+            .collect(),
+        program,
+        env: env.iter().chain(&[("PATH", PATH)]).map(|(name, value)| (name.into(), value.into())).collect(),
+        cwd: cwd.to_owned(),
+        ..Spawn::default()
+    };
+    let limits = CaptureLimits { timeout: Duration::from_secs(120), bytes: 1 << 20 };
+    Background::shared().expect("a thread").output(spawn, limits).expect("a program that starts")
 }
