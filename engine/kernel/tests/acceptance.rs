@@ -5,6 +5,8 @@
 
 #[path = "support/suite.rs"]
 mod suite;
+#[path = "support/tools.rs"]
+mod tools;
 
 use assay_kernel::judge::{Judgement, Progress, Setup, judge};
 use assay_kernel::task::{self, Loaded};

@@ -3,12 +3,15 @@
 
 #[path = "support/suite.rs"]
 mod suite;
+#[path = "support/tools.rs"]
+mod tools;
 
 use assay_process::Exit;
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use suite::{Entry, Proof, folder, include, list, output, text, tool, words};
+use suite::{Entry, Proof, list};
+use tools::{folder, include, output, text, tool, words};
 
 /// Programs and libraries that proofs need.
 struct Bench {

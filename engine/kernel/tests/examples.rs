@@ -3,6 +3,8 @@
 
 #[path = "support/suite.rs"]
 mod suite;
+#[path = "support/tools.rs"]
+mod tools;
 
 use assay_kernel::build;
 use assay_kernel::statics;
@@ -26,6 +28,13 @@ fn tasks_load_and_are_headline_shapes_of_models() {
         assert!(loaded.changed().is_empty(), "{name}");
         assert!(!loaded.task.reject.is_empty() && loaded.task.roofline.is_some(), "{name}");
     }
+}
+
+#[test]
+fn the_task_for_a_gpu_is_that_for_a_cpu() {
+    let (gpu, cpu) = (example("rmsnorm-cuda").task, example("rmsnorm").task);
+    assert_eq!((gpu.axes, gpu.inputs, gpu.outputs), (cpu.axes, cpu.inputs, cpu.outputs));
+    assert_eq!((gpu.scalars, gpu.oracle, gpu.tolerance), (cpu.scalars, cpu.oracle, cpu.tolerance));
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! The acceptance list and how its candidates are built. Must not judge.
-//!
-//! Programs run through `assay_process`: its reaper waits for every child of this process, so nobody else may.
 
+use crate::tools::{folder, include, text, tool, words};
 use assay_kernel::verdict::{Class, Code};
-use assay_process::{Background, CaptureLimits, Captured, Spawn, resolve_program};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// `tests/candidates/list.yaml`; its head says what the fields mean.
 #[derive(Deserialize)]
@@ -63,11 +60,6 @@ pub fn list() -> Vec<Entry> {
         .collect()
 }
 
-/// Where the candidates lie.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates")
-}
-
 impl Entry {
     /// Its source.
     pub fn source(&self) -> PathBuf {
@@ -98,19 +90,6 @@ impl Entry {
     }
 }
 
-/// The folder of `assay_kernel.h`.
-pub fn include() -> String {
-    text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
-}
-
-pub fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-pub fn text(path: &Path) -> String {
-    path.to_str().expect("a path in UTF-8").to_owned()
-}
-
 /// A flag with the place of `fork` in the C library of this machine.
 fn filled(flag: &str, out: &Path) -> String {
     const MARK: &str = "{fork_from_malloc}";
@@ -123,29 +102,4 @@ fn filled(flag: &str, out: &Path) -> String {
     std::fs::write(&source, code).expect("a source");
     tool("cc", vec![text(&source), "-o".to_owned(), text(&program)], out);
     flag.replace(MARK, &tool(&text(&program), Vec::new(), out))
-}
-
-/// Runs a tool that must succeed; what it prints.
-pub fn tool(program: &str, arguments: Vec<String>, cwd: &Path) -> String {
-    let ended = output(program, arguments.clone(), cwd, &[]);
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.exit.success(), "{program} {arguments:?}: {said}");
-    String::from_utf8_lossy(&ended.stdout).into_owned()
-}
-
-/// Runs a program to its end.
-pub fn output(program: &str, arguments: Vec<String>, cwd: &Path, env: &[(&str, &str)]) -> Captured {
-    const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-    let program = resolve_program(program.as_ref(), PATH.as_ref(), cwd).expect("a program");
-    let spawn = Spawn {
-        argv: std::iter::once(program.clone().into_os_string())
-            .chain(arguments.into_iter().map(Into::into))
-            .collect(),
-        program,
-        env: env.iter().chain(&[("PATH", PATH)]).map(|(name, value)| (name.into(), value.into())).collect(),
-        cwd: cwd.to_owned(),
-        ..Spawn::default()
-    };
-    let limits = CaptureLimits { timeout: Duration::from_secs(120), bytes: 1 << 20 };
-    Background::shared().expect("a thread").output(spawn, limits).expect("a program that starts")
 }
