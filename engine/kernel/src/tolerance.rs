@@ -16,12 +16,19 @@ use serde::{Deserialize, Serialize};
 pub struct Miss {
     /// Its place in the order of the indices.
     pub at: usize,
-    /// The right value. JSON has no NaN and no infinity; they are `null` there.
+    /// The right value. JSON has no NaN and no infinity; they are `null` there, and NaN when they come back.
+    #[serde(deserialize_with = "number_or_nan")]
     pub expected: f64,
     /// What was found.
+    #[serde(deserialize_with = "number_or_nan")]
     pub got: f64,
     /// How far off it may be.
+    #[serde(deserialize_with = "number_or_nan")]
     pub bound: f64,
+}
+
+fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Errors of an output.
@@ -36,8 +43,8 @@ pub struct Errors {
     pub max_u: f64,
     /// Error relative to the right answer, both in the 2-norm, over finite elements. One correct rounding gives 0.42 u.
     pub rel_l2: f64,
-    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives: 0 for honest rounding,
-    /// -1.7 for truncation.
+    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives and what the sum may be off
+    /// by: 0 for honest rounding, -1.7 for truncation.
     pub bias_t: f64,
     /// The first element that fails by most; none if none fails.
     pub worst: Option<Miss>,
@@ -86,7 +93,12 @@ impl Bound {
     }
 
     fn of(&self, expected: f64, terms: f64) -> f64 {
-        self.relative * expected.abs().max(self.least) + self.sum * terms
+        self.relative * expected.abs().max(self.least) + self.of_sum(terms)
+    }
+
+    /// The part of the sum; beside an infinity or NaN it tells nothing.
+    fn of_sum(&self, terms: f64) -> f64 {
+        if terms.is_finite() { self.sum * terms } else { 0.0 }
     }
 
     /// Whether an element passes.
@@ -99,12 +111,12 @@ impl Bound {
         }
         // Equal infinities have no difference.
         expected == got
-            || (expected - got).abs() <= bound && got.is_finite()
+            || (expected - got).abs() <= bound && expected.is_finite() && got.is_finite()
             || self.overflows_to(expected, got, bound)
     }
 
-    /// Whether a value beyond the type, or within its bound of that, became what the type has for it: an infinity, or in `e4m3`,
-    /// which has none, NaN or its largest number.
+    /// Whether a value beyond the type, or within its bound of that, became what the type has for it: an infinity; of 8-bit floats,
+    /// whose conversions may cut off, the largest number; of `e4m3`, which has no infinity, NaN.
     fn overflows_to(&self, expected: f64, got: f64, bound: f64) -> bool {
         let Some(most) = self.dtype.max_finite() else { return false };
         // Half a step beyond the largest number rounding leaves the type.
@@ -112,8 +124,10 @@ impl Bound {
         if self.bitwise || expected.is_nan() || expected.abs() + bound.min(f64::MAX) < most + step {
             return false;
         }
-        if self.dtype == DType::E4m3 {
-            return got.is_nan() || got == most.copysign(expected);
+        match self.dtype {
+            DType::E4m3 if got.is_nan() => return true,
+            DType::E4m3 | DType::E5m2 if got == most.copysign(expected) => return true,
+            _ => {}
         }
         got.is_infinite() && got.signum() == expected.signum()
     }
@@ -143,7 +157,8 @@ pub fn errors(
         Errors { elements, failed: elements - expected.values.len().min(got.len()), ..Errors::default() };
     let (mut squares, mut size, mut excess, mut bias) = (0.0, 0.0, -1.0, Bias::default());
     for (at, (right, got)) in expected.values.iter().zip(got).enumerate() {
-        let allowed = bound.of(*right, expected.terms.get(at).copied().unwrap_or(0.0));
+        let terms = expected.terms.get(at).copied().unwrap_or(0.0);
+        let allowed = bound.of(*right, terms);
         let (error, finite) = ((got - right).abs(), right.is_finite() && got.is_finite());
         if !bound.passes(*right, *got, allowed) {
             errors.failed += 1;
@@ -159,6 +174,7 @@ pub fn errors(
             size += right * right;
             if right.abs() >= bound.least {
                 bias.add(bound.in_u(*right, (got - right) * right.signum()));
+                bias.allowed += bound.in_u(*right, bound.of_sum(terms));
             }
         }
     }
@@ -173,6 +189,8 @@ struct Bias {
     n: f64,
     mean: f64,
     squares: f64,
+    /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
+    allowed: f64,
 }
 
 impl Bias {
@@ -186,11 +204,12 @@ impl Bias {
     fn beyond_chance(&self) -> f64 {
         let spread = (self.squares / (self.n - 1.0)).sqrt();
         // Without a spread (one element, or no error at all) there is nothing to tell chance from.
-        if !(spread > 0.0) {
+        if spread.is_nan() || spread <= 0.0 {
             return 0.0;
         }
         let share = self.mean / spread;
-        (share.abs() - CHANCE / self.n.sqrt()).max(0.0).copysign(share)
+        let beyond = share.abs() - self.allowed / self.n / spread - CHANCE / self.n.sqrt();
+        if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }
 

@@ -1,3 +1,7 @@
-//! The worker as a program of its own.
+//! The worker as a program of its own: what tests start, and what has nothing else in it.
 
-fn main() {}
+#![expect(clippy::exit, reason = "the whole program is one call")]
+
+fn main() {
+    std::process::exit(assay_kernel::worker::main());
+}
