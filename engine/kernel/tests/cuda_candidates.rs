@@ -175,6 +175,15 @@ fn every_kernel_compiles_and_ptx_shows_what_the_list_says() {
     let arguments =
         [text(&folder().join("proof/nvrtc.c")), "-o".to_owned(), text(&compiler), "-ldl".to_owned()];
     tool("cc", arguments.to_vec(), tools.path());
+    for (task, kernel) in [
+        ("fused-scale-shift", "scale_shift"),
+        ("group-norm-silu", "group_norm_silu"),
+        ("qk-norm-rope", "qk_norm_rope"),
+    ] {
+        let file = Path::new("../../../../../examples/kernels").join(task).join("cuda/kernel.cu");
+        let code = ptx(&compiler, &library, &source(&file));
+        assert!(code.contains(&format!(".entry {kernel}")), "{task}");
+    }
     let clean = honest().map(|source| ptx(&compiler, &library, &source));
     for entry in list() {
         let code = ptx(&compiler, &library, &source(&entry.file));
