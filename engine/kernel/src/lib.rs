@@ -13,6 +13,7 @@ pub mod cuda;
 pub mod dtype;
 pub mod generate;
 pub mod import;
+pub mod judge;
 pub mod layout;
 pub mod ledger;
 pub mod oracle;

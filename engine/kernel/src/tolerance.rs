@@ -16,12 +16,19 @@ use serde::{Deserialize, Serialize};
 pub struct Miss {
     /// Its place in the order of the indices.
     pub at: usize,
-    /// The right value. JSON has no NaN and no infinity; they are `null` there.
+    /// The right value. JSON has no NaN and no infinity; they are `null` there, and NaN when they come back.
+    #[serde(deserialize_with = "number_or_nan")]
     pub expected: f64,
     /// What was found.
+    #[serde(deserialize_with = "number_or_nan")]
     pub got: f64,
     /// How far off it may be.
+    #[serde(deserialize_with = "number_or_nan")]
     pub bound: f64,
+}
+
+fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Errors of an output.
@@ -36,8 +43,8 @@ pub struct Errors {
     pub max_u: f64,
     /// Error relative to the right answer, both in the 2-norm, over finite elements. One correct rounding gives 0.42 u.
     pub rel_l2: f64,
-    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives: 0 for honest rounding,
-    /// -1.7 for truncation.
+    /// Mean of the errors away from zero in units of their standard deviation, less what chance gives and what the sum may be off
+    /// by: 0 for honest rounding, -1.7 for truncation.
     pub bias_t: f64,
     /// The first element that fails by most; none if none fails.
     pub worst: Option<Miss>,
@@ -86,9 +93,12 @@ impl Bound {
     }
 
     fn of(&self, expected: f64, terms: f64) -> f64 {
-        // Beside an infinity or NaN a sum tells nothing.
-        let terms = if terms.is_finite() { terms } else { 0.0 };
-        self.relative * expected.abs().max(self.least) + self.sum * terms
+        self.relative * expected.abs().max(self.least) + self.of_sum(terms)
+    }
+
+    /// The part of the sum; beside an infinity or NaN it tells nothing.
+    fn of_sum(&self, terms: f64) -> f64 {
+        if terms.is_finite() { self.sum * terms } else { 0.0 }
     }
 
     /// Whether an element passes.
@@ -147,7 +157,8 @@ pub fn errors(
         Errors { elements, failed: elements - expected.values.len().min(got.len()), ..Errors::default() };
     let (mut squares, mut size, mut excess, mut bias) = (0.0, 0.0, -1.0, Bias::default());
     for (at, (right, got)) in expected.values.iter().zip(got).enumerate() {
-        let allowed = bound.of(*right, expected.terms.get(at).copied().unwrap_or(0.0));
+        let terms = expected.terms.get(at).copied().unwrap_or(0.0);
+        let allowed = bound.of(*right, terms);
         let (error, finite) = ((got - right).abs(), right.is_finite() && got.is_finite());
         if !bound.passes(*right, *got, allowed) {
             errors.failed += 1;
@@ -163,6 +174,7 @@ pub fn errors(
             size += right * right;
             if right.abs() >= bound.least {
                 bias.add(bound.in_u(*right, (got - right) * right.signum()));
+                bias.allowed += bound.in_u(*right, bound.of_sum(terms));
             }
         }
     }
@@ -177,6 +189,8 @@ struct Bias {
     n: f64,
     mean: f64,
     squares: f64,
+    /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
+    allowed: f64,
 }
 
 impl Bias {
@@ -190,11 +204,12 @@ impl Bias {
     fn beyond_chance(&self) -> f64 {
         let spread = (self.squares / (self.n - 1.0)).sqrt();
         // Without a spread (one element, or no error at all) there is nothing to tell chance from.
-        if !(spread > 0.0) {
+        if spread.is_nan() || spread <= 0.0 {
             return 0.0;
         }
         let share = self.mean / spread;
-        (share.abs() - CHANCE / self.n.sqrt()).max(0.0).copysign(share)
+        let beyond = share.abs() - self.allowed / self.n / spread - CHANCE / self.n.sqrt();
+        if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }
 

@@ -8,10 +8,10 @@ use std::io::Write as _;
 fn row(number: u64) -> Row {
     serde_json::from_value(json!({
         "v": VERSION, "ts": "2026-01-01T00:00:00Z", "task_id": "rmsnorm_bf16", "task_sha": "aa", "candidate_sha": format!("{number}"),
-        "baseline_sha": "bb", "baseline_commit": "67b2a9e", "form": "c_dltensor", "verdict": "accept", "code": "ACCEPT_FASTER",
+        "library_sha": "cc", "baseline_sha": "bb", "baseline_commit": "67b2a9e", "form": "c_dltensor", "verdict": "accept", "code": "ACCEPT_FASTER",
         "gate": "timing", "message": "", "findings": [], "device": {"name": "cpu"}, "host": "here", "flags": ["-O3"],
         "seeds": {"commitment": "c", "secret": "s"}, "cases": {"run": 12, "failed": 0},
-        "err": {"max_u": 0.1, "rel_l2": 0.001_66, "bias_t": 1e-300, "baseline_rel_l2": 0.1}, "timing": null,
+        "err": {"max_u": 0.1, "max_abs": 0.01, "max_rel": 0.003, "rel_l2": 0.001_66, "bias_t": 1e-300, "baseline_rel_l2": 0.1}, "timing": null,
         "aa": {"ratio": 1.0, "lo": 0.99, "hi": 1.01}, "roofline": null, "sign_off": false, "func": {},
         "sanitizer": {"tools": []}, "e2e": null, "parent": null, "artifacts": []
     }))

@@ -139,6 +139,131 @@ proptest! {
     }
 }
 
+/// Drivers of every kind, as small libraries of that name, each in a process of its own.
+#[cfg(feature = "cuda")]
+mod drivers {
+    use assay_kernel::cuda::{self, Facts};
+    use assay_process::{Background, CaptureLimits, Spawn};
+    use std::time::Duration;
+
+    /// Where the process below writes what it found.
+    const OUT: &str = "ASSAY_TEST_FACTS";
+
+    /// No test of its own: what the others start, with a driver in `LD_LIBRARY_PATH`.
+    #[test]
+    fn child() {
+        if let Some(out) = std::env::var_os(OUT) {
+            let text = serde_json::to_string(&cuda::facts()).expect("JSON");
+            std::fs::write(out, text).expect("written");
+        }
+    }
+
+    fn facts_with(functions: &[&str], version: i32, init: i32, devices: i32) -> Facts {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut source = String::from("#include <string.h>\n");
+        for name in functions {
+            source.push_str(&match *name {
+                "cuInit" => format!("int cuInit(unsigned f) {{ return {init}; }}\n"),
+                "cuDriverGetVersion" => {
+                    format!("int cuDriverGetVersion(int *v) {{ *v = {version}; return 0; }}\n")
+                }
+                "cuDeviceGetCount" => {
+                    format!("int cuDeviceGetCount(int *n) {{ *n = {devices}; return 0; }}\n")
+                }
+                "cuDeviceGet" => "int cuDeviceGet(int *d, int n) { *d = n; return 0; }\n".to_owned(),
+                "cuDeviceGetName" => {
+                    "int cuDeviceGetName(char *t, int n, int d) { strncpy(t, \"Pretend 1\", n); return 0; }\n"
+                        .to_owned()
+                }
+                "cuDeviceTotalMem_v2" => {
+                    "int cuDeviceTotalMem_v2(unsigned long *b, int d) { *b = 4096; return 0; }\n".to_owned()
+                }
+                other => format!("int {other}(void) {{ return 999; }}\n"),
+            });
+        }
+        let file = folder.path().join("libcuda.c");
+        std::fs::write(&file, source).expect("written");
+        let built = assay_kernel::build::c(&file, &["-O1".to_owned()], false, &folder.path().join("out"))
+            .expect("built");
+        let (program, out) = (std::env::current_exe().expect("this test"), folder.path().join("facts.json"));
+        let spawn = Spawn {
+            argv: [program.as_os_str(), "--exact".as_ref(), "drivers::child".as_ref()]
+                .map(Into::into)
+                .to_vec(),
+            env: vec![
+                ("LD_LIBRARY_PATH".into(), built.library.parent().expect("a folder").into()),
+                (OUT.into(), out.clone().into()),
+            ],
+            cwd: folder.path().to_owned(),
+            program,
+            ..Spawn::default()
+        };
+        let limits = CaptureLimits { timeout: Duration::from_secs(60), bytes: 1 << 20 };
+        let ended = Background::shared().expect("a thread").output(spawn, limits).expect("started");
+        assert!(ended.exit.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(!String::from_utf8_lossy(&ended.stderr).contains("panicked"));
+        serde_json::from_str(&std::fs::read_to_string(out).expect("read")).expect("facts")
+    }
+
+    const WHOLE: &[&str] = &[
+        "cuInit",
+        "cuDriverGetVersion",
+        "cuGetErrorName",
+        "cuGetErrorString",
+        "cuDeviceGet",
+        "cuDeviceGetCount",
+        "cuDeviceGetName",
+        "cuDeviceGetAttribute",
+        "cuDeviceTotalMem_v2",
+        "cuDevicePrimaryCtxRetain",
+        "cuDevicePrimaryCtxRelease_v2",
+        "cuCtxGetCurrent",
+        "cuCtxSetCurrent",
+        "cuModuleLoadData",
+        "cuModuleUnload",
+        "cuModuleGetFunction",
+        "cuFuncGetAttribute",
+    ];
+
+    #[test]
+    fn a_driver_that_lacks_functions_is_told() {
+        let facts = facts_with(&WHOLE[..2], 13_000, 0, 1);
+        let problem = facts.libcuda.problem.expect("a problem");
+        assert_eq!(problem, "unsupported here: `libcuda` has no `cuGetErrorName`; it is older than CUDA 13");
+        assert!(facts.devices.is_empty() && facts.no_device == Some(problem));
+    }
+
+    #[test]
+    fn an_old_driver_is_told() {
+        let facts = facts_with(WHOLE, 12_040, 100, 0);
+        let problem = facts.libcuda.problem.expect("a problem");
+        assert!(problem.contains("serves CUDA 12.4, and 13.0 is needed"), "{problem}");
+    }
+
+    #[test]
+    fn a_driver_without_a_device_is_told() {
+        for (init, devices) in [(100, 0), (0, 0)] {
+            let facts = facts_with(WHOLE, 13_020, init, devices);
+            assert_eq!(facts.libcuda.version.as_deref(), Some("13.2"));
+            assert!(facts.no_device.expect("none").ends_with("there is no NVIDIA device"));
+        }
+        let broken = facts_with(WHOLE, 13_000, 999, 0);
+        assert!(broken.no_device.expect("none").starts_with("cuInit failed: CUDA_ERROR_UNKNOWN"));
+    }
+
+    #[test]
+    fn devices_are_told() {
+        let facts = facts_with(WHOLE, 13_000, 0, 2);
+        let names: Vec<_> = facts
+            .devices
+            .iter()
+            .map(|device| (device.ordinal, device.name.as_str(), device.memory_bytes))
+            .collect();
+        assert_eq!(names, [(0, "Pretend 1", 4096), (1, "Pretend 1", 4096)]);
+        assert_eq!(facts.no_device, None);
+    }
+}
+
 #[cfg(feature = "cuda")]
 mod nvrtc {
     use assay_kernel::cuda::{self, Compiled, CudaError};
@@ -154,6 +279,7 @@ extern "C" __global__ void divided(const float *x, float *y, int n, float eps) {
 "#;
 
     /// Whether there is an NVRTC to test with; says so if not.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn ready() -> bool {
         let Some(folder) = std::env::var_os("ASSAY_NVRTC") else {
             eprintln!("skipped: set ASSAY_NVRTC to a folder with libnvrtc.so.13");

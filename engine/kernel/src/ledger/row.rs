@@ -56,11 +56,15 @@ pub struct CaseCounts {
 pub struct ErrorFacts {
     /// Largest error of an element, in unit roundoffs of the output's type.
     pub max_u: f64,
-    /// Largest relative error (2-norm) of an output.
+    /// Largest absolute error of an element at a measured shape, among finite ones.
+    pub max_abs: f64,
+    /// Largest relative error of an element at a measured shape, among finite ones that should not be zero.
+    pub max_rel: f64,
+    /// Relative error (2-norm) of the output where it is largest relative to the baseline's.
     pub rel_l2: f64,
     /// Largest signed mean error, as the task's `max_bias_t` counts it.
     pub bias_t: f64,
-    /// The baseline's relative error where the candidate's is largest relative to it.
+    /// The baseline's there.
     pub baseline_rel_l2: f64,
 }
 
@@ -159,6 +163,8 @@ pub struct Row {
     pub task_sha: String,
     /// Digest of the candidate's file.
     pub candidate_sha: String,
+    /// Digest of the candidate's library, which is the same as the candidate's where that is one.
+    pub library_sha: String,
     /// Digest of the baseline's file.
     pub baseline_sha: String,
     /// Commit that the baseline was taken from.

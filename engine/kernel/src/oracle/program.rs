@@ -7,7 +7,7 @@
 
 use super::{Case, Expected, Oracle, OracleError};
 use crate::task::Loaded;
-use assay_process::{CaptureLimits, Captured, Exit, Reaper, Spawn, resolve_program};
+use assay_process::{Background, CaptureLimits, Captured, Exit, Spawn, resolve_program};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -89,21 +89,9 @@ impl Program {
         let env = vec![("PATH".into(), PATH.into())];
         let spawn = Spawn { program, argv, env, cwd: self.folder.clone(), ..Spawn::default() };
         let limits = CaptureLimits { timeout: self.limit, bytes: MESSAGES };
-        // A thread of its own: the caller may stand inside an event loop, which cannot hold another.
-        let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| error.to_string())?;
-            runtime.block_on(async {
-                let reaper = Reaper::start().map_err(|error| error.to_string())?;
-                reaper.output(&spawn, limits).await.map_err(|error| error.to_string())
-            })
-        };
-        let ended = std::thread::spawn(work).join();
-        match ended {
-            Ok(Ok(captured)) => Ok(captured),
-            Ok(Err(message)) => Err(self.error(format!("cannot be started: {message}"))),
-            Err(_) => Err(self.error("cannot be watched".to_owned())),
-        }
+        let background =
+            Background::shared().map_err(|error| self.error(format!("cannot be watched: {error}")))?;
+        background.output(spawn, limits).map_err(|error| self.error(format!("cannot be started: {error}")))
     }
 
     fn judge(&self, captured: &Captured) -> Result<(), OracleError> {

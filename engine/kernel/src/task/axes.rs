@@ -102,8 +102,15 @@ pub fn size(text: &str, axes: &IndexMap<String, u64>) -> Result<u64, SizeError> 
                 .eval(minijinja::Value::from_pairs(axes.iter().map(|(axis, size)| (axis.as_str(), *size))))
         })
         .map_err(failed)?;
-    let whole = if value.is_integer() { u64::try_from(value.clone()).ok() } else { None };
-    whole.ok_or_else(|| SizeError::Value { text: text.to_owned(), value: value.to_string() })
+    let whole = value.is_integer().then(|| i128::try_from(value.clone()).ok()).flatten();
+    match whole.map(u64::try_from) {
+        Some(Ok(whole)) => Ok(whole),
+        _ if whole.is_some_and(|whole| whole > 0) => Err(SizeError::Compute {
+            text: text.to_owned(),
+            cause: "it is larger than any memory".to_owned(),
+        }),
+        _ => Err(SizeError::Value { text: text.to_owned(), value: value.to_string() }),
+    }
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl<'a> Document<'a> {
             return Err(written(found.primary(), found.message.clone(), found.help.first().cloned()));
         }
         let Some(root) = parsed.root else {
-            return Err(written(None, "the file is empty".to_owned(), Some("write a task".to_owned())));
+            return Err(written(None, "the file holds no document".to_owned(), None));
         };
         Ok(Self { file, sources, root })
     }

@@ -3,6 +3,8 @@
 //! Time is the wall clock of the worker around a block, bracketed by the judge's own. Must not decide whether a candidate is right
 //! in general; it only refuses one whose timed outputs are wrong.
 
+pub mod clock;
 pub mod decide;
 pub mod estimate;
+pub mod measure;
 pub mod schedule;

@@ -194,3 +194,29 @@ fn bits_are_compared_where_bits_are_asked() {
     assert!(judge(1.0, 1.0) && judge(f64::NAN, f64::NAN) && judge(f64::INFINITY, f64::INFINITY));
     assert!(!judge(1.0, 1.0078125) && !judge(0.0, -0.0) && !judge(1e39, f64::INFINITY));
 }
+
+#[test]
+fn errors_come_back_from_json() {
+    let miss = super::Miss { at: 3, expected: f64::NAN, got: 1.5, bound: 0.25 };
+    let errors = Errors { elements: 4, failed: 1, worst: Some(miss), ..Errors::default() };
+    let text = serde_json::to_string(&errors).expect("text");
+    let back: Errors = serde_json::from_str(&text).expect("errors");
+    let worst = back.worst.expect("a worst");
+    assert!(worst.expected.is_nan() && worst.got == 1.5 && back.failed == 1);
+}
+
+/// In fp32 the error of a row's sum is as large as a rounding, and moves all elements of the row to the same side.
+#[test]
+fn one_rows_factor_is_no_bias() {
+    let task = task("fp32", 1);
+    let sizes = IndexMap::from([("R".to_owned(), 1), ("C".to_owned(), 1024)]);
+    let values: Vec<f64> = (0..1024).map(|at| 1.0 + f64::from(at) / 1024.0).collect();
+    let off = 1.0 + DType::Fp32.unit_roundoff().expect("a float");
+    let got: Vec<f64> = values.iter().map(|y| DType::Fp32.rounded(y * off)).collect();
+    let judge = |terms: Vec<f64>| {
+        let right = Expected { values: values.clone(), terms };
+        errors(&task, &task.outputs[0], &sizes, &right, &got).bias_t
+    };
+    assert_eq!(judge(values.iter().map(|y| 0.5 * y).collect()), 0.0);
+    assert!(judge(Vec::new()) > 1.0, "without a sum it is one");
+}

@@ -1,9 +1,9 @@
 //! The acceptance list and how its candidates are built. Must not judge.
 
+use crate::tools::{folder, include, text, tool, words};
 use assay_kernel::verdict::{Class, Code};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// `tests/candidates/list.yaml`; its head says what the fields mean.
 #[derive(Deserialize)]
@@ -60,15 +60,15 @@ pub fn list() -> Vec<Entry> {
         .collect()
 }
 
-/// Where the candidates lie.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates")
-}
-
 impl Entry {
     /// Its source.
     pub fn source(&self) -> PathBuf {
         folder().join(&self.file)
+    }
+
+    /// Whether the judgement is one that the list allows.
+    pub fn allows(&self, code: Code) -> bool {
+        self.codes.contains(&code) && self.classes.contains(&code.class())
     }
 
     /// Builds it as a library in `out`, with what `prebuilt` adds and with `more` for compiler and linker.
@@ -76,24 +76,16 @@ impl Entry {
         let (object, library) = (out.join(format!("{}.o", self.id)), out.join(format!("{}.so", self.id)));
         let none = Prebuilt::default();
         let extra = self.prebuilt.as_ref().unwrap_or(&none);
-        let compile: Vec<String> = extra.compile.iter().map(|flag| filled(flag, out)).collect();
-        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-        let mut compiler = Command::new("cc");
-        compiler
-            .args(["-O3", "-std=c11", "-march=native", "-fPIC", "-c", "-I"])
-            .arg(&include)
-            .args(&compile)
-            .args(more);
-        run(compiler.arg(self.source()).arg("-o").arg(&object));
-        let mut linker = Command::new("cc");
-        run(linker
-            .arg("-shared")
-            .args(&extra.link)
-            .args(more)
-            .arg(&object)
-            .arg("-o")
-            .arg(&library)
-            .arg("-lm"));
+        let mut compile = words(&["-O3", "-std=c11", "-march=native", "-fPIC", "-c", "-I"]);
+        compile.push(include());
+        compile.extend(extra.compile.iter().map(|flag| filled(flag, out)));
+        compile.extend(words(more));
+        compile.extend([text(&self.source()), "-o".to_owned(), text(&object)]);
+        tool("cc", compile, out);
+        let mut link = words(&["-shared"]);
+        link.extend(extra.link.iter().cloned().chain(words(more)));
+        link.extend([text(&object), "-o".to_owned(), text(&library), "-lm".to_owned()]);
+        tool("cc", link, out);
         library
     }
 }
@@ -105,16 +97,9 @@ fn filled(flag: &str, out: &Path) -> String {
         return flag.to_owned();
     }
     let (source, program) = (out.join("offset.c"), out.join("offset"));
-    let text = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint main(void) {\n\
+    let code = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint main(void) {\n\
                 printf(\"%td\", (char *)dlsym(RTLD_NEXT, \"fork\") - (char *)dlsym(RTLD_NEXT, \"malloc\"));\n}\n";
-    std::fs::write(&source, text).expect("a source");
-    run(Command::new("cc").arg(&source).arg("-o").arg(&program));
-    flag.replace(MARK, &run(&mut Command::new(&program)))
-}
-
-/// Runs a tool; what it prints.
-pub fn run(command: &mut Command) -> String {
-    let done = command.output().expect("a tool that starts");
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).into_owned()
+    std::fs::write(&source, code).expect("a source");
+    tool("cc", vec![text(&source), "-o".to_owned(), text(&program)], out);
+    flag.replace(MARK, &tool(&text(&program), Vec::new(), out))
 }

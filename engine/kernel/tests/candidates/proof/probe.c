@@ -249,6 +249,17 @@ static int stale_by_address(void) {
     return said(stale, "the old answer for new data", stale);
 }
 
+/* Complete and wrong for new data at the same addresses. */
+static int stale_factor(void) {
+    Set *set = make(64, 768, 0);
+    if (!serves(set)) return said(0, "wrong at first", 1);
+    fill(set);
+    for (int at = 0; at < 64 * 768; at++) set->x[at] = assay_to_bf16(3.0f * assay_from_bf16(set->x[at]));
+    int32_t rc = call(set);
+    Seen seen = look(set);
+    return said(rc == 0 && seen.unwritten == 0 && seen.max_u > 100.0, "largest error for new data", seen.max_u);
+}
+
 /* Right for new data as a whole, wrong where a single element of it is new. With an argument, other data lies in between. */
 static int stale_by_content(void) {
     Set *set = make(64, 768, 0);
@@ -417,7 +428,7 @@ static const struct {
     {"coarser", coarser}, {"hidden", hidden}, {"strides", strides}, {"gaps", gaps}, {"alias", alias},
     {"nan_lost", nan_lost}, {"serves_other_type", serves_other_type}, {"mode", mode},
     {"mode_on_loading", mode_on_loading}, {"slow_clock", slow_clock}, {"edge", edge}, {"mutates", mutates},
-    {"restores", restores}, {"needs_memory", needs_memory}, {"stale_by_address", stale_by_address},
+    {"restores", restores}, {"needs_memory", needs_memory}, {"stale_by_address", stale_by_address}, {"stale_factor", stale_factor},
     {"stale_by_content", stale_by_content}, {"right_for_a_while", right_for_a_while}, {"skips", skips},
     {"defers", defers}, {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower},
     {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock},
