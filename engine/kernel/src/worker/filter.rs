@@ -23,10 +23,13 @@ pub(super) enum FilterError {
     Kernel(#[from] seccompiler::Error),
 }
 
-/// Sets the filter under which libraries are loaded.
-pub(super) fn while_loading(socket: RawFd) -> Result<(), FilterError> {
+/// Sets the filter under which libraries are loaded. A library that is `watched` by a sanitizer is called under it as well.
+pub(super) fn while_loading(socket: RawFd, watched: bool) -> Result<(), FilterError> {
     let mut rules = calling(socket)?;
     loading(&mut rules)?;
+    if watched {
+        reporting(&mut rules)?;
+    }
     set(rules)
 }
 
@@ -81,6 +84,8 @@ fn calling(socket: RawFd) -> Result<Rules, FilterError> {
     for call in [libc::SYS_munmap, libc::SYS_mremap, libc::SYS_brk] {
         allow(&mut rules, call, vec![])?;
     }
+    // How much memory there is: sorting in the C library asks before it takes some.
+    allow(&mut rules, libc::SYS_sysinfo, vec![])?;
     // What allocators say about memory that they do not need now.
     for advice in [libc::MADV_DONTNEED, libc::MADV_FREE, libc::MADV_HUGEPAGE, libc::MADV_NOHUGEPAGE] {
         allow(&mut rules, libc::SYS_madvise, vec![is(2, u64::from(advice.unsigned_abs()))?])?;
@@ -135,7 +140,7 @@ fn loading(rules: &mut Rules) -> Result<(), FilterError> {
     #[cfg(target_arch = "x86_64")]
     allow(rules, libc::SYS_open, vec![without(1, writing)?])?;
     // Initialisers of the C++ library and of mathematics ask for the machine, and for randomness to hash with.
-    for call in [libc::SYS_getrandom, libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_sched_getaffinity] {
+    for call in [libc::SYS_getrandom, libc::SYS_uname, libc::SYS_sched_getaffinity] {
         allow(rules, call, vec![])?;
     }
     // Limits may be read, not set.
@@ -144,5 +149,20 @@ fn loading(rules: &mut Rules) -> Result<(), FilterError> {
     // The second filter is set under the first.
     allow(rules, libc::SYS_prctl, vec![is(0, u64::from(libc::PR_SET_NO_NEW_PRIVS.unsigned_abs()))?])?;
     allow(rules, libc::SYS_seccomp, vec![])?;
+    Ok(())
+}
+
+/// What a sanitizer needs to write its report: it looks at its stack, its mappings and the machine, and waits for its own locks.
+fn reporting(rules: &mut Rules) -> Result<(), FilterError> {
+    for call in [libc::SYS_sigaltstack, libc::SYS_sched_yield, libc::SYS_rt_sigaction, libc::SYS_ioctl] {
+        allow(rules, call, vec![])?;
+    }
+    // Whether memory can be read it finds out by writing it to a pipe.
+    allow(rules, libc::SYS_pipe2, vec![])?;
+    rules.insert(libc::SYS_write, Vec::new());
+    // What it reads to name lines it marks as its own.
+    allow(rules, libc::SYS_fcntl, vec![is(1, u64::from(libc::F_SETFD.unsigned_abs()))?])?;
+    #[cfg(target_arch = "x86_64")]
+    allow(rules, libc::SYS_getrlimit, vec![])?;
     Ok(())
 }

@@ -82,17 +82,23 @@ impl Worker {
 
     /// Words of the answer: bytes of address space before the library came.
     fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
-        let [packed, memory, ..] = request.words;
+        let [packed, memory, watched, ..] = request.words;
         let Some(file) = fds.into_iter().next() else { return Err(system("no library came")) };
         let own = limit(memory).map_err(|error| failed("limits", &error))?;
         let socket = self.socket.as_raw_fd();
-        filter::while_loading(socket).map_err(|error| system(&format!("the first filter: {error}")))?;
+        filter::while_loading(socket, watched != 0)
+            .map_err(|error| system(&format!("the first filter: {error}")))?;
         let entry = entry::load(&file, packed != 0, &request.text()).map_err(|error| match error {
             NoEntry::Library(reason) => (Kind::LoadFailed, 0, reason),
             NoEntry::Symbol(symbol) => (Kind::SymbolMissing, 0, symbol),
         })?;
-        drop(file);
-        filter::while_calling(socket).map_err(|error| system(&format!("the second filter: {error}")))?;
+        if watched == 0 {
+            drop(file);
+            filter::while_calling(socket).map_err(|error| system(&format!("the second filter: {error}")))?;
+        } else {
+            // A sanitizer reads the file to name lines in its report.
+            std::mem::forget(file);
+        }
         self.entry = Some(entry);
         Ok(done(&[own]))
     }
@@ -192,18 +198,23 @@ fn code_word(code: i32) -> u64 {
 }
 
 /// Limits the process and gives the bytes of address space that it has now. That of memory is soft, because the judge raises it by
-/// what it maps; nothing in here can, since the filters know no call for it.
+/// what it maps; nothing in here can, since the filters know no call for it. `u64::MAX` is no limit.
 fn limit(memory: u64) -> io::Result<u64> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // No core of the judge's data, no processes, no files.
-    for resource in [Resource::Core, Resource::Nproc, Resource::Fsize] {
-        rustix::process::setrlimit(resource, none.clone())?;
+    // No core of the judge's data, no processes.
+    for resource in [Resource::Core, Resource::Nproc] {
+        rustix::process::setrlimit(resource, none)?;
     }
     let pages = std::fs::read_to_string("/proc/self/statm")?;
     let pages = pages.split(' ').next().and_then(|pages| pages.parse::<u64>().ok());
     let pages = pages.ok_or_else(|| io::Error::other("/proc/self/statm is not as expected"))?;
     let own = pages * super::arena::page_size() as u64;
     let old = rustix::process::getrlimit(Resource::As);
+    if memory == u64::MAX {
+        return Ok(own);
+    }
+    // No files; a sanitizer writes to one.
+    rustix::process::setrlimit(Resource::Fsize, none)?;
     let soft = old.maximum.map_or(own + memory, |most| most.min(own + memory));
     rustix::process::setrlimit(Resource::As, Rlimit { current: Some(soft), maximum: old.maximum })?;
     Ok(own)

@@ -16,7 +16,8 @@ pub(super) const SIZE: usize = 8 + 8 + WORDS * 8 + TEXT;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Kind {
-    /// Request: load the library that comes with it. Words: form, bytes of memory. Text: the symbol.
+    /// Request: load the library that comes with it. Words: form, bytes of memory, whether a sanitizer
+    /// watches. Text: the symbol.
     Load = 1,
     /// Request: map the memory that comes with it. Words: bytes of the plan.
     Map,

@@ -4,10 +4,12 @@
 //! Whatever it does ends as an [`End`], never as an error of the judge's own process. Nothing here knows what is right.
 
 mod arena;
+mod called;
 mod end;
 mod entry;
 mod fault;
 mod filter;
+mod launch;
 mod library;
 mod main;
 mod memory;
@@ -17,13 +19,15 @@ mod plan;
 mod socket;
 
 pub use arena::Arena;
+pub use called::{Block, Blocked, Called, Edge};
 pub use end::{End, Fault, Place};
+pub use launch::{Launcher, SANITIZER_EXIT};
 pub use main::main;
 pub use mode::Mode;
 pub use plan::MOST_CALLS;
 
 use crate::task::{Abi, Form, Limits};
-use assay_process::{Background, BackgroundChild, Exit, Spawn};
+use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -31,7 +35,6 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 use socket::Received;
-use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,63 +46,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
 
-/// How a worker is started: a program whose `main` comes to [`main`], with these arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launcher {
-    /// Absolute path of the program.
-    pub program: PathBuf,
-    /// Arguments behind the name.
-    pub args: Vec<OsString>,
-}
-
-/// Which end of each tensor lies exactly at memory that nobody may touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edge {
-    /// The first byte.
-    Start,
-    /// The last byte.
-    End,
-}
-
-/// A call that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Called {
-    /// The entry's return code; 0 is success.
-    pub rc: i32,
-    /// Nanoseconds by the worker's clock.
-    pub ns: u64,
-    /// Nanoseconds by the judge's clock, with the way there and back.
-    pub host_ns: u64,
-    /// Mode of floating point before the call: always [`Mode::DEFAULT`].
-    pub mode_before: Mode,
-    /// And after it.
-    pub mode_after: Mode,
-}
-
-/// Calls behind each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The set of each call, at most [`MOST_CALLS`].
-    pub sets: Vec<u16>,
-    /// A call, and the place in the case of one of its tensors that is copied to the arena's snapshot right after the call.
-    pub snapshot: Option<(usize, usize)>,
-}
-
-/// A block that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Blocked {
-    /// Nanoseconds of the calls by the worker's clock, without the copy.
-    pub ns: u64,
-    /// Nanoseconds of everything by the judge's clock, with the copy and with the way there and back.
-    pub host_ns: u64,
-    /// Nanoseconds of the snapshot's copy by the worker's clock.
-    pub copy_ns: u64,
-    /// The first call that failed and its return code; the block ends with it.
-    pub failed: Option<(usize, i32)>,
-    /// The first mode after a call that is not the default, else the default.
-    pub mode_after: Mode,
-}
-
 /// A worker with a library. Dropping it kills it.
 #[derive(Debug)]
 pub struct Worker {
@@ -109,6 +55,8 @@ pub struct Worker {
     /// Bytes of the worker's address space without library and arena.
     own: u64,
     mapped: Option<Mapped>,
+    /// Where a sanitizer writes.
+    report: Option<Arc<OwnedFd>>,
     /// Why there is no worker any more.
     ended: Option<End>,
 }
@@ -126,6 +74,32 @@ impl Worker {
     /// # Errors
     /// The library is not loaded or has no such entry, it ended the worker while it was loaded, or the system refuses a process.
     pub fn start(launcher: &Launcher, library: &Path, abi: &Abi, limits: &Limits) -> Result<Self, End> {
+        Self::begin(launcher, library, abi, limits, None)
+    }
+
+    /// As [`Self::start`], for a library built with sanitizers, whose run-time libraries are `preload`. Its memory has no limit and
+    /// its sandbox lets files be read; where a sanitizer finds something the worker ends with [`SANITIZER_EXIT`], and
+    /// [`Self::report`] is what it wrote.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_watched(
+        launcher: &Launcher,
+        library: &Path,
+        abi: &Abi,
+        limits: &Limits,
+        preload: &[PathBuf],
+    ) -> Result<Self, End> {
+        Self::begin(launcher, library, abi, limits, Some(preload))
+    }
+
+    fn begin(
+        launcher: &Launcher,
+        library: &Path,
+        abi: &Abi,
+        limits: &Limits,
+        watch: Option<&[PathBuf]>,
+    ) -> Result<Self, End> {
         let Some(symbol) = entry::exported(abi.form, &abi.symbol) else {
             return Err(End::system("this worker calls shared libraries", "the task's form is another"));
         };
@@ -133,28 +107,35 @@ impl Worker {
             return Err(End::SymbolMissing { symbol });
         }
         let library = library::private_copy(library)?;
-        let (socket, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .map_err(|error| End::system("no socket", error))?;
-        let mut argv = vec![launcher.program.clone().into_os_string()];
-        argv.extend(launcher.args.iter().cloned());
-        let spawn = Spawn {
-            program: launcher.program.clone(),
-            argv,
-            cwd: "/".into(),
-            stdin: theirs.into(),
-            ..Spawn::default()
-        };
+        let pair = SocketType::SEQPACKET;
+        let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
+            .map_err(|error| End::system("no socket", error))?;
+        let mut spawn = launcher.spawn(theirs);
+        let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
-        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, ended: None };
+        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, report, ended: None };
         let packed = u64::from(abi.form == Form::TvmFfi);
-        let memory = limits.memory_mib.saturating_mul(1 << 20);
-        let words = [packed, memory];
+        let words = [packed, worker.memory(), u64::from(watch.is_some())];
         let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], PATIENCE)?;
         worker.own = reply.words[0];
         Ok(worker)
+    }
+
+    /// What a sanitizer wrote; empty for a worker that none watches.
+    pub fn report(&self) -> String {
+        let Some(report) = &self.report else { return String::new() };
+        launch::read_report(report)
+    }
+
+    /// Bytes of memory that it may take beside the tensors; `u64::MAX` is no limit.
+    fn memory(&self) -> u64 {
+        match self.report {
+            // A sanitizer reserves terabytes for its notes.
+            Some(_) => u64::MAX,
+            None => self.limits.memory_mib.saturating_mul(1 << 20),
+        }
     }
 
     /// Maps an arena in place of the one before. It may be mapped by several workers; it is theirs only during a call.
@@ -164,11 +145,10 @@ impl Worker {
     pub fn map(&mut self, arena: &Arena) -> Result<(), End> {
         self.alive()?;
         let plan = Arc::clone(arena.plan());
-        let memory = self.limits.memory_mib.saturating_mul(1 << 20);
         let before = self.mapped.take().map_or(0, |mapped| mapped.plan.reserve);
         // The old one goes before the new one comes; the plan itself, and descriptions made from it, need some room.
         let tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
-        self.limit(self.own.saturating_add(memory).saturating_add(tensors))?;
+        self.limit(self.memory().saturating_add(self.own).saturating_add(tensors))?;
         let [writable, read_only] = arena.files();
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
         let words = [arena.plan_len() as u64];
@@ -317,6 +297,9 @@ impl Worker {
 
     /// Sets the soft limit of the worker's address space.
     fn limit(&self, bytes: u64) -> Result<(), End> {
+        if bytes == u64::MAX {
+            return Ok(());
+        }
         let pid = i32::try_from(self.child.identity.pid).ok().and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|_| assay_process::is_alive(&self.child.identity)) else {
             // The next request tells how it ended.

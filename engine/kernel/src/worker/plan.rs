@@ -223,7 +223,8 @@ mod tests {
                     prop_assert!(placed.offset + placed.span <= slot.len);
                     prop_assert_eq!(placed.offset % align, 0);
                     let slack = slot.len - placed.offset - placed.span;
-                    prop_assert!(if end { slack < align.max(2) } else { placed.offset == 0 });
+                    let exact = if end { slack < align.max(2) } else { placed.offset == 0 };
+                    prop_assert!(exact);
                     let first = slot.at as u64;
                     let base = 1 << 40;
                     let before = plan.fault(base, base + first - 1, true);
