@@ -7,6 +7,8 @@
 
 pub mod build;
 pub mod case;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dtype;
 pub mod generate;
 pub mod import;
@@ -14,6 +16,7 @@ pub mod judge;
 pub mod layout;
 pub mod ledger;
 pub mod oracle;
+pub mod ptx;
 pub mod statics;
 pub mod task;
 pub mod timing;

@@ -125,9 +125,7 @@ impl Tokens {
         while at < bytes.len() {
             let start = at;
             if let Some(end) = &self.raw {
-                let Some(found) = line.get(at..).and_then(|rest| rest.find(end.as_str())) else {
-                    return None;
-                };
+                let found = line.get(at..)?.find(end.as_str())?;
                 at += found + end.len();
                 self.raw = None;
                 continue;

@@ -36,7 +36,7 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
                 add(
                     format!(
                         "`{name}` runs when the library is loaded; a kernel works in calls only \
-                         (`-ffast-math` at the link adds such a function, too)"
+                         (`-ffast-math` at the link adds such a function, and so do `target_clones` and `__builtin_cpu_supports`)"
                     ),
                     json!({ "function": name, "address": address }),
                 );

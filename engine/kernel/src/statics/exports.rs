@@ -16,7 +16,7 @@ pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec
     let offered = image.symbols.iter().filter(|symbol| symbol.defined && symbol.visible);
     let odd = offered.filter(|symbol| {
         let name = symbol.name.as_str();
-        !context.is_entry(name) && !LINKER.contains(&name) && !(symbol.vague && is_vague(name))
+        !(context.is_entry(name) || LINKER.contains(&name) || symbol.vague && is_vague(name))
     });
     let mut names: Vec<String> = odd.map(|symbol| symbol.name.clone()).collect();
     names.sort_unstable();

@@ -227,7 +227,7 @@ impl<'a> Image<'a> {
     pub fn text_relocations(&self) -> bool {
         use object::elf::{DT_FLAGS, DT_TEXTREL};
         let flags = self.value(DT_FLAGS).unwrap_or(0);
-        self.value(DT_TEXTREL).is_some() || flags & u64::from(DF_TEXTREL.0) != 0
+        self.value(DT_TEXTREL).is_some() || flags & DF_TEXTREL.0 != 0
     }
 
     /// The relocation at an address; the last of several, whose value stays.

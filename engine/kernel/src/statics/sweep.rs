@@ -70,6 +70,33 @@ pub(super) fn each(image: &Image<'_>, mut take: impl FnMut(&Instruction, bool)) 
                 targets.push(target);
             }
             take(&instruction, leaves);
+            if ends(&instruction) {
+                let next = decoder.ip();
+                let zeros = filler(&bytes[offset + decoder.position()..], next);
+                if decoder.set_position(decoder.position() + zeros).is_err() {
+                    break;
+                }
+                decoder.set_ip(next + zeros as u64);
+            }
         }
     }
+}
+
+/// Whether what follows is only reached from elsewhere.
+fn ends(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::Return
+            | FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::Exception
+    )
+}
+
+/// Bytes before the next function that some linkers fill with zeros. They are no instructions: an odd number of them, read as
+/// such, would swallow the first byte of the function.
+fn filler(bytes: &[u8], address: u64) -> usize {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    // Functions are aligned; code that begins with a zero (`add [rcx], dl`) need not be.
+    if (address + zeros as u64).is_multiple_of(16) { zeros } else { 0 }
 }

@@ -1,25 +1,24 @@
 //! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
 
 use super::build::is_source;
-use crate::build::{self, BuildError};
+use crate::build::{self, BuildError, Built};
+use crate::case::Case;
 use crate::judge::bench::{Bench, POISON};
+use crate::judge::ends;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
 use crate::task::Limits;
 use crate::verdict::{Code, Finding, Gate};
-use crate::worker::{Edge, End, Launcher, Worker};
+use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
-use std::ffi::OsString;
-use std::path::Path;
 
 const GATE: Gate = Gate::Sanitizer;
 /// Shapes.
 const SHAPES: usize = 2;
-/// Room for the shadow of a whole address space, in MiB.
-const SHADOW_MIB: u64 = 64 << 20;
-/// Codes that the sanitizers are told to end with.
-const MEMORY: i32 = 86;
-const UNDEFINED: i32 = 87;
+/// How much longer a call may take that watches itself.
+const SLOWER: u32 = 20;
+/// Lines of a report that are kept.
+const LINES: usize = 20;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
@@ -35,8 +34,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
         }
     };
     bench.facts.sanitizer.tools = vec!["address".to_owned(), "undefined".to_owned()];
-    let launcher = watched(&bench.setup.launcher, &built.preload);
-    settle(check(bench, &launcher, &built.library))
+    settle(check(bench, &built))
 }
 
 fn skip(bench: &mut Bench<'_>, why: &str) -> Vec<Finding> {
@@ -45,43 +43,23 @@ fn skip(bench: &mut Bench<'_>, why: &str) -> Vec<Finding> {
     Vec::new()
 }
 
-/// The launcher with what the sanitizers need in the environment.
-fn watched(launcher: &Launcher, preload: &[std::path::PathBuf]) -> Launcher {
-    let mut libraries = OsString::from("LD_PRELOAD=");
-    for (at, library) in preload.iter().enumerate() {
-        if at > 0 {
-            libraries.push(":");
-        }
-        libraries.push(library);
-    }
-    // The worker's own handler tells of faults; a report needs files and processes, which the sandbox forbids.
-    let address = format!(
-        "ASAN_OPTIONS=exitcode={MEMORY}:detect_leaks=0:symbolize=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allocator_may_return_null=1:use_sigaltstack=0"
-    );
-    let undefined = format!("UBSAN_OPTIONS=exitcode={UNDEFINED}:symbolize=0");
-    let mut args = vec![libraries, address.into(), undefined.into(), launcher.program.clone().into_os_string()];
-    args.extend(launcher.args.iter().cloned());
-    Launcher { program: "/usr/bin/env".into(), args }
-}
-
-fn check(bench: &mut Bench<'_>, launcher: &Launcher, library: &Path) -> Result<(), Stop> {
-    let task = bench.task();
-    let limits = Limits { memory_mib: SHADOW_MIB, call_ms: task.limits.call_ms.saturating_mul(20), ..task.limits };
+fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
+    let (task, launcher) = (bench.task(), &bench.setup.launcher);
+    let limits = Limits { call_ms: task.limits.call_ms.saturating_mul(SLOWER), ..task.limits };
     for case in bench.by_size().into_iter().take(SHAPES) {
         bench.in_time(GATE)?;
-        let title = case.title();
-        let ended = |end: End| stop(&title, end);
         let data = bench.draw(&case, bench.seed("sanitizer"), 1.0)?;
-        let mut worker = Worker::start(launcher, library, &task.abi, &limits).map_err(&ended)?;
+        let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
+            .map_err(|end| ends::stop(GATE, None, end))?;
         for edge in [Edge::End, Edge::Start] {
             let mut stage = Stage::new(&case, 1, edge, task.abi.align, false)?;
-            worker.map(&stage.arena).map_err(&ended)?;
+            worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
             stage.load(0, &data);
             stage.poison(0, POISON[0]);
             // Twice: what the first call left behind is looked at by the second.
             for _ in 0..2 {
                 bench.facts.cases.run += 1;
-                let called = worker.call(0).map_err(&ended)?;
+                let called = worker.call(0).map_err(|end| stop(&case, &worker, end))?;
                 stage.returned(GATE, called.rc)?;
             }
         }
@@ -89,12 +67,21 @@ fn check(bench: &mut Bench<'_>, launcher: &Launcher, library: &Path) -> Result<(
     Ok(())
 }
 
-fn stop(title: &str, end: End) -> Stop {
-    let (code, what) = match &end {
-        End::EarlyExit { code: UNDEFINED } => (Code::SanitizerUndefined, "relies on what the language leaves undefined"),
-        End::EarlyExit { code: MEMORY } => (Code::SanitizerMemory, "touches memory that is not its own"),
-        _ => return super::super::ends::stop(GATE, None, end),
+/// What a sanitizer found, in its own words.
+fn stop(case: &Case, worker: &Worker, end: End) -> Stop {
+    let End::EarlyExit { code: SANITIZER_EXIT } = end else { return ends::stop(GATE, Some(case), end) };
+    let report = worker.report();
+    // `file:1:2: runtime error: ...` is undefined behaviour, `==1==ERROR: AddressSanitizer: ...` a fault of memory.
+    let undefined = report.lines().find(|line| line.contains("runtime error:"));
+    let memory = report.lines().find(|line| line.contains("ERROR: AddressSanitizer"));
+    let (code, line) = match (undefined, memory) {
+        (Some(line), _) => (Code::SanitizerUndefined, line),
+        (None, line) => (Code::SanitizerMemory, line.unwrap_or("its report is empty")),
     };
-    let evidence = json!({ "shape": title, "end": end.to_string() });
-    Stop::Found(Finding::new(GATE, code, format!("the build that watches itself {what}, at {title}"), evidence))
+    let said = line.rsplit_once("error: ").or_else(|| line.rsplit_once("AddressSanitizer: ")).map_or(line, |(_, said)| said);
+    // Addresses differ from run to run, and say nothing to a reader.
+    let said = said.split(" on address").next().unwrap_or(said).trim();
+    let kept: Vec<&str> = report.lines().take(LINES).collect();
+    let message = format!("a build that watches itself ended at {}: {said}", case.title());
+    Stop::Found(Finding::new(GATE, code, message, json!({ "axes": case.axes, "report": kept })))
 }
