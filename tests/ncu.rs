@@ -57,7 +57,7 @@ fn what_is_not_in_the_table_is_refused() {
         (format!("next_edit: {edit}"), "`dream__throughput`"),
         ("kernel: softmax".to_owned(), "no launch has a name"),
         ("argv: [ls]".to_owned(), "either `csv` or `argv`"),
-        ("kernel: '('".to_owned(), "no regular expression"),
+        ("kernel: '('".to_owned(), "not a regular expression"),
     ] {
         scene.write("digest.yaml", skill(&format!("{{csv: {}/raw.csv, {more}}}", scene.dir().display())));
         let done = scene.assay(&["run", "digest.yaml"]);
