@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod dag;
+pub mod digest;
 mod escape;
 mod format;
 mod html;

@@ -51,6 +51,7 @@ fn secrets_leave_lines_of_logs() {
         ("sk-aaaaaaaaaaaaaaaaaaaa and hf_bbbbbbbbbbbbbbbbbbbb", "*** and ***"),
         ("https://u:p@h/x?a=1 é", "https://***@h/x?a=1 é"),
         ("password: 'é", "password: '***"),
+        (" hf_abcdefghijklmnopqrst://api_key://)a:b@h", " ***://***@h"),
         ("nothing to hide: https://h/x é ://", "nothing to hide: https://h/x é ://"),
     ] {
         assert_eq!(redact_text(line), clean);

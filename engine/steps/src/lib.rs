@@ -20,6 +20,7 @@ mod gpus;
 mod http;
 mod max_rate;
 mod max_rate_outputs;
+mod ncu;
 mod net;
 mod parse;
 mod profile;

@@ -1,8 +1,8 @@
 //! Every step type and check type of this build: one line each.
 
 use crate::{
-    approval, baseline, benchmark, checks, command, compare, cookbook, early_stop, http, max_rate, profile,
-    rank, search, server, trace,
+    approval, baseline, benchmark, checks, command, compare, cookbook, early_stop, http, max_rate, ncu,
+    profile, rank, search, server, trace,
 };
 use assay_run::Registry;
 
@@ -22,6 +22,7 @@ pub fn registry() -> Registry {
         .step(early_stop::EarlyStopStep)
         .step(rank::Rank)
         .step(profile::Profile)
+        .step(ncu::Ncu)
         .step(approval::Approval)
         .check(checks::Command)
         .check(checks::File)

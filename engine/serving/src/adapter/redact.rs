@@ -27,6 +27,9 @@ const TOKEN_BEGINNINGS: [&str; 13] = [
 /// Characters from which on a text that begins like a token is one.
 const TOKEN_LENGTH: usize = 16;
 
+/// Passes over a line until nothing is found; each takes something out, so a line of a log needs two.
+const MOST_PASSES: usize = 8;
+
 /// A command line without secrets: values of flags whose name says that they are secret, of environment variables with such
 /// names, texts that look like tokens, passwords in addresses.
 pub fn redact(argv: &[String]) -> Vec<String> {
@@ -58,6 +61,19 @@ fn text(argument: &str) -> String {
 /// A line without secrets: values behind names that say that they are secret (`api_key='…'`, `HF_TOKEN=…`,
 /// `"password": "…"`, `--api-key …`), what follows `Bearer`, texts that look like tokens, passwords in addresses.
 pub fn redact_text(line: &str) -> Cow<'_, str> {
+    let mut clean = pass(line);
+    // What is taken out may have kept apart what together is an address with a password.
+    for _ in 0..MOST_PASSES {
+        let next = pass(&clean).into_owned();
+        if next == clean {
+            break;
+        }
+        clean = Cow::Owned(next);
+    }
+    clean
+}
+
+fn pass(line: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut copied = 0;
     let mut at = 0;
