@@ -36,10 +36,10 @@ pub struct Global {
 }
 
 macro_rules! verbs {
-    ($($(#[doc = $doc:literal])* $variant:ident($module:ident) = $name:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident($module:ident) = $name:literal $(, $hide:ident)?;)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
-        pub enum Verb { $($(#[doc = $doc])* #[command(name = $name)] $variant(verbs::$module::Options),)* }
+        pub enum Verb { $($(#[doc = $doc])* #[command(name = $name $(, $hide = true)?)] $variant(verbs::$module::Options),)* }
 
         impl Verb {
             /// The verb as typed.
@@ -78,6 +78,14 @@ verbs! {
     Trace(trace) = "trace";
     /// Load an inference server and say how it served
     Bench(bench) = "bench";
+    /// Judge whether a kernel is the same kernel, faster
+    Kernel(kernel) = "kernel";
+    /// Show and verify the judgements of kernels that were kept
+    Ledger(ledger) = "ledger";
+    /// Say what this machine has for judging kernels, and what is missing
+    Doctor(doctor) = "doctor";
+    /// Run a foreign kernel for `assay kernel judge`, which starts it
+    KernelWorker(kernel_worker) = "kernel-worker", hide;
     /// Check the facts that must hold before a workflow starts
     Preflight(preflight) = "preflight";
     /// List what can be run and where it comes from

@@ -20,6 +20,7 @@ mod fault;
 mod find;
 mod format;
 mod inputs;
+mod kernel;
 mod library;
 mod lint;
 mod load;
@@ -48,6 +49,10 @@ use std::ffi::OsString;
 /// Runs one command and gives its exit code. Must be called while the process has one thread: a run forks.
 pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    // Before anything that a foreign kernel could find in its process.
+    if let Some(code) = kernel::worker::work_if_asked(&args) {
+        return code;
+    }
     // The program is also what keeps a detached server.
     if let Some(code) = assay_process::keep_if_asked(&args) {
         return code;

@@ -43,6 +43,10 @@ pub const KINDS: &[SchemaKind] = &[
         "The `record` of a line of `requests.jsonl`: one request of a serving benchmark",
         |_| protocol::of::<assay_loadgen::Record>("Request of a serving benchmark"),
     ),
+    kept("kernel-task", "`task.yaml` of `assay kernel`: what fixes a kernel", |_| {
+        protocol::of::<assay_kernel::task::Task>("Kernel task")
+    }),
+    kept("kernel-ledger", "One line of `kernel-ledger.jsonl`: a judgement of a kernel", |_| kernel_ledger()),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
 
@@ -53,4 +57,21 @@ const fn kept(name: &'static str, summary: &'static str, make: fn(&StepCatalog) 
 /// One that is another with a word fixed, and so needs no file.
 const fn kind(name: &'static str, summary: &'static str, make: fn(&StepCatalog) -> Value) -> SchemaKind {
     SchemaKind { name, kept: false, summary, make }
+}
+
+/// A row with the two digests that chain its line.
+fn kernel_ledger() -> Value {
+    let mut schema = protocol::of::<assay_kernel::ledger::Row>("Row of a ledger of kernels");
+    let digests = [
+        ("prev_hash", "SHA-256 of the line before, in hexadecimal; zeros before the first."),
+        ("hash", "SHA-256 of this line without this field, in hexadecimal."),
+    ];
+    for (name, description) in digests {
+        schema["properties"][name] =
+            serde_json::json!({"type": "string", "description": description, "pattern": "^[0-9a-f]{64}$"});
+        if let Some(required) = schema["required"].as_array_mut() {
+            required.push(name.into());
+        }
+    }
+    schema
 }

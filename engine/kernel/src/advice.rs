@@ -190,21 +190,13 @@ pub const ADVICE: &[Advice] = &[
         "A build that watches itself found undefined behaviour.",
         "Read the report in the evidence; it names the line and the rule.",
     ),
-    advice(
-        Code::Crashed,
-        "It died.",
-        "Call it in a debugger with the sizes in the evidence.",
-    ),
+    advice(Code::Crashed, "It died.", "Call it in a debugger with the sizes in the evidence."),
     advice(
         Code::Timeout,
         "A call took longer than `limits.call_ms`.",
         "Look for loops that do not end at the sizes in the evidence.",
     ),
-    advice(
-        Code::EarlyExit,
-        "It ended the process.",
-        "Return an error code instead.",
-    ),
+    advice(Code::EarlyExit, "It ended the process.", "Return an error code instead."),
     advice(
         Code::ResourceLimit,
         "It needs more memory than `limits.memory_mib`.",
@@ -291,7 +283,10 @@ pub const GATES: &[Aim] = &[
     aim(Gate::Build, "Can it be built with the flags of the task, which it may not change?"),
     aim(Gate::Load, "Can it be loaded, and is the entry there?"),
     aim(Gate::Abi, "Does it refuse what it must refuse?"),
-    aim(Gate::Values, "Is it right at measured, hidden, random and strided shapes, and does it stay in its memory?"),
+    aim(
+        Gate::Values,
+        "Is it right at measured, hidden, random and strided shapes, and does it stay in its memory?",
+    ),
     aim(Gate::Special, "Does it treat NaN, infinity, zero and subnormal numbers as the oracle does?"),
     aim(Gate::Determinism, "Does the same give the same again?"),
     aim(Gate::Stale, "Does new data at the same place give new answers?"),

@@ -10,6 +10,7 @@ pub mod build;
 pub mod case;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod doctor;
 pub mod dtype;
 pub mod generate;
 pub mod import;

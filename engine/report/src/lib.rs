@@ -9,6 +9,8 @@ pub mod digest;
 mod escape;
 mod format;
 mod html;
+pub mod kernel;
+pub mod ledger;
 mod mark;
 mod markdown;
 mod model;

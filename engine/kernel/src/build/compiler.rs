@@ -80,7 +80,10 @@ impl Compiler {
     }
 
     /// The library that must be loaded before everything else in a process with a watched library.
-    pub(super) fn sanitizer(&self, cwd: &Path) -> Result<PathBuf, BuildError> {
+    ///
+    /// # Errors
+    /// It brings none, or cannot be run.
+    pub fn sanitizer(&self, cwd: &Path) -> Result<PathBuf, BuildError> {
         let told = self.run(&["-print-file-name=libasan.so".into()], cwd)?;
         let path = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
         let missing = || BuildError::NoSanitizer { compiler: self.version.clone() };

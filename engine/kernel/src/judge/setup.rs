@@ -168,7 +168,7 @@ pub struct GateRecord {
 }
 
 /// A judgement with its evidence.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// What kind it is.
     pub class: Class,

@@ -6,10 +6,14 @@
 mod chain;
 mod file;
 mod row;
+mod standing;
+mod traces;
 
 pub use chain::{FIRST, seal, sealed_hash};
 pub use file::{Appended, Broken, Ledger, LedgerError, Read, Torn, Verified};
 pub use row::{
-    Current, DeviceFacts, EndToEnd, ErrorFacts, FunctionFacts, Row, RooflineFacts, SanitizerFacts, Seeds, Standing, TimingFacts,
-    TimingRow, VERSION, CaseCounts,
+    CaseCounts, Current, DeviceFacts, EndToEnd, ErrorFacts, FunctionFacts, RooflineFacts, Row,
+    SanitizerFacts, Seeds, Standing, TimingFacts, TimingRow, VERSION,
 };
+pub use standing::standings;
+pub use traces::traces;

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod dag;
 pub mod flame;
 mod layout;
+pub mod ratios;
 mod reduce;
 pub mod shares;
 pub mod style;

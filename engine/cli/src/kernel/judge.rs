@@ -1,0 +1,186 @@
+//! `assay kernel judge`: one candidate through every gate.
+
+use crate::context::Cx;
+use crate::fail::Failure;
+use crate::kernel::screen::Screen;
+use crate::kernel::{files, output, refused, worker};
+use crate::reply::Reply;
+use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, judge};
+use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
+use assay_kernel::verdict::Class;
+use assay_manifest::absolute;
+use assay_process::stop_flag;
+use assay_protocol::ExitCode;
+use clap::Args;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// Options of `kernel judge`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The task: its file, or the folder that holds its `task.yaml`
+    pub task: String,
+    /// The candidate: a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)
+    #[arg(long, short, value_name = "FILE")]
+    pub candidate: String,
+    /// Add the judgement to this ledger
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<String>,
+    /// Write the judgement and its report into this folder
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<String>,
+    /// Few samples: enough for a factor of two, not for a few percent
+    #[arg(long)]
+    pub quick: bool,
+    /// Judge again with the seeds of an earlier judgement: `seeds.secret` of its row, 64 hexadecimal digits
+    #[arg(long, value_name = "SECRET")]
+    pub seed: Option<String>,
+    /// Digest of the candidate that this one was made from
+    #[arg(long, value_name = "SHA256")]
+    pub parent: Option<String>,
+    /// Effect on a whole model that was measured elsewhere, such as `"output tokens/s=1200:1225"`
+    #[arg(long, value_name = "METRIC=BEFORE:AFTER")]
+    pub e2e: Option<String>,
+}
+
+/// Thrown through the judge to end it with everything that it started.
+struct Stopped;
+
+/// Runs it.
+pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
+    let seed = options.seed.as_deref().map_or(Ok(SeedSource::System), seed)?;
+    let effect = options.e2e.as_deref().map(effect).transpose()?;
+    let loaded = files::task(cx, &options.task)?;
+    let ledger = options.ledger.as_deref().map(|file| Ledger::new(absolute(&cx.paths.cwd, file)));
+    // Nothing is judged for a ledger that could not take the row.
+    if let Some(ledger) = &ledger {
+        sound(cx, ledger)?;
+    }
+    let folder = options.out.as_deref().map(|folder| files::folder(cx, folder)).transpose()?;
+    let scratch = tempfile::Builder::new().prefix("assay-kernel-").tempdir();
+    let scratch =
+        scratch.map_err(|error| Failure::internal(format!("cannot make a temporary folder: {error}")))?;
+    let candidate = absolute(&cx.paths.cwd, &options.candidate);
+    let mut setup = Setup::new(&loaded, &candidate, worker::launcher()?, scratch.path());
+    setup.seed = seed;
+    setup.quick = options.quick;
+    setup.parent.clone_from(&options.parent);
+    let mut judgement = judged(cx, &setup)?;
+    judgement.row.e2e = effect;
+    let appended = match &ledger {
+        Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(&error))?),
+        None => None,
+    };
+    let place = ledger.as_ref().zip(appended.as_ref()).map(|(ledger, appended)| (ledger.path(), appended));
+    if let Some(folder) = &folder {
+        output::write(cx, folder, &judgement, place)?;
+    }
+    Ok(reply(cx, options, &judgement, folder.as_deref(), place))
+}
+
+fn judged(cx: &Cx, setup: &Setup<'_>) -> Result<Judgement, Failure> {
+    let stop =
+        stop_flag().map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
+    let screen = Screen::new(cx);
+    let mut tell = |progress: Progress| {
+        if stop.load(Ordering::Relaxed) {
+            // Unwinding ends workers and removes folders on the way, as an early return of the judge would.
+            resume_unwind(Box::new(Stopped));
+        }
+        screen.show(&progress);
+    };
+    let ended = catch_unwind(AssertUnwindSafe(|| judge(setup, &mut tell)));
+    drop(screen);
+    match ended {
+        Ok(outcome) => outcome.map_err(|error: JudgeError| refused::judgement(cx, &error)),
+        Err(payload) if payload.is::<Stopped>() => {
+            Err(Failure::new(ExitCode::Interrupted, "interrupted", "stopped before there was a judgement"))
+        }
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+fn reply(
+    cx: &Cx,
+    options: &Options,
+    judgement: &Judgement,
+    folder: Option<&Path>,
+    place: Option<(&Path, &Appended)>,
+) -> Reply {
+    let exit = match judgement.class {
+        Class::Accept => ExitCode::Ok,
+        Class::Reject => ExitCode::GateFailed,
+        Class::Inconclusive => ExitCode::Inconclusive,
+    };
+    let mut text = output::text(judgement, &options.candidate, options.quick);
+    if let Some((path, appended)) = place {
+        text.push_str(&format!("ledger: {}, row {}\n", cx.paths.shown(path), appended.row));
+        if let Some(torn) = &appended.torn {
+            let kept = torn.kept_in.as_deref().map(|path| cx.paths.shown(path)).unwrap_or_default();
+            text.push_str(&format!("ledger: its last line had no end and was moved to `{kept}`\n"));
+        }
+    }
+    if let Some(folder) = folder {
+        text.push_str(&format!("report: {}\n", cx.paths.shown(&folder.join("kernel.html"))));
+    }
+    Reply::new(exit, output::data(judgement, place, folder), text)
+}
+
+fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
+    let verified = ledger.verify().map_err(|error| refused::ledger(&error))?;
+    let Some(broken) = verified.broken else { return Ok(()) };
+    let shown = cx.paths.shown(ledger.path());
+    let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
+    Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
+        .help("nothing was judged; move the file away to begin another ledger")
+        .next(format!("assay ledger verify {shown}"), "says what holds"))
+}
+
+fn seed(text: &str) -> Result<SeedSource, Failure> {
+    let wrong = || {
+        Failure::usage(format!("`--seed {text}` is no secret of a judgement"))
+            .help("give the 64 hexadecimal digits of `seeds.secret` of a row")
+    };
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 32];
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(SeedSource::Replay(bytes))
+}
+
+fn effect(text: &str) -> Result<EndToEnd, Failure> {
+    let parsed = || {
+        let (metric, values) = text.rsplit_once('=')?;
+        let (before, after) = values.split_once(':')?;
+        let number =
+            |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
+        Some(EndToEnd { metric: metric.trim().to_owned(), before: number(before)?, after: number(after)? })
+    };
+    parsed().filter(|effect| !effect.metric.is_empty()).ok_or_else(|| {
+        Failure::usage(format!("`--e2e {text}` is no effect")).help(
+            "write the metric with its unit and both values, such as `--e2e \"output tokens/s=1200:1225\"`",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{effect, seed};
+
+    #[test]
+    fn effects_and_seeds_are_read_or_refused() {
+        let read = effect("p50 TTFT (ms)=181.5:177.7").expect("an effect");
+        assert_eq!((read.metric.as_str(), read.before, read.after), ("p50 TTFT (ms)", 181.5, 177.7));
+        for wrong in ["", "x", "x=1", "x=1:", "=1:2", "x=0:2", "x=1:nan"] {
+            assert!(effect(wrong).is_err(), "{wrong}");
+        }
+        assert!(seed(&"0f".repeat(32)).is_ok());
+        for wrong in ["", "12", &"0g".repeat(32), &"é".repeat(32)] {
+            assert!(seed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

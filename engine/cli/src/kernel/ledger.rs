@@ -1,0 +1,195 @@
+//! `assay ledger show`, `verify` and `export`.
+
+use crate::context::Cx;
+use crate::fail::Failure;
+use crate::kernel::output::table;
+use crate::kernel::{files, refused};
+use crate::reply::Reply;
+use assay_kernel::ledger::{Current, Ledger, Read, Row, Standing, standings, traces};
+use assay_kernel::task::Loaded;
+use assay_manifest::absolute;
+use assay_protocol::ExitCode;
+use assay_report::{kernel, sheet};
+use clap::Args;
+use serde_json::json;
+
+/// Options of `ledger show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The ledger
+    pub ledger: String,
+    /// Mark rows by what this task is today, not by what its last row was judged against; repeatable
+    #[arg(long, value_name = "TASK")]
+    pub task: Vec<String>,
+    /// Write a page with a picture into this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<String>,
+}
+
+/// Options of `ledger verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The ledger
+    pub ledger: String,
+    /// At least so many rows: what was noted elsewhere shows whether rows were cut off at the end
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rows: usize,
+}
+
+/// Options of `ledger export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The ledger
+    pub ledger: String,
+    /// The task whose rows are wanted: its file, or the folder that holds its `task.yaml`
+    #[arg(long)]
+    pub task: String,
+    /// Export rows too that became stale
+    #[arg(long)]
+    pub stale: bool,
+}
+
+/// Shows the judgements.
+pub fn show(cx: &Cx, options: &Show) -> Result<Reply, Failure> {
+    let (shown, read) = read(cx, &options.ledger)?;
+    let known = options.task.iter().map(|task| files::task(cx, task).map(|loaded| Current::of(&loaded)));
+    let standings = standings(&read.rows, &known.collect::<Result<Vec<_>, _>>()?);
+    let mut text = rows(&read.rows, &standings);
+    let stale = standings.iter().filter(|standing| **standing != Standing::Valid).count();
+    if stale > 0 {
+        text.push_str(&format!(
+            "\n{stale} of {} rows are stale: they were judged against a task or a baseline that changed since. Judge again.\n",
+            read.rows.len()
+        ));
+    }
+    if let Some(file) = &options.html {
+        let path = absolute(&cx.paths.cwd, file);
+        let page =
+            sheet::html(&assay_report::ledger::sheet(&format!("Kernel ledger {shown}"), &read, &standings));
+        files::write(cx, &path, &page)?;
+        text.push_str(&format!("page: {}\n", cx.paths.shown(&path)));
+    }
+    let marked: Vec<_> = read
+        .rows
+        .iter()
+        .zip(&standings)
+        .map(|(row, standing)| json!({"standing": standing, "row": row}))
+        .collect();
+    let data =
+        json!({"ledger": shown, "rows": marked, "broken": broken_data(&read), "torn": read.torn.is_some()});
+    Ok(ended(Reply::new(exit(&read), data, text), &shown, &read))
+}
+
+/// Checks the chain.
+pub fn verify(cx: &Cx, options: &Verify) -> Result<Reply, Failure> {
+    let (shown, read) = read(cx, &options.ledger)?;
+    let count = read.rows.len();
+    let data =
+        json!({"ledger": shown, "rows": count, "broken": broken_data(&read), "torn": read.torn.is_some()});
+    if read.broken.is_none() && count < options.rows {
+        let message = format!(
+            "{shown}: {count} rows hold, and {} were expected: rows are missing at the end",
+            options.rows
+        );
+        return Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
+            .help("look for a copy of the ledger that has them"));
+    }
+    let text = if read.broken.is_some() {
+        String::new()
+    } else {
+        format!("{shown}: the chain of {count} rows holds\n")
+    };
+    Ok(ended(Reply::new(exit(&read), data, text), &shown, &read))
+}
+
+/// Prints rows as traces.
+pub fn export(cx: &Cx, options: &Export, loaded: &Loaded) -> Result<Reply, Failure> {
+    let (shown, read) = read(cx, &options.ledger)?;
+    let current = Current::of(loaded);
+    let wanted = |row: &&Row| match row.standing(&current) {
+        Standing::Valid => true,
+        Standing::Other => false,
+        Standing::StaleTask | Standing::StaleBaseline => options.stale,
+    };
+    let found: Vec<_> = read.rows.iter().filter(wanted).flat_map(|row| traces(row, loaded)).collect();
+    if found.is_empty() && read.broken.is_none() {
+        let failure = Failure::new(
+            ExitCode::Nothing,
+            "kernel-ledger",
+            format!("`{shown}` has no row of `{}` to export", loaded.task.name),
+        );
+        return Err(failure.help("rows that became stale are exported with `--stale`"));
+    }
+    let text: String = found.iter().map(|trace| format!("{}\n", trace.line())).collect();
+    Ok(ended(Reply::new(exit(&read), json!({"traces": found}), text), &shown, &read))
+}
+
+fn read(cx: &Cx, given: &str) -> Result<(String, Read), Failure> {
+    let path = absolute(&cx.paths.cwd, given);
+    let shown = cx.paths.shown(&path);
+    if !path.is_file() {
+        return Err(Failure::new(
+            ExitCode::Nothing,
+            "kernel-ledger",
+            format!("there is no ledger `{shown}`"),
+        )
+        .next(format!("assay kernel judge <task> --candidate <file> --ledger {shown}"), "begins it"));
+    }
+    let read = Ledger::new(path).read().map_err(|error| refused::ledger(&error))?;
+    Ok((shown, read))
+}
+
+fn exit(read: &Read) -> ExitCode {
+    if read.broken.is_some() { ExitCode::Unfair } else { ExitCode::Ok }
+}
+
+fn broken_data(read: &Read) -> serde_json::Value {
+    read.broken
+        .as_ref()
+        .map_or(serde_json::Value::Null, |broken| json!({"row": broken.row, "reason": broken.reason}))
+}
+
+/// Adds what is wrong with the file, on standard error.
+fn ended(mut reply: Reply, shown: &str, read: &Read) -> Reply {
+    if let Some(broken) = &read.broken {
+        reply.remarks.push_str(&format!(
+            "error: row {} of `{shown}` is broken: {}\n  {} rows before it hold; look for a copy from before the change\n",
+            broken.row,
+            broken.reason,
+            read.rows.len()
+        ));
+    }
+    if read.torn.is_some() {
+        reply.remarks.push_str("warning: the last line has no end: its writer was stopped; it is no row\n");
+    }
+    reply
+}
+
+fn rows(rows: &[Row], standings: &[Standing]) -> String {
+    if rows.is_empty() {
+        return "no judgement yet\n".to_owned();
+    }
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .zip(standings)
+        .enumerate()
+        .map(|(at, (row, standing))| {
+            let measured = row.timing.as_ref().filter(|_| !kernel::decisive(row.code));
+            let sha = row.candidate_sha.get(..12).unwrap_or(&row.candidate_sha);
+            vec![
+                (at + 1).to_string(),
+                row.ts.get(..19).unwrap_or(&row.ts).replace('T', " "),
+                row.task_id.clone(),
+                sha.to_owned(),
+                row.code.word(),
+                measured.map_or_else(|| "-".to_owned(), |timing| kernel::interval(&timing.geomean)),
+                row.e2e.as_ref().map_or_else(|| "-".to_owned(), kernel::effect),
+                assay_report::ledger::stale(*standing).to_owned(),
+            ]
+        })
+        .collect();
+    table(
+        &["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio (95 %)", "Whole model", ""],
+        &cells,
+    )
+}

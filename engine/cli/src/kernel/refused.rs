@@ -1,0 +1,84 @@
+//! Why there is no judgement, and who must act.
+
+use crate::context::Cx;
+use crate::fail::Failure;
+use assay_kernel::judge::JudgeError;
+use assay_kernel::ledger::LedgerError;
+use assay_kernel::task::TaskError;
+use assay_protocol::{ExitCode, Finding};
+
+/// A task that cannot be used.
+pub fn task(cx: &Cx, error: &TaskError) -> Failure {
+    let code = "kernel-task";
+    match error {
+        TaskError::Read { path, source } => {
+            let message = format!("cannot read `{}`: {source}", cx.paths.shown(path));
+            Failure::new(ExitCode::InvalidManifest, code, message)
+                .help("name the task's file, or the folder that holds its `task.yaml`")
+        }
+        TaskError::Written { file, line, column, message, help } => {
+            let shown = cx.paths.shown(file);
+            let mut failure =
+                Failure::new(ExitCode::InvalidManifest, code, format!("{shown}:{line}:{column}: {message}"));
+            failure.findings.push(Finding {
+                code: code.to_owned(),
+                severity: "error".to_owned(),
+                message: message.clone(),
+                file: Some(shown),
+                line: Some(*line),
+                column: Some(*column),
+                help: help.iter().cloned().collect(),
+                ..Finding::default()
+            });
+            failure.help.extend(help.iter().cloned());
+            failure
+        }
+        TaskError::Case { .. } => Failure::new(ExitCode::InvalidManifest, code, error.to_string()),
+    }
+}
+
+/// A judgement that could not be made. None of these says anything about the candidate.
+pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
+    let failure = |exit, code| Failure::new(exit, code, error.to_string());
+    pointed(match error {
+        JudgeError::Task(error) => task(cx, error),
+        JudgeError::Oracle(_) => failure(ExitCode::InvalidManifest, "kernel-oracle"),
+        JudgeError::Baseline { finding, .. } => {
+            let advice = finding.code.advice();
+            failure(ExitCode::InvalidManifest, "kernel-baseline").help(format!(
+                "the baseline ends as {} at gate `{}`: {}",
+                finding.code.word(),
+                finding.gate.word(),
+                advice.way_out
+            ))
+        }
+        JudgeError::File { .. } | JudgeError::Candidate { .. } => {
+            failure(ExitCode::Usage, "kernel-candidate")
+        }
+        JudgeError::Form { .. } => failure(ExitCode::Unsupported, "kernel-form"),
+        JudgeError::Stats(_) => failure(ExitCode::Inconclusive, "kernel-times"),
+        _ => failure(ExitCode::Unsupported, "kernel-machine"),
+    })
+}
+
+/// Where the machine is at fault, a verb says what it lacks.
+fn pointed(failure: Failure) -> Failure {
+    if failure.exit == ExitCode::Unsupported {
+        return failure.next("assay doctor", "says what this machine has for kernels, and what it lacks");
+    }
+    failure
+}
+
+/// A ledger that cannot be used.
+pub fn ledger(error: &LedgerError) -> Failure {
+    let exit = match error {
+        LedgerError::Broken { .. } => ExitCode::Unfair,
+        LedgerError::Io { .. } => ExitCode::Usage,
+        LedgerError::Row { .. } => ExitCode::Internal,
+    };
+    let message = match error {
+        LedgerError::Io { source, .. } => format!("{error}: {source}"),
+        _ => error.to_string(),
+    };
+    Failure::new(exit, "kernel-ledger", message)
+}

@@ -1,0 +1,83 @@
+//! What a judgement shows while it runs, on standard error: one line that is painted over in a terminal, a line for each gate elsewhere.
+
+use crate::context::Cx;
+use assay_kernel::judge::{GateRecord, Lane, Progress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The line.
+pub struct Screen<'a> {
+    cx: &'a Cx,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Screen<'a> {
+    /// Ready, with nothing shown yet.
+    pub fn new(cx: &'a Cx) -> Self {
+        let bar = cx.console.live.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            // The template is a literal; if it were wrong, indicatif's own style would do.
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { cx, bar }
+    }
+
+    /// Shows where the judgement stands.
+    pub fn show(&self, progress: &Progress) {
+        match (&self.bar, words(progress)) {
+            (Some(bar), (now, _)) => bar.set_message(now),
+            (None, (_, Some(line))) => self.cx.console.err(&format!("{line}\n")),
+            (None, (_, None)) => {}
+        }
+    }
+}
+
+/// What happens now, and the line for a log, where it deserves one.
+fn words(progress: &Progress) -> (String, Option<String>) {
+    let lane = |lane: &Lane| match lane {
+        Lane::BaselineItself => "baseline against itself",
+        Lane::Candidate => "baseline against candidate",
+    };
+    match progress {
+        Progress::Committed { commitment } => {
+            let line = format!("seeds: drawn and fixed, SHA-256 {commitment}");
+            (line.clone(), Some(line))
+        }
+        Progress::GateBegun { side, gate } => (format!("{side}: gate {}", gate.word()), None),
+        Progress::GateEnded { side, record } => {
+            let line = format!("{side}: gate {} {}", record.gate.word(), outcome(record));
+            (line.clone(), Some(line))
+        }
+        Progress::Samples { lane: of_lane, done, of } => {
+            (format!("timing: {}, {done} of {of}", lane(of_lane)), None)
+        }
+        Progress::Extended { lane: of_lane, interval } => {
+            let line = format!(
+                "timing: {}, {:.4} [{:.4}, {:.4}] does not decide, taking more samples",
+                lane(of_lane),
+                interval.ratio,
+                interval.lo,
+                interval.hi
+            );
+            (line.clone(), Some(line))
+        }
+    }
+}
+
+fn outcome(record: &GateRecord) -> String {
+    match (&record.skipped, record.passed) {
+        (Some(why), _) => format!("skipped: {why}"),
+        (None, true) => format!("passed ({} checks, {:.0} ms)", record.checks, record.ms),
+        (None, false) => format!("did not pass ({} checks, {:.0} ms)", record.checks, record.ms),
+    }
+}
+
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What runs foreign kernels: this program again, under a hidden verb. Must be reached before anything opens files or starts threads.
+
+use crate::fail::Failure;
+use assay_kernel::worker::{self, Launcher};
+use assay_protocol::ExitCode;
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use std::ffi::OsString;
+
+/// The hidden verb.
+const VERB: &str = "kernel-worker";
+
+/// Whether this process is a worker. The judge hands a worker its socket as standard input; without one the words on the command line
+/// are somebody's mistake.
+pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
+    let [_, verb] = args else { return None };
+    let stdin = std::io::stdin();
+    let is_socket = || {
+        sockopt::socket_domain(&stdin) == Ok(AddressFamily::UNIX)
+            && sockopt::socket_type(&stdin) == Ok(SocketType::SEQPACKET)
+    };
+    (verb == VERB && is_socket()).then(|| u8::try_from(worker::main()).unwrap_or(2))
+}
+
+/// How the judge starts a worker.
+pub fn launcher() -> Result<Launcher, Failure> {
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new(ExitCode::Unsupported, "no-program", format!("cannot find this program: {error}"))
+            .help("mount `/proc`: workers are this program again")
+    })?;
+    Ok(Launcher { program, args: vec![VERB.into()] })
+}
