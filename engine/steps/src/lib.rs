@@ -18,6 +18,8 @@ mod early_stop;
 mod fields;
 mod gpus;
 mod http;
+mod kernel;
+mod kernel_outputs;
 mod max_rate;
 mod max_rate_outputs;
 mod ncu;

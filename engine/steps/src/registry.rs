@@ -1,8 +1,8 @@
 //! Every step type and check type of this build: one line each.
 
 use crate::{
-    approval, baseline, benchmark, checks, command, compare, cookbook, early_stop, http, max_rate, ncu,
-    profile, rank, search, server, trace,
+    approval, baseline, benchmark, checks, command, compare, cookbook, early_stop, http, kernel, max_rate,
+    ncu, profile, rank, search, server, trace,
 };
 use assay_run::Registry;
 
@@ -22,6 +22,7 @@ pub fn registry() -> Registry {
         .step(early_stop::EarlyStopStep)
         .step(rank::Rank)
         .step(profile::Profile)
+        .step(kernel::Kernel)
         .step(ncu::Ncu)
         .step(approval::Approval)
         .check(checks::Command)
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (14, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (15, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();
