@@ -68,6 +68,11 @@ fn every_candidate_is_judged_as_the_list_says() {
     let (loaded, out) = (load(&folder("rmsnorm")), tempfile::tempdir().expect("a folder"));
     let (mut wrong, mut told) = (Vec::new(), Vec::new());
     for entry in suite::list() {
+        assert!(
+            !entry.proof.is_empty(),
+            "{}: nothing shows that it is what it says, so it tells nothing of the judge",
+            entry.id
+        );
         let candidate = handed(&entry, out.path());
         let begun = Instant::now();
         let judgement = settled(&loaded, &candidate, true);
