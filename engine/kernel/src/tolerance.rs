@@ -10,6 +10,7 @@ use crate::oracle::Expected;
 use crate::task::{Output, OutputMode, SumModel, Task, axes};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The element that is furthest off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ pub struct Errors {
     /// Error relative to the right answer, both in the 2-norm, over finite elements. One correct rounding gives 0.42 u.
     pub rel_l2: f64,
     /// Mean of the errors away from zero in units of their standard deviation, less what chance gives and what the sum may be off
-    /// by: 0 for honest rounding, -1.7 for truncation.
+    /// by: 0 for honest rounding, about -1.6 for truncation. 0 too where there are too few different results to tell.
     pub bias_t: f64,
     /// The first element that fails by most; none if none fails.
     pub worst: Option<Miss>,
@@ -174,6 +175,7 @@ pub fn errors(
             size += right * right;
             if right.abs() >= bound.least {
                 bias.add(bound.in_u(*right, (got - right) * right.signum()));
+                bias.see(*got);
                 bias.allowed += bound.in_u(*right, bound.of_sum(terms));
             }
         }
@@ -191,7 +193,14 @@ struct Bias {
     squares: f64,
     /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
     allowed: f64,
+    /// Results that differ in size. Equal results have equal errors, so only these are independent.
+    different: HashSet<u64>,
 }
+
+/// Different results that are told apart; with as many chance is at 0.06.
+const DIFFERENT: usize = 4096;
+/// Fewer different results say nothing about a bias: an RMS norm over one element gives the same one everywhere.
+const LEAST_DIFFERENT: usize = 64;
 
 impl Bias {
     fn add(&mut self, error: f64) {
@@ -201,14 +210,24 @@ impl Bias {
         self.squares += from * (error - self.mean);
     }
 
+    fn see(&mut self, got: f64) {
+        if self.different.len() < DIFFERENT {
+            self.different.insert(got.abs().to_bits());
+        }
+    }
+
     fn beyond_chance(&self) -> f64 {
+        if self.different.len() < LEAST_DIFFERENT {
+            return 0.0;
+        }
         let spread = (self.squares / (self.n - 1.0)).sqrt();
         // Without a spread (one element, or no error at all) there is nothing to tell chance from.
         if spread.is_nan() || spread <= 0.0 {
             return 0.0;
         }
         let share = self.mean / spread;
-        let beyond = share.abs() - self.allowed / self.n / spread - CHANCE / self.n.sqrt();
+        let beyond =
+            share.abs() - self.allowed / self.n / spread - CHANCE / (self.different.len() as f64).sqrt();
         if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }

@@ -1,6 +1,6 @@
 //! Blocks of calls of two libraries, in two workers over the same memory, in random order.
 
-use super::clock::{Clocks, Mismatch};
+use super::clock::{self, Late, Mismatch};
 use super::estimate::{Interval, geomean, interval, process_median};
 use super::schedule::{self, SETS, Sample};
 use crate::case::Case;
@@ -14,6 +14,10 @@ use std::path::PathBuf;
 
 /// A block that is timed to learn how long a call takes lasts at least so many nanoseconds.
 const LEAST_TRIAL: u64 = 200_000;
+
+/// Of the pairs of a process pair at a shape one in so many must count, and at least so many.
+const LEAST_SHARE: usize = 5;
+const LEAST_PAIRS: usize = 4;
 
 /// Who looks at outputs of timed calls.
 pub trait Watch {
@@ -43,10 +47,19 @@ pub enum Trouble<S> {
     Stop(S),
     /// The candidate's clock cannot be believed.
     Clock {
-        /// The shape.
+        /// The shape where it showed.
         shape: usize,
         /// What is wrong.
         mismatch: Mismatch,
+    },
+    /// The machine is so busy that hardly a block is timed undisturbed.
+    Busy {
+        /// The shape.
+        shape: usize,
+        /// Pairs that count.
+        counted: usize,
+        /// Pairs that were taken.
+        of: usize,
     },
     /// A worker is no more.
     End {
@@ -121,6 +134,7 @@ pub struct Measurement<'a> {
     plan: Plan<'a>,
     shapes: Vec<Shape>,
     processes: usize,
+    late: Late,
     /// The candidate's worker of the last process pair, with everything it remembers.
     last: Option<Worker>,
 }
@@ -129,7 +143,7 @@ impl<'a> Measurement<'a> {
     /// Nothing measured yet.
     pub fn new(plan: Plan<'a>) -> Self {
         let shapes = vec![Shape::default(); plan.cases.len()];
-        Self { plan, shapes, processes: 0, last: None }
+        Self { plan, shapes, processes: 0, late: Late::default(), last: None }
     }
 
     /// Shapes in the order of the plan.
@@ -211,32 +225,43 @@ impl<'a> Measurement<'a> {
         }
         let calls = self.shapes[shape].calls;
         let outputs: Vec<usize> = case.outputs().collect();
-        let (mut ratios, mut clocks) = (Vec::new(), Clocks::default());
+        let mut pairs = Vec::new();
         for sample in schedule::samples(seed, self.plan.samples, calls, outputs.len()) {
             watch.prepare(&sample, &mut arena).map_err(Trouble::Stop)?;
             let block = Block {
                 sets: sample.order.iter().map(|set| *set as u16).collect(),
                 snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
             };
-            let mut ns = [0.0; 2];
+            let mut pair = [clock::Block { worker: 0.0, judge: 0.0 }; 2];
             for side in [sample.first, sample.first.other()] {
                 watch.poison(&sample, &mut arena);
                 let blocked = workers[at(side)].block(&block).map_err(ended(side))?;
                 watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
-                let judge_ns = blocked.host_ns.saturating_sub(blocked.copy_ns);
-                clocks.add(side == Side::Candidate, blocked.ns, judge_ns);
-                ns[at(side)] = blocked.ns.max(1) as f64 / calls as f64;
+                let judge = blocked.host_ns.saturating_sub(blocked.copy_ns) as f64;
+                pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, judge };
             }
-            let found = &mut self.shapes[shape];
-            found.baseline_ns.push(ns[0]);
-            found.candidate_ns.push(ns[1]);
-            ratios.push((ns[0] / ns[1]).ln());
+            pairs.push(pair);
             watch.done();
         }
-        if let Some(mismatch) = clocks.mismatch() {
+        self.count(shape, &pairs)
+    }
+
+    /// Takes the pairs that can be believed.
+    fn count<S>(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) -> Result<(), Trouble<S>> {
+        let counts = self.late.look(pairs);
+        if let Some(mismatch) = self.late.mismatch() {
             return Err(Trouble::Clock { shape, mismatch });
         }
-        self.shapes[shape].medians.extend(process_median(&ratios));
+        let counted: Vec<_> = pairs.iter().zip(counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+        if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
+            return Err(Trouble::Busy { shape, counted: counted.len(), of: pairs.len() });
+        }
+        let found = &mut self.shapes[shape];
+        let calls = found.calls as f64;
+        found.baseline_ns.extend(counted.iter().map(|pair| pair[0].worker / calls));
+        found.candidate_ns.extend(counted.iter().map(|pair| pair[1].worker / calls));
+        let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
+        found.medians.extend(process_median(&ratios));
         Ok(())
     }
 }

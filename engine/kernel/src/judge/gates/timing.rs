@@ -113,6 +113,10 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
             ends::stop(GATE, shape.map(|shape| &cases[shape]), end)
         }
         Trouble::End { end, .. } => Stop::Failed(JudgeError::Worker { end }),
+        Trouble::Busy { shape, counted, of } => {
+            let message = format!("only {counted} of {of} pairs of blocks were timed undisturbed, at {}", cases[shape].title());
+            Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!({ "counted": counted, "of": of })))
+        }
         // Honest code on both sides: what disagrees is this machine.
         Trouble::Clock { mismatch, .. } if lane == Lane::BaselineItself => {
             let message = "the clocks of worker and judge disagree on the baseline itself";
