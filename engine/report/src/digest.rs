@@ -72,7 +72,7 @@ fn table(candidate: &Digest, baseline: Option<&Digest>) -> Table {
         columns.push(Column::number("baseline", "Baseline"));
         columns.push(Column::number("delta", "Delta"));
     }
-    let row = |(name, read): &(&str, fn(&Digest) -> Option<f64>)| {
+    let row = |(name, read): &Measure| {
         let cell = |value: Option<f64>| value.map_or_else(Cell::none, |value| Cell::number(value, 2));
         let own = read(candidate);
         let mut row = vec![Cell::text((*name).to_owned()), cell(own)];
@@ -92,8 +92,11 @@ fn table(candidate: &Digest, baseline: Option<&Digest>) -> Table {
     }
 }
 
+/// A measure's name, and how it is read.
+type Measure = (&'static str, fn(&Digest) -> Option<f64>);
+
 /// What is compared.
-const MEASURES: [(&str, fn(&Digest) -> Option<f64>); 9] = [
+const MEASURES: [Measure; 9] = [
     ("Duration, us", |digest| digest.duration_ns.map(|ns| ns / 1e3)),
     ("SM throughput, %", |digest| digest.sm),
     ("Memory throughput, %", |digest| digest.memory),

@@ -2,7 +2,7 @@
 
 use crate::config::{self, schema_of};
 use crate::fields::FilePath;
-use crate::search_outputs;
+use crate::search::outputs;
 use assay_manifest::{Effects, Kind, OutputDoc};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
@@ -110,7 +110,7 @@ fn read(text: &str) -> Result<ValueMap, String> {
         }
     };
     put("frameworks", Value::Array(frameworks));
-    put("absent", cookbook.left_out().iter().map(search_outputs::absent).collect());
+    put("absent", cookbook.left_out().iter().map(outputs::absent).collect());
     put("model", json!(cookbook.model.name));
     put("scenarios", json!(cookbook.scenarios));
     put("num_prompts", json!(cookbook.dataset.num_prompts));

@@ -1,8 +1,9 @@
 //! `trace`: a profiler trace as tables, in every form.
 
+mod outputs;
+
 use crate::config::{self, schema_of, write_output};
 use crate::fields::FilePath;
-use crate::trace_outputs;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_report::trace as forms;
@@ -116,7 +117,7 @@ impl Step for Trace {
                   against its own tables (`sound` is false) passes: gate on `sound`.",
             example: "uses: trace\nwith:\n  path: /tmp/capture/1759-TP-0-DECODE.trace.json.gz\n  views: [triage, account]\n",
             schema: std::sync::LazyLock::new(schema_of::<Config>),
-            outputs: trace_outputs::DOCS,
+            outputs: outputs::DOCS,
             effects: Effects::Contained,
             runs_processes: false,
         }
@@ -127,7 +128,7 @@ impl Step for Trace {
     }
 
     fn stub(&self, _config: &Value) -> ValueMap {
-        trace_outputs::stub()
+        outputs::stub()
     }
 }
 
@@ -146,11 +147,11 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
         Ok(Err(error)) => return Err(unanswered(&error)),
         Err(error) => return Err(Outcome::failed(format!("the analysis broke off: {error}"))),
     };
-    let mut outputs = trace_outputs::of(&report);
+    let mut outputs = outputs::of(&report);
     for (name, text) in files.map_err(|error| Outcome::failed(error.to_string()))? {
         let path = folder.join(&name);
         write_output(cx, &path, text.as_bytes()).map_err(Outcome::failed)?;
-        if let Some(output) = trace_outputs::of_file(&name) {
+        if let Some(output) = outputs::of_file(&name) {
             // The form of a declared file, which a manifest can deliver.
             let value = json!({"path": path, "sha256": sha256_hex(text.as_bytes()), "bytes": text.len()});
             outputs.insert(output.to_owned(), value);

@@ -1,8 +1,9 @@
 //! `max_rate`: the highest rate of requests at which a server still meets its SLA.
 
+mod outputs;
+
+use crate::benchmark::load::{self, Measured};
 use crate::config::{self, schema_of};
-use crate::max_rate_outputs::{self as outputs, Found, Round};
-use crate::{benchmark_load as load, benchmark_load::Measured};
 use assay_loadgen::arrivals::Arrivals;
 use assay_loadgen::bench::Bench;
 use assay_loadgen::row::{Row, Status};
@@ -11,6 +12,7 @@ use assay_manifest::{Effects, Kind};
 use assay_protocol::{Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_serving::candidates::qps::{RateRange, RateResult, RateSearch};
+use outputs::{Found, Round};
 use serde_json::json;
 
 /// The field that a benchmark has not.

@@ -2,8 +2,8 @@
 
 use crate::fields::{Argv, Duration, Numbers, Pattern};
 use crate::net::{HttpExpect, Request};
-use crate::server_adapter::AdapterConfig;
-use crate::server_rehearsal::Rehearsal;
+use crate::server::adapter::AdapterConfig;
+use crate::server::rehearsal::Rehearsal;
 use assay_process::{Signal, signal_number};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! The server that is profiled: who it is, and how it is asked.
 
-use crate::profile_capture::Trouble;
+use crate::profile::capture::Trouble;
 use assay_loadgen::client::{Api, Ask, Reply, Target, ask};
 use assay_protocol::Value;
 use assay_serving::adapter::{Adapter, Arm};

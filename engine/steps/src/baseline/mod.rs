@@ -1,6 +1,7 @@
 //! `baseline`: freezes files, values, command outputs and host facts once per run, by digest.
 
-use crate::baseline_from;
+mod from_run;
+
 use crate::command::run_to_zero;
 use crate::config::{self, canonical, schema_of};
 use crate::fields::{Argv, FilePath};
@@ -186,7 +187,7 @@ async fn run(cx: &StepCtx) -> Result<Frozen, Outcome> {
     check(&config).map_err(Outcome::failed)?;
     cx.started_durably(&[]).await;
     if let Some(run) = &config.from {
-        return baseline_from::take_over(cx, run, config.step.as_deref());
+        return from_run::take_over(cx, run, config.step.as_deref());
     }
     let mut frozen = Frozen { values: config.values.clone(), ..Frozen::default() };
     for (index, (name, path)) in names(&config.files).into_iter().enumerate() {

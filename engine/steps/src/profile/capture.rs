@@ -1,8 +1,8 @@
 //! One stage of a profile: warm up, record while requests run, wait for the files.
 
+use crate::profile::files::Watch;
+use crate::profile::server::{Server, arming};
 use crate::profile::{Activity, Stage};
-use crate::profile_files::Watch;
-use crate::profile_server::{Server, arming};
 use assay_loadgen::client::{self, Load, Reply};
 use assay_loadgen::dataset::{Dataset, Random, build};
 use assay_loadgen::{FailureKind, LoadError, Record, Request};

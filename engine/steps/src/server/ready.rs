@@ -1,10 +1,10 @@
 //! When a server can be used: what the author demands, what its adapter demands, and that its own processes hold the port.
 
 use crate::net::{HttpExpect, Request, holder_of, is_held_by, listens, send};
-use crate::server_adapter::{HOST, Served};
-use crate::server_config::{Alive, Ready};
-use crate::server_failure::Fallbacks;
-use crate::server_probe::{self, Missing};
+use crate::server::adapter::{HOST, Served};
+use crate::server::failure::Fallbacks;
+use crate::server::fields::{Alive, Ready};
+use crate::server::probe::{self, Missing};
 use crate::watch::LogLine;
 use assay_run::StepCtx;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Readiness<'_> {
             Some(served) => {
                 // A little less, so that an answer that does not come is told as that.
                 let left = end.saturating_duration_since(Instant::now()).saturating_sub(LAST_WORDS);
-                server_probe::demands(&base, served, left.max(Duration::from_millis(1))).await
+                probe::demands(&base, served, left.max(Duration::from_millis(1))).await
             }
             None => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! What is installed of a framework: its version, and the flags that its own help shows. Both are kept with the run.
 
 use crate::fields::FilePath;
-use crate::server_adapter::{AdapterConfig, evidence};
+use crate::server::adapter::{AdapterConfig, evidence};
 use assay_protocol::Status;
 use assay_run::{CaptureError, Captured, CommandLine, Exit, Outcome, StepCtx};
 use assay_serving::adapter::{Adapter, FailureClass, HelpSnapshot, How, SystemCommand};

@@ -1,6 +1,7 @@
 //! `compare`: two programs in random pair order, or two lists of samples; a verdict with an interval.
 
-use crate::compare_measure::{Measured, Sides, measure};
+mod measure;
+
 use crate::config::{self, schema_of};
 use crate::fields::{Argv, Percent, value_expression};
 use crate::parse::ParseConfig;
@@ -9,6 +10,7 @@ use assay_protocol::{Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_stats::{Better, Comparison, Looks, Pair, PairedComparison, Summary};
 use assay_store::blake3_hex;
+use measure::{Measured, Sides, measure};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;

@@ -4,8 +4,8 @@
 //! Must not know single frameworks: what is special about one stands in its adapter.
 
 use crate::fields::FilePath;
-use crate::server_installed::{self, Installed};
-use crate::server_rehearsal::{self, Rehearsal};
+use crate::server::installed::{self, Installed};
+use crate::server::rehearsal::{self, Rehearsal};
 use assay_manifest::expr::shell_word;
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{CommandLine, Outcome, StepCtx};
@@ -147,7 +147,7 @@ impl AdapterConfig {
         let adapter = self.adapter()?;
         let installed = match cx.is_rehearsal() {
             true => Installed::of_rehearsal(self.help.as_ref())?,
-            false => server_installed::look(cx, &adapter, self).await?,
+            false => installed::look(cx, &adapter, self).await?,
         };
         let problems = adapter.check_flags(&self.flags(), installed.help.as_ref());
         if !problems.is_empty() {
@@ -156,9 +156,7 @@ impl AdapterConfig {
         let launch = self.launch(&adapter, port).map_err(|error| refused(&error))?;
         let facts = self.facts(&adapter, &launch, installed.version.as_deref(), cx.is_rehearsal());
         let command = match cx.is_rehearsal() {
-            true => {
-                server_rehearsal::stand_in(cx, rehearsal, &adapter, &launch, port).map_err(Outcome::failed)?
-            }
+            true => rehearsal::stand_in(cx, rehearsal, &adapter, &launch, port).map_err(Outcome::failed)?,
             false => CommandLine {
                 argv: launch.argv.clone(),
                 env: launch.env.clone().into_iter().collect(),

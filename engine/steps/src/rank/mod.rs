@@ -1,8 +1,11 @@
 //! `rank`: which of the measured deployments wins.
 
+mod outputs;
+mod rows;
+
 use crate::config::{self, schema_of, write_output};
 use crate::fields::{FilePath, Percent};
-use crate::{rank_outputs, rank_rows};
+
 use assay_loadgen::sla::Sla;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Value, ValueMap};
@@ -100,7 +103,7 @@ impl Step for Rank {
                       sla: {max_p50_ttft_ms: 1500, max_p50_tpot_ms: 30, min_success_rate: 0.99}\n  \
                       absent:\n    - {framework: tensorrt-llm, why: user-excluded, reason: not asked for}\n",
             schema: std::sync::LazyLock::new(schema_of::<Config>),
-            outputs: rank_outputs::DOCS,
+            outputs: outputs::DOCS,
             effects: Effects::Contained,
             runs_processes: false,
         }
@@ -111,7 +114,7 @@ impl Step for Rank {
     }
 
     fn stub(&self, _config: &Value) -> ValueMap {
-        rank_outputs::stub()
+        outputs::stub()
     }
 }
 
@@ -129,21 +132,21 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
         Ok(ranked) => ranked.map_err(|(status, reason)| Outcome::ended(status, reason))?,
         Err(error) => return Err(Outcome::failed(format!("ranking broke off: {error}"))),
     };
-    let mut outputs = rank_outputs::of(&ranked.ranking);
+    let mut outputs = outputs::of(&ranked.ranking);
     for (output, name, text) in &ranked.files {
         let path = folder.join(name);
         write_output(cx, &path, text.as_bytes()).map_err(Outcome::failed)?;
         let value = json!({"path": path, "sha256": sha256_hex(text.as_bytes()), "bytes": text.len()});
         outputs.insert((*output).to_owned(), value);
     }
-    match rank_outputs::nothing_ranked(&ranked.ranking) {
+    match outputs::nothing_ranked(&ranked.ranking) {
         Some(reason) => Ok(Outcome { outputs, ..Outcome::failed(reason) }),
         None => Ok(Outcome::passed(outputs)),
     }
 }
 
-fn ranked(config: &Config) -> Result<Ranked, rank_rows::Unread> {
-    let inputs = rank_rows::inputs(config)?;
+fn ranked(config: &Config) -> Result<Ranked, rows::Unread> {
+    let inputs = rows::inputs(config)?;
     let settings = config.settings();
     let ranking = rank(&inputs, &config.absent(), &settings);
     let lines: String = inputs.iter().map(|Input { row, .. }| format!("{row}\n")).collect();

@@ -1,6 +1,6 @@
 //! What a `max_rate` step hands on: the answer, the curve, the rows, and the files that prove them.
 
-use crate::benchmark_load::file;
+use crate::benchmark::load::file;
 use crate::config::write_output;
 use assay_loadgen::row::{Row, to_line};
 use assay_manifest::OutputDoc;

@@ -2,7 +2,7 @@
 //!
 //! Must not read a log twice on the engine's thread: logs may be large.
 
-use crate::server_adapter::Served;
+use crate::server::adapter::Served;
 use assay_protocol::Status;
 use assay_run::{StepCtx, Stream};
 use assay_serving::adapter::{Adapter, BootFailure, FailureClass};
@@ -133,7 +133,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::{Cursor, STREAMS, rank, status, words};
-    use crate::server_adapter::Served;
+    use crate::server::adapter::Served;
     use assay_protocol::Status;
     use assay_serving::adapter::Adapter;
 

@@ -1,9 +1,9 @@
 //! The end of a server: how it is asked to stop, what a failure says, and that its GPUs are as they were.
 
 use crate::gpus::{self, Gpu};
-use crate::server_adapter::Served;
-use crate::server_config::ServerConfig;
-use crate::server_failure;
+use crate::server::adapter::Served;
+use crate::server::failure;
+use crate::server::fields::ServerConfig;
 use assay_process::{Signal, is_alive, kill_tree, signal_tree};
 use assay_protocol::{Status, ValueMap};
 use assay_run::{Outcome, Process, ProcessEnd, StepCtx};
@@ -58,7 +58,7 @@ pub(crate) async fn ended(cx: &StepCtx, serving: &Serving, end: ProcessEnd) -> O
 pub(crate) async fn explained(cx: &StepCtx, serving: &Serving, reason: &str) -> Outcome {
     let was_ready = serving.ready.get();
     let cause = match &serving.served {
-        Some(served) => server_failure::cause(cx, served, was_ready).await,
+        Some(served) => failure::cause(cx, served, was_ready).await,
         None => None,
     };
     match cause {

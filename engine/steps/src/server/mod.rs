@@ -1,19 +1,27 @@
 //! `server`: starts a server, waits until it can be used, watches it while it is, stops it.
 
+mod adapter;
+mod end;
+mod failure;
+mod fields;
+mod installed;
+mod probe;
+mod ready;
+mod rehearsal;
+
 use crate::config::{self, command_line, schema_of};
 use crate::gpus;
 use crate::net::holder_of;
-use crate::server_adapter::{HOST, Prepared, Served};
-use crate::server_config::{Port, ServerConfig};
-use crate::server_end::{Serving, ended, explained, stop, stop_by, with_memory};
-use crate::server_failure::Fallbacks;
-use crate::server_probe;
-use crate::server_ready::{Readiness, fell_back, unwell};
 use crate::watch::LogLine;
+use adapter::{HOST, Prepared, Served};
 use assay_manifest::{Effects, Kind, OutputDoc};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{CommandLine, LocalFuture, Outcome, Process, ProcessEnd, Step, StepCtx};
 use assay_serving::adapter::redact;
+use end::{Serving, ended, explained, stop, stop_by, with_memory};
+use failure::Fallbacks;
+use fields::{Port, ServerConfig};
+use ready::{Readiness, fell_back, unwell};
 use serde_json::json;
 use std::cell::{Cell, OnceCell};
 use std::time::Instant;
@@ -283,7 +291,7 @@ async fn used(cx: &StepCtx, log: Option<LogLine>, serving: &Serving) -> String {
     let ready_s = serving.begin.elapsed().as_secs_f64();
     let mut facts = serving.facts.clone();
     if let (Some(facts), Some(served)) = (&mut facts, served) {
-        let flush = server_probe::flush(&format!("http://{HOST}:{}", serving.port), &served.adapter).await;
+        let flush = probe::flush(&format!("http://{HOST}:{}", serving.port), &served.adapter).await;
         facts.insert("flush".to_owned(), flush.map_or(Value::Null, Value::from));
     }
     let told = serving.told.get_or_init(|| outputs(serving.port, serving.pid, ready_s, facts.as_ref()));

@@ -1,6 +1,6 @@
 //! What a `benchmark` step hands on: the row, its figures, and the files that prove it.
 
-use crate::benchmark_load::file;
+use crate::benchmark::load::file;
 use assay_loadgen::bench::Evidence;
 use assay_loadgen::row::Row;
 use assay_manifest::OutputDoc;

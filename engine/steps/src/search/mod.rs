@@ -1,9 +1,10 @@
 //! `search`: which deployments of a server to try. It plans; running them is a `foreach` over what it gives.
 
+pub(crate) mod outputs;
+mod rules;
+
 use crate::config::{self, schema_of};
 use crate::fields::FilePath;
-use crate::search_outputs;
-use crate::search_rules::Demands;
 use assay_loadgen::sla::Sla;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Status, Value, ValueMap};
@@ -15,6 +16,7 @@ use assay_serving::candidates::{
 use assay_serving::cookbook::{Cookbook, Scenario, import};
 use assay_serving::rank::Absent;
 use indexmap::IndexMap;
+use rules::Demands;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -93,7 +95,7 @@ impl Step for Search {
                       space:\n    chunked_prefill_size: [4096, 8192]\n    max_running_requests: [32, 64]\n  \
                       max_candidates: 6\n  scenarios:\n    - {name: chat, input_len: 1000, output_len: 1000}\n",
             schema: std::sync::LazyLock::new(schema_of::<Config>),
-            outputs: search_outputs::DOCS,
+            outputs: outputs::DOCS,
             effects: Effects::Contained,
             runs_processes: false,
         }
@@ -106,7 +108,7 @@ impl Step for Search {
     fn stub(&self, config: &Value) -> ValueMap {
         // A literal configuration needs nothing but itself: its dry run is the plan.
         let planned = config::read(config).ok().filter(|config: &Config| config.files().is_empty());
-        planned.and_then(|config| search(config, None, None).ok()).unwrap_or_else(search_outputs::stub)
+        planned.and_then(|config| search(config, None, None).ok()).unwrap_or_else(outputs::stub)
     }
 }
 
@@ -180,7 +182,7 @@ fn search(config: Config, help: Option<&str>, cookbook: Option<&str>) -> Result<
             notes.push(format!("{} more refusals are not listed", plan.excluded_more));
         }
     }
-    let outputs = search_outputs::Outputs {
+    let outputs = outputs::Outputs {
         plan: planned.as_ref(),
         space: &asked.space,
         scenarios: &asked.scenarios,

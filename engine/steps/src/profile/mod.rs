@@ -1,17 +1,21 @@
 //! `profile`: traces of a running inference server, prefill and decode apart.
 
+mod capture;
+mod files;
+mod server;
+
 use crate::config::{self, schema_of};
 use crate::fields::{Duration, FilePath};
-use crate::profile_capture::{Capture, Shape, Taken, Trouble};
-use crate::profile_server::{Server, arming};
 use assay_manifest::{Effects, Kind, OutputDoc};
 use assay_protocol::{Status, Value, ValueMap};
 use assay_run::{LocalFuture, Outcome, Step, StepCtx};
 use assay_serving::adapter::{Adapter, Profile as Facts, ProfileHow};
 use assay_store::sha256_file;
+use capture::{Capture, Shape, Taken, Trouble};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use server::{Server, arming};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,8 @@
 //! `benchmark`: loads a server and measures how it serves.
 
-use crate::{benchmark_load as load, benchmark_outputs as outputs};
+pub(crate) mod load;
+mod outputs;
+
 use assay_loadgen::row::Status;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{Value, ValueMap};

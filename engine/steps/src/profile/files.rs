@@ -1,6 +1,6 @@
 //! The files of a recording: which are new, and when they are whole.
 
-use crate::profile_capture::Trouble;
+use crate::profile::capture::Trouble;
 use flate2::read::MultiGzDecoder;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::de::IgnoredAny;
@@ -135,7 +135,7 @@ fn broken(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Watch, broken};
-    use crate::profile_capture::Trouble;
+    use crate::profile::capture::Trouble;
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write as _;
     use std::sync::atomic::AtomicBool;

@@ -2,7 +2,7 @@
 
 use crate::config::excerpt;
 use crate::net::{HttpExpect, Request, send};
-use crate::server_adapter::{Served, extra_body};
+use crate::server::adapter::{Served, extra_body};
 use assay_loadgen::client::{self, Api, Ask, Load, Target};
 use assay_loadgen::{FailureKind, Prompt, Record};
 use assay_serving::adapter::{Adapter, Demand, Endpoint, Listed, UsageInStream};
