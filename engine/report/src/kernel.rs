@@ -118,19 +118,16 @@ fn answer(judgement: &Judgement) -> Remark {
     } else {
         String::new()
     };
-    let ratio = match &row.timing {
-        Some(timing) if !decisive(judgement.code) => format!(" {}x.", interval(&timing.geomean)),
-        _ => String::new(),
-    };
-    let seen = if judgement.message.is_empty() || !decisive(judgement.code) {
-        advice.meaning.to_owned()
-    } else {
-        format!("{}.", format::sentence(&judgement.message))
+    let message = format!("{}.", format::sentence(&judgement.message));
+    let seen = match (judgement.message.is_empty(), decisive(judgement.code)) {
+        (true, _) => advice.meaning.to_owned(),
+        (false, true) => message,
+        (false, false) => format!("{} {message}", advice.meaning),
     };
     let sign_off = if row.sign_off { " A person must read the source before this counts." } else { "" };
     Remark {
         tone,
-        text: format!("`{}`{at}: {seen}{ratio}", judgement.code.word()),
+        text: format!("`{}`{at}: {seen}", judgement.code.word()),
         help: Some(format!("{}{sign_off}", advice.way_out)),
     }
 }

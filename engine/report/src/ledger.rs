@@ -69,6 +69,11 @@ fn answer(read: &Read) -> Remark {
     }
 }
 
+/// A time in UTC, to the minute.
+fn minute(ts: &str) -> String {
+    ts.get(..16).unwrap_or(ts).replace('T', " ")
+}
+
 /// The ratio of a row that was measured and not refused for something else.
 fn measured(row: &Row) -> Option<&assay_kernel::timing::estimate::Interval> {
     row.timing.as_ref().map(|timing| &timing.geomean).filter(|_| !decisive(row.code))
@@ -94,7 +99,7 @@ fn picture(rows: &[(usize, &Row, Standing)]) -> Option<Block> {
 fn table(rows: &[(usize, &Row, Standing)]) -> Table {
     let columns = vec![
         Column::number("row", "Row"),
-        Column::text("ts", "Judged"),
+        Column::text("ts", "Judged (UTC)"),
         Column::code("task", "Task"),
         Column::code("candidate", "Candidate"),
         Column::text("verdict", "Verdict"),
@@ -110,7 +115,7 @@ fn table(rows: &[(usize, &Row, Standing)]) -> Table {
         let e2e = row.e2e.as_ref().map_or_else(Cell::none, |e2e| Cell::text(effect(e2e)));
         vec![
             Cell::count(*number as u64),
-            Cell::text(row.ts.clone()),
+            Cell { exact: row.ts.clone(), shown: minute(&row.ts) },
             Cell::text(row.task_id.clone()),
             digest(&row.candidate_sha),
             Cell::text(row.verdict.word()),

@@ -15,7 +15,6 @@ mod fields;
 mod gpus;
 mod http;
 mod kernel;
-mod kernel_outputs;
 mod max_rate;
 mod ncu;
 mod net;

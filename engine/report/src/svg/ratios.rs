@@ -7,9 +7,12 @@ use crate::format;
 const WIDTH: f64 = 820.0;
 const TOP: f64 = 30.0;
 const LINE: f64 = 30.0;
+/// Names are bold, and fonts differ: room beside what a text is estimated to take.
+const BOLD: f64 = 1.18;
 /// Room for the figures at the right.
 const FIGURES: f64 = 178.0;
-const MOST_LABEL: f64 = 300.0;
+/// Characters of a name that are shown.
+const LABEL: usize = 40;
 
 /// A line of the picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +57,8 @@ pub fn picture(title: &str, ratios: &[Ratio], band: Option<f64>) -> Option<Strin
     if ratios.is_empty() {
         return None;
     }
-    let labels = ratios.iter().map(|ratio| text_width(&ratio.label, 13.0)).fold(0.0, f64::max);
-    let left = labels.min(MOST_LABEL) + 18.0;
+    let labels = ratios.iter().map(|ratio| text_width(&shown(ratio), 13.0) * BOLD).fold(0.0, f64::max);
+    let left = labels + 22.0;
     let ends =
         |of: fn(f64, f64) -> f64, start: f64| ratios.iter().flat_map(|ratio| ratio.interval).fold(start, of);
     let (low, high) = (ends(f64::min, 1.0), ends(f64::max, 1.0));
@@ -68,6 +71,11 @@ pub fn picture(title: &str, ratios: &[Ratio], band: Option<f64>) -> Option<Strin
         line(&mut svg, &axis, ratio, TOP + LINE * (index as f64 + 0.5) + 3.0);
     }
     Some(svg.finish())
+}
+
+/// Its name as drawn.
+fn shown(ratio: &Ratio) -> String {
+    format::shorten(&ratio.label, LABEL)
 }
 
 fn frame(svg: &mut Svg, axis: &Axis, bottom: f64, band: Option<f64>) {
@@ -100,7 +108,7 @@ fn line(svg: &mut Svg, axis: &Axis, ratio: &Ratio, y: f64) {
     let [estimate, low, high] = ratio.interval;
     let figures = format!("{estimate:.3} [{low:.3}, {high:.3}]");
     svg.group(ratio.tone, &format!("{}: {figures}", ratio.label));
-    svg.text("name end", axis.left - 18.0, y + 4.5, &format::shorten(&ratio.label, 46));
+    svg.text("name end", axis.left - 18.0, y + 4.5, &shown(ratio));
     let (from, to) = (axis.x(low), axis.x(high));
     svg.line("ci", (from, y), (to, y));
     for x in [from, to] {

@@ -1,8 +1,9 @@
 //! `kernel`: judges whether a candidate is the same kernel as the baseline of a task, and whether it is faster.
 
+mod outputs;
+
 use crate::config::{self, schema_of};
 use crate::fields::FilePath;
-use crate::kernel_outputs as outputs;
 use assay_manifest::{Effects, Kind};
 use assay_protocol::{ExitCode, Status, Value, ValueMap};
 use assay_run::{CommandLine, LocalFuture, Outcome, ProcessEnd, Step, StepCtx};

@@ -1,6 +1,6 @@
 //! What a `kernel` step hands on: the verdict, the ratio with its interval, the row for the ledger, and the files.
 
-use crate::benchmark_load::file;
+use crate::benchmark::load::file;
 use assay_kernel::judge::Judgement;
 use assay_kernel::ledger::TimingRow;
 use assay_manifest::OutputDoc;

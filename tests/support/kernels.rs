@@ -1,0 +1,56 @@
+//! Kernel tasks for tests: those of `examples/kernels`, and the candidates of the acceptance list.
+#![allow(dead_code, reason = "each suite uses a part of it")]
+
+use crate::support::{Done, Scene};
+use std::path::{Path, PathBuf};
+
+/// Judgements of a busy machine that are tried again.
+const TRIES: usize = 12;
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A task that ships with Assay.
+pub fn example(name: &str) -> PathBuf {
+    root().join("examples/kernels").join(name)
+}
+
+/// A candidate of the acceptance list, such as `b26_half_the_sum.c`.
+pub fn candidate(name: &str) -> PathBuf {
+    root().join("engine/kernel/tests/candidates").join(name)
+}
+
+/// A copy of an example below the scene's folder, to change.
+pub fn copied(scene: &Scene, name: &str, to: &str) {
+    copy(&example(name), &scene.dir().join(to));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// Whether a judgement says that the machine was too busy for any other.
+pub fn is_noise(text: &str) -> bool {
+    ["NOISY_DEVICE", "CLOCK_MISMATCH", "INCONCLUSIVE"].iter().any(|code| text.contains(code))
+}
+
+/// Runs until a command does not end for the noise of a busy machine.
+#[track_caller]
+pub fn settled(mut run: impl FnMut() -> Done) -> Done {
+    for _ in 1..TRIES {
+        let done = run();
+        if done.code == 0 || !is_noise(&done.stdout) {
+            return done;
+        }
+    }
+    run()
+}
