@@ -160,7 +160,11 @@ fn ptx(compiler: &Path, library: &str, source: &Path) -> String {
     let mut arguments = vec![library.to_owned(), text(source)];
     arguments.extend(words(&["-std=c++17", "--gpu-architecture=compute_90", "-default-device"]));
     arguments.push(format!("--include-path={}", text(&folder().join("cuda"))));
-    tool(&text(compiler), arguments, Path::new("/"))
+    // NVRTC looks for its other half where the loader looks.
+    let beside = text(Path::new(library).parent().expect("a folder"));
+    let ended = output(&text(compiler), arguments, Path::new("/"), &[("LD_LIBRARY_PATH", &beside)]);
+    assert!(ended.exit.success(), "{}: {}", source.display(), String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8_lossy(&ended.stdout).into_owned()
 }
 
 #[test]
