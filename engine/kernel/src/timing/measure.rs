@@ -1,6 +1,7 @@
 //! Blocks of calls of two libraries, in two workers over the same memory, in random order.
 
-use super::clock::{self, Late, Mismatch};
+use super::clock::{self, Mismatch};
+use super::cpu::CpuClock;
 use super::estimate::{Interval, geomean, interval, process_median};
 use super::schedule::{self, SETS, Sample};
 use crate::case::Case;
@@ -18,6 +19,8 @@ const LEAST_TRIAL: u64 = 200_000;
 /// Of the pairs of a process pair at a shape one in so many must count, and at least so many.
 const LEAST_SHARE: usize = 5;
 const LEAST_PAIRS: usize = 4;
+/// What the candidate's copy of an output may take beyond twice the baseline's, in nanoseconds.
+const COPY_SLACK: u64 = 10_000;
 
 /// Who looks at outputs of timed calls.
 pub trait Watch {
@@ -47,13 +50,11 @@ pub enum Trouble<S> {
     Stop(S),
     /// The candidate's clock cannot be believed.
     Clock {
-        /// The shape where it showed.
-        shape: usize,
         /// What is wrong.
         mismatch: Mismatch,
     },
-    /// The machine is so busy that hardly a block is timed undisturbed.
-    Busy {
+    /// Hardly a pair of blocks can be believed.
+    Few {
         /// The shape.
         shape: usize,
         /// Pairs that count.
@@ -107,6 +108,8 @@ pub struct Shape {
     pub calls: usize,
     /// Medians of the log ratios of each process pair.
     pub medians: Vec<f64>,
+    /// What the candidate's clock leaves out in each process pair, see [`clock::Looked`].
+    pub missing: Vec<f64>,
     /// Nanoseconds of a call in each block of the baseline.
     pub baseline_ns: Vec<f64>,
     /// And of the candidate.
@@ -134,7 +137,6 @@ pub struct Measurement<'a> {
     plan: Plan<'a>,
     shapes: Vec<Shape>,
     processes: usize,
-    late: Late,
     /// The candidate's worker of the last process pair, with everything it remembers.
     last: Option<Worker>,
 }
@@ -143,7 +145,7 @@ impl<'a> Measurement<'a> {
     /// Nothing measured yet.
     pub fn new(plan: Plan<'a>) -> Self {
         let shapes = vec![Shape::default(); plan.cases.len()];
-        Self { plan, shapes, processes: 0, late: Late::default(), last: None }
+        Self { plan, shapes, processes: 0, last: None }
     }
 
     /// Shapes in the order of the plan.
@@ -168,6 +170,15 @@ impl<'a> Measurement<'a> {
     pub fn geomean(&self, of: impl Fn(usize) -> bool) -> Result<Interval, StatsError> {
         let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
         geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>())
+    }
+
+    /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        let of = |process: usize| {
+            let all = self.shapes.iter().filter_map(|shape| shape.missing.get(process));
+            all.sum::<f64>() / self.shapes.len() as f64
+        };
+        clock::mismatch(&(0..self.processes).map(of).collect::<Vec<_>>())
     }
 
     /// Measures in one more process pair.
@@ -225,6 +236,7 @@ impl<'a> Measurement<'a> {
         }
         let calls = self.shapes[shape].calls;
         let outputs: Vec<usize> = case.outputs().collect();
+        let clocks = [CpuClock::of(workers[0].pid()), CpuClock::of(workers[1].pid())];
         let mut pairs = Vec::new();
         for sample in schedule::samples(seed, self.plan.samples, calls, outputs.len()) {
             watch.prepare(&sample, &mut arena).map_err(Trouble::Stop)?;
@@ -232,13 +244,24 @@ impl<'a> Measurement<'a> {
                 sets: sample.order.iter().map(|set| *set as u16).collect(),
                 snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
             };
-            let mut pair = [clock::Block { worker: 0.0, judge: 0.0 }; 2];
+            let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
+            let mut copied = [0; 2];
             for side in [sample.first, sample.first.other()] {
                 watch.poison(&sample, &mut arena);
+                let before = clocks[at(side)].and_then(CpuClock::now);
                 let blocked = workers[at(side)].block(&block).map_err(ended(side))?;
+                let after = clocks[at(side)].and_then(CpuClock::now);
                 watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
-                let judge = blocked.host_ns.saturating_sub(blocked.copy_ns) as f64;
-                pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, judge };
+                let wall = blocked.host_ns as f64;
+                let cpu = before.zip(after).map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+                pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
+                copied[at(side)] = blocked.copy_ns;
+            }
+            // The worker tells how long its copy took, too: both make the same one.
+            let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
+            for (block, copied) in pair.iter_mut().zip(copied) {
+                let copied = copied.min(most) as f64;
+                (block.wall, block.cpu) = (block.wall - copied, block.cpu - copied);
             }
             pairs.push(pair);
             watch.done();
@@ -248,13 +271,13 @@ impl<'a> Measurement<'a> {
 
     /// Takes the pairs that can be believed.
     fn count<S>(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) -> Result<(), Trouble<S>> {
-        let counts = self.late.look(pairs);
-        if let Some(mismatch) = self.late.mismatch() {
-            return Err(Trouble::Clock { shape, mismatch });
+        let looked = clock::look(pairs);
+        if looked.impossible {
+            return Err(Trouble::Clock { mismatch: clock::impossible() });
         }
-        let counted: Vec<_> = pairs.iter().zip(counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+        let counted: Vec<_> = pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
         if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
-            return Err(Trouble::Busy { shape, counted: counted.len(), of: pairs.len() });
+            return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }
         let found = &mut self.shapes[shape];
         let calls = found.calls as f64;
@@ -262,6 +285,7 @@ impl<'a> Measurement<'a> {
         found.candidate_ns.extend(counted.iter().map(|pair| pair[1].worker / calls));
         let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
         found.medians.extend(process_median(&ratios));
+        found.missing.push(looked.missing);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! in general; it only refuses one whose timed outputs are wrong.
 
 pub mod clock;
+mod cpu;
 pub mod decide;
 pub mod estimate;
 pub mod measure;

@@ -95,6 +95,9 @@ fn measure(
         while measurement.processes() < processes {
             measurement.process(watch).map_err(|trouble| stop(trouble, lane, cases))?;
         }
+        if let Some(mismatch) = measurement.mismatch() {
+            return Err(stop(Trouble::Clock { mismatch }, lane, cases));
+        }
         let overall = measurement.geomean(|shape| headline[shape]).map_err(JudgeError::from)?;
         let rows = measurement.shapes().iter().zip(headline).filter(|(_, headline)| **headline);
         let rows: Vec<Interval> = rows.map(|(shape, _)| shape.interval()).collect::<Result<_, _>>().map_err(JudgeError::from)?;
@@ -113,18 +116,17 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
             ends::stop(GATE, shape.map(|shape| &cases[shape]), end)
         }
         Trouble::End { end, .. } => Stop::Failed(JudgeError::Worker { end }),
-        Trouble::Busy { shape, counted, of } => {
-            let message = format!("only {counted} of {of} pairs of blocks were timed undisturbed, at {}", cases[shape].title());
+        Trouble::Few { shape, counted, of } => {
+            let message = format!("only {counted} of {of} pairs of blocks can be believed, at {}", cases[shape].title());
             Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!({ "counted": counted, "of": of })))
         }
         // Honest code on both sides: what disagrees is this machine.
-        Trouble::Clock { mismatch, .. } if lane == Lane::BaselineItself => {
+        Trouble::Clock { mismatch } if lane == Lane::BaselineItself => {
             let message = "the clocks of worker and judge disagree on the baseline itself";
             Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!(mismatch)))
         }
-        Trouble::Clock { shape, mismatch } => {
-            let message = format!("{}, at {}", mismatch.what, cases[shape].title());
-            Stop::Found(Finding::new(GATE, Code::ClockMismatch, message, json!(mismatch)))
+        Trouble::Clock { mismatch } => {
+            Stop::Found(Finding::new(GATE, Code::ClockMismatch, mismatch.what.clone(), json!(mismatch)))
         }
     }
 }
