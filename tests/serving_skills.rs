@@ -398,10 +398,12 @@ fn real_servers_are_compared() {
         return;
     };
     let scene = Scene::new();
-    scene.assay(&["run", "cpu-comparison", "-i", &format!("folder={folder}")]).expect(0);
+    let vllm = std::path::Path::new(&folder).join("vllm/bin/vllm").exists();
+    let given = [format!("folder={folder}"), format!("vllm={vllm}")];
+    scene.assay(&["run", "cpu-comparison", "-i", &given[0], "-i", &given[1]]).expect(0);
     assert_eq!(scene.outcomes()["same_answers"], "passed");
     let table = scene.outputs()["comparison"].clone();
-    assert_eq!(table["rows"].as_array().map(Vec::len), Some(2), "{table}");
+    assert_eq!(table["rows"].as_array().map(Vec::len), Some(2 + usize::from(vllm)), "{table}");
     assert!(scene.delivered("summary.md").contains("Cross-Framework Best Comparison"));
     let marker = scene.dir().to_string_lossy().into_owned();
     assert!(eventually(Duration::from_secs(5), || processes_with(&marker).is_empty()));

@@ -77,7 +77,7 @@ impl Engine {
         self.world.borrow_mut().node_mut(scope, node).life = Life::Ended(Status::Passed);
         let record =
             self.place_file(scope, &plan.manifest.deliver[index as usize]).unwrap_or_else(|refused| {
-                let words = format!("`{}` could not be delivered: {}", refused.path, refused.reason);
+                let words = format!("`{}` is not delivered: {}", refused.path, refused.reason);
                 self.world.borrow_mut().scopes[scope].undelivered.get_or_insert(words);
                 *refused
             });

@@ -51,7 +51,7 @@ pub fn line(event: &Event, run_id: &str, color: bool) -> Option<Line> {
             None => loud(format!("{} answered: {}", data.step, clean(&data.choice))),
         },
         Event::Delivered(data) if data.sha256.is_empty() => {
-            loud(format!("{} could not be delivered{}", data.path, colon(&data.reason)))
+            loud(format!("{} is not delivered{}", data.path, colon(&data.reason)))
         }
         Event::Invalidated(data) => quiet(format!("{} runs again{}", data.step, colon(&data.reason))),
         Event::Note(data) if data.about.is_empty() => {
