@@ -44,9 +44,6 @@ pub struct Export {
     /// The task whose rows are wanted: its file, or the folder that holds its `task.yaml`
     #[arg(long)]
     pub task: String,
-    /// Export rows too that became stale
-    #[arg(long)]
-    pub stale: bool,
 }
 
 /// Shows the judgements.
@@ -105,20 +102,11 @@ pub fn verify(cx: &Cx, options: &Verify) -> Result<Reply, Failure> {
 /// Prints rows as traces.
 pub fn export(cx: &Cx, options: &Export, loaded: &Loaded) -> Result<Reply, Failure> {
     let (shown, read) = read(cx, &options.ledger)?;
-    let current = Current::of(loaded);
-    let wanted = |row: &&Row| match row.standing(&current) {
-        Standing::Valid => true,
-        Standing::Other => false,
-        Standing::StaleTask | Standing::StaleBaseline => options.stale,
-    };
-    let found: Vec<_> = read.rows.iter().filter(wanted).flat_map(|row| traces(row, loaded)).collect();
+    let found: Vec<_> = read.rows.iter().filter_map(|row| traces(row, loaded)).flatten().collect();
     if found.is_empty() && read.broken.is_none() {
-        let failure = Failure::new(
-            ExitCode::Nothing,
-            "kernel-ledger",
-            format!("`{shown}` has no row of `{}` to export", loaded.task.name),
-        );
-        return Err(failure.help("rows that became stale are exported with `--stale`"));
+        let message = format!("`{shown}` has no row to export of `{}` as it is today", loaded.task.name);
+        return Err(Failure::new(ExitCode::Nothing, "kernel-ledger", message)
+            .help("rows of a task that changed since are stale; judge again, or give the task as it was"));
     }
     let text: String = found.iter().map(|trace| format!("{}\n", trace.line())).collect();
     Ok(ended(Reply::new(exit(&read), json!({"traces": found}), text), &shown, &read))

@@ -8,10 +8,13 @@ use indexmap::IndexMap;
 
 /// The traces of a row of this task, one for each measured shape; none of a row that is right and was not timed, for which the format
 /// has no word. Errors are left out: that format wants them absolute and for each shape, and a row keeps the largest in unit roundoffs.
-pub fn traces(row: &Row, loaded: &Loaded) -> Vec<Trace> {
+pub fn traces(row: &Row, loaded: &Loaded) -> Option<Vec<Trace>> {
     let status = status(row.code);
+    if row.task_sha != loaded.digest {
+        return None;
+    }
     if status == Status::Passed && row.timing.is_none() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let timed = row.timing.as_ref();
     let trace = |axes: &IndexMap<String, u64>| {
@@ -35,7 +38,7 @@ pub fn traces(row: &Row, loaded: &Loaded) -> Vec<Trace> {
             },
         }
     };
-    loaded.shapes.iter().map(|shape| trace(&shape.axes)).collect()
+    Some(loaded.shapes.iter().map(|shape| trace(&shape.axes)).collect())
 }
 
 /// The word of that format for a code.
