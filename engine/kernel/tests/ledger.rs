@@ -33,7 +33,8 @@ fn rows_come_back_and_the_chain_holds() {
     assert_eq!((verified.rows, verified.broken, verified.torn), (5, None, None));
     let text = fs::read_to_string(ledger.path()).expect("text");
     assert!(text.lines().next().expect("a line").contains(FIRST));
-    let (object, _) = text.lines().next().and_then(|line| line.split_once(",\"prev_hash\"")).expect("chained");
+    let (object, _) =
+        text.lines().next().and_then(|line| line.split_once(",\"prev_hash\"")).expect("chained");
     assert!(object.starts_with("{\"v\":1,"));
 }
 

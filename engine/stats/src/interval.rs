@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(got.method, Method::StudentT);
         let reach = 2.051_830_5 * (28.0_f64 * 29.0 / 12.0).sqrt() / 28.0_f64.sqrt();
         assert!((got.high - 13.5 - reach).abs() < 1e-6, "{got:?}");
-        assert!(matches!(student_interval(&[1.0], 0.05), Err(StatsError::TooFewPairs { pairs: 1, needed: 2 })));
+        assert!(matches!(
+            student_interval(&[1.0], 0.05),
+            Err(StatsError::TooFewPairs { pairs: 1, needed: 2 })
+        ));
     }
 
     #[test]

@@ -210,7 +210,14 @@ impl<'a> Bench<'a> {
     }
 
     /// Compares outputs with the right answers; the error is the finding that they are wrong.
-    pub fn compare(&mut self, gate: Gate, code: Code, case: &Case, data: &Data, taken: &[Vec<u8>]) -> Result<(), Finding> {
+    pub fn compare(
+        &mut self,
+        gate: Gate,
+        code: Code,
+        case: &Case,
+        data: &Data,
+        taken: &[Vec<u8>],
+    ) -> Result<(), Finding> {
         let all = self.errors(case, data, taken);
         let err = self.facts.err.get_or_insert_with(ErrorFacts::default);
         for errors in all.iter().filter(|errors| errors.passed()) {
@@ -226,7 +233,12 @@ impl<'a> Bench<'a> {
             case.title(),
             data.what
         );
-        Err(Finding::new(gate, code, message, json!({ "axes": case.axes, "kind": case.kind, "data": data.what, "errors": errors })))
+        Err(Finding::new(
+            gate,
+            code,
+            message,
+            json!({ "axes": case.axes, "kind": case.kind, "data": data.what, "errors": errors }),
+        ))
     }
 
     /// Ends a judgement that takes too long.
@@ -246,7 +258,12 @@ impl<'a> Bench<'a> {
 }
 
 /// Outputs of a worker that is trusted.
-pub fn answers_of(worker: &mut Worker, case: &Case, data: &Data, align: usize) -> Result<Vec<Vec<u8>>, JudgeError> {
+pub fn answers_of(
+    worker: &mut Worker,
+    case: &Case,
+    data: &Data,
+    align: usize,
+) -> Result<Vec<Vec<u8>>, JudgeError> {
     let failed = |end| JudgeError::Worker { end };
     let mut stage = Stage::new(case, 1, Edge::End, align, false)?;
     worker.map(&stage.arena).map_err(failed)?;

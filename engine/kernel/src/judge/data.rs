@@ -24,13 +24,24 @@ pub struct Data {
 
 impl Data {
     /// Draws inputs at a scale.
-    pub fn draw(task: &Task, oracle: &dyn Oracle, case: &Case, seed: u64, scale: f64) -> Result<Self, JudgeError> {
+    pub fn draw(
+        task: &Task,
+        oracle: &dyn Oracle,
+        case: &Case,
+        seed: u64,
+        scale: f64,
+    ) -> Result<Self, JudgeError> {
         let values = case.inputs().map(|tensor| generate::values(task, case, tensor, seed, scale)).collect();
         Self::of(oracle, case, format!("scale {scale}"), values)
     }
 
     /// Of these values.
-    pub fn of(oracle: &dyn Oracle, case: &Case, what: String, values: Vec<Vec<f64>>) -> Result<Self, JudgeError> {
+    pub fn of(
+        oracle: &dyn Oracle,
+        case: &Case,
+        what: String,
+        values: Vec<Vec<f64>>,
+    ) -> Result<Self, JudgeError> {
         let expected = oracle.expect(case, &values)?;
         let bytes = case
             .inputs()

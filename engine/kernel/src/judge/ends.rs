@@ -45,7 +45,8 @@ fn finding(gate: Gate, case: Option<&Case>, code: Code, end: &End) -> Finding {
         End::Crashed { fault: Some(fault), .. } => touched(fault, case),
         _ => Value::Null,
     };
-    let evidence = json!({ "axes": case.map(|case| &case.axes), "kind": case.map(|case| case.kind), "fault": fault });
+    let evidence =
+        json!({ "axes": case.map(|case| &case.axes), "kind": case.map(|case| case.kind), "fault": fault });
     Finding::new(gate, code, format!("{end}{at}"), evidence)
 }
 

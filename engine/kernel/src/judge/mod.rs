@@ -102,7 +102,10 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
 }
 
 /// Runs gates until one finds something.
-fn run_gates(bench: &mut Bench<'_>, gates: &[(Gate, Run)]) -> Result<(Vec<GateRecord>, Vec<Finding>), JudgeError> {
+fn run_gates(
+    bench: &mut Bench<'_>,
+    gates: &[(Gate, Run)],
+) -> Result<(Vec<GateRecord>, Vec<Finding>), JudgeError> {
     let mut records = Vec::new();
     for (gate, run) in gates {
         let (gate, side) = (*gate, bench.side);

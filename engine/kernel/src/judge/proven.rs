@@ -59,7 +59,8 @@ impl Proven {
         secret: Secret,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, JudgeError> {
-        let folder = tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })?;
+        let folder =
+            tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })?;
         let loaded = setup.loaded;
         let source = loaded.folder.join(&loaded.task.baseline.path);
         let sha = super::setup::sha(&source)?;

@@ -61,7 +61,8 @@ pub fn judgement(
 fn told(bench: &Bench<'_>, decision: Decision) -> String {
     let Some(timing) = &bench.facts.timing else { return String::new() };
     let at = timing.geomean;
-    let figures = format!("{:.3} times as fast as the baseline, 95 % interval {:.3} to {:.3}", at.ratio, at.lo, at.hi);
+    let figures =
+        format!("{:.3} times as fast as the baseline, 95 % interval {:.3} to {:.3}", at.ratio, at.lo, at.hi);
     match decision {
         Decision::Faster | Decision::Same | Decision::Slower => figures,
         Decision::Undecided => format!("{figures}, which decides nothing"),
@@ -69,7 +70,9 @@ fn told(bench: &Bench<'_>, decision: Decision) -> String {
             let limit = 1.0 - bench.task().timing.regress_limit;
             let rows = timing.rows.iter().filter(|row| row.headline && row.ratio.hi < limit);
             let names: Vec<String> = rows
-                .map(|row| row.axes.iter().map(|(axis, size)| format!("{axis}={size}")).collect::<Vec<_>>().join(" "))
+                .map(|row| {
+                    row.axes.iter().map(|(axis, size)| format!("{axis}={size}")).collect::<Vec<_>>().join(" ")
+                })
                 .collect();
             format!("{figures}, but slower at {}", names.join(", "))
         }

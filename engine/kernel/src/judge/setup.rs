@@ -7,8 +7,8 @@ use crate::timing::estimate::Interval;
 use crate::verdict::{Class, Code, Finding, Gate};
 use crate::worker::{End, Launcher};
 use assay_stats::Side;
-use rand::rngs::SysRng;
 use rand::TryRng as _;
+use rand::rngs::SysRng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -74,7 +74,9 @@ impl Secret {
             SeedSource::Replay(bytes) => Ok(Self(bytes)),
             SeedSource::System => {
                 let mut bytes = [0; 32];
-                SysRng.try_fill_bytes(&mut bytes).map_err(|error| JudgeError::Seeds { reason: error.to_string() })?;
+                SysRng
+                    .try_fill_bytes(&mut bytes)
+                    .map_err(|error| JudgeError::Seeds { reason: error.to_string() })?;
                 Ok(Self(bytes))
             }
         }

@@ -48,7 +48,12 @@ pub struct Timed<'b, 'a> {
 
 impl<'b, 'a> Timed<'b, 'a> {
     /// Draws data for all shapes.
-    pub fn new(bench: &'b mut Bench<'a>, lane: Lane, cases: Vec<Case>, seed: u64) -> Result<Self, JudgeError> {
+    pub fn new(
+        bench: &'b mut Bench<'a>,
+        lane: Lane,
+        cases: Vec<Case>,
+        seed: u64,
+    ) -> Result<Self, JudgeError> {
         let mut pools = Vec::new();
         for (number, case) in cases.iter().enumerate() {
             let mut pool = Vec::new();
@@ -96,7 +101,8 @@ impl<'b, 'a> Timed<'b, 'a> {
             Some((changed, values)) if *changed == set => {
                 let (values, case) = (values.clone(), self.cases[self.shape].clone());
                 let data = data.clone();
-                let data = self.bench.edit(&case, &data, "changed for a sample".to_owned(), |old| *old = values)?;
+                let data =
+                    self.bench.edit(&case, &data, "changed for a sample".to_owned(), |old| *old = values)?;
                 Ok(data.expected)
             }
             _ => Ok(data.expected.clone()),
@@ -106,24 +112,29 @@ impl<'b, 'a> Timed<'b, 'a> {
     fn found<T>(&self, code: Code, message: String, evidence: Value) -> Result<T, Stop> {
         let case = self.case();
         let evidence = json!({ "axes": case.axes, "sample": self.done, "seen": evidence });
-        Err(Stop::Found(Finding::new(GATE, code, format!("{message}, at {} in timed calls", case.title()), evidence)))
+        Err(Stop::Found(Finding::new(
+            GATE,
+            code,
+            format!("{message}, at {} in timed calls", case.title()),
+            evidence,
+        )))
     }
 
     /// Compares an output, or what the judge has of it, with the right answer.
     fn whole(&self, output: usize, expected: &Expected, bytes: &[u8]) -> tolerance::Errors {
-        let case = self.case();
-        let tensor = case.outputs().nth(output).unwrap_or(0);
-        let got = case.tensors[tensor].layout.read(bytes);
-        let task = self.bench.task();
-        let (_, declared) = task.outputs.get_index(output).unwrap_or_else(|| unreachable!("an output of the case is one of the task"));
-        tolerance::errors(task, declared, &case.axes, expected, &got)
+        let (case, task) = (self.case(), self.bench.task());
+        let both = case.outputs().nth(output).zip(task.outputs.get_index(output));
+        // A case has the outputs of its task.
+        let Some((tensor, (_, declared))) = both else { return tolerance::Errors::default() };
+        tolerance::errors(task, declared, &case.axes, expected, &case.tensors[tensor].layout.read(bytes))
     }
 
     /// Random elements of every used set that holds data of the pool.
     fn probe(&mut self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
         let used = &sample.order[..sample.order.len().min(SETS)];
         let outputs: Vec<usize> = self.case().outputs().collect();
-        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|(changed, _)| changed != *set)) {
+        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|(changed, _)| changed != *set))
+        {
             for (output, tensor) in outputs.iter().enumerate() {
                 let layout = self.case().tensors[*tensor].layout.clone();
                 if layout.is_empty() {
@@ -143,8 +154,15 @@ impl<'b, 'a> Timed<'b, 'a> {
                 let Some((name, declared)) = task.outputs.get_index(output) else { continue };
                 let errors = tolerance::errors(task, declared, &self.case().axes, &picked, &got);
                 if !errors.passed() {
-                    let message = format!("{} of {} random elements of `{name}` are wrong", errors.failed, errors.elements);
-                    return self.found(Code::TimedOutputWrong, message, json!({ "output": name, "errors": errors }));
+                    let message = format!(
+                        "{} of {} random elements of `{name}` are wrong",
+                        errors.failed, errors.elements
+                    );
+                    return self.found(
+                        Code::TimedOutputWrong,
+                        message,
+                        json!({ "output": name, "errors": errors }),
+                    );
                 }
             }
         }
@@ -162,10 +180,15 @@ impl<'b, 'a> Timed<'b, 'a> {
             return Ok(());
         }
         let expected = self.expected(set)?;
-        let (then, now) = (self.whole(output, &expected[output], then), self.whole(output, &expected[output], now));
+        let (then, now) =
+            (self.whole(output, &expected[output], then), self.whole(output, &expected[output], now));
         let evidence = json!({ "call": call, "then": then, "in_the_end": now });
         match (then.passed(), now.passed()) {
-            (false, true) => self.found(Code::DeferredWrite, "an output was not there when its call returned".to_owned(), evidence),
+            (false, true) => self.found(
+                Code::DeferredWrite,
+                "an output was not there when its call returned".to_owned(),
+                evidence,
+            ),
             (_, false) => self.found(Code::TimedOutputWrong, "an output is wrong".to_owned(), evidence),
             (true, true) => Ok(()),
         }
@@ -182,7 +205,8 @@ impl<'b, 'a> Timed<'b, 'a> {
         for (output, tensor) in outputs.into_iter().enumerate() {
             let errors = self.whole(output, &expected[output], arena.bytes(sample.picked, tensor));
             if !errors.passed() {
-                let message = format!("{} of {} elements of an output are wrong", errors.failed, errors.elements);
+                let message =
+                    format!("{} of {} elements of an output are wrong", errors.failed, errors.elements);
                 return self.found(Code::TimedOutputWrong, message, json!({ "errors": errors }));
             }
         }
@@ -235,9 +259,15 @@ impl Watch for Timed<'_, '_> {
         if let Some((call, rc)) = blocked.failed {
             if trusted {
                 let reason = format!("the baseline returned {rc} at {}", self.case().title());
-                return Err(Stop::Failed(JudgeError::Worker { end: End::System { what: "a timed call", reason } }));
+                return Err(Stop::Failed(JudgeError::Worker {
+                    end: End::System { what: "a timed call", reason },
+                }));
             }
-            return self.found(Code::ReturnedError, format!("it returned {rc}"), json!({ "call": call, "rc": rc }));
+            return self.found(
+                Code::ReturnedError,
+                format!("it returned {rc}"),
+                json!({ "call": call, "rc": rc }),
+            );
         }
         if trusted {
             return Ok(());
@@ -249,7 +279,11 @@ impl Watch for Timed<'_, '_> {
         }
         if let Some((_, tensor)) = arena.margins_intact() {
             let name = self.case().tensors[tensor].name.clone();
-            return self.found(Code::OobWrite, format!("it wrote beside `{name}`"), json!({ "tensor": name }));
+            return self.found(
+                Code::OobWrite,
+                format!("it wrote beside `{name}`"),
+                json!({ "tensor": name }),
+            );
         }
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;

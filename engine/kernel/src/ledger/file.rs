@@ -56,7 +56,7 @@ pub struct Torn {
 /// What is in a ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Read {
-    /// The rows up to the first broken one.
+    /// The rows up to the first broken one. Fractions may differ from what was added in the last place; the chain holds their text.
     pub rows: Vec<Row>,
     /// The first row that does not hold.
     pub broken: Option<Broken>,
@@ -120,7 +120,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; nothing is added behind a broken chain.
     pub fn append(&self, row: &Row) -> Result<Appended, LedgerError> {
-        let object = serde_json::to_string(row).map_err(|error| LedgerError::Row { reason: error.to_string() })?;
+        let object =
+            serde_json::to_string(row).map_err(|error| LedgerError::Row { reason: error.to_string() })?;
         let new = !self.path.exists();
         let mut file = OpenOptions::new()
             .read(true)
@@ -196,8 +197,11 @@ impl Ledger {
 
     /// A new file's name is safe only once its folder is.
     fn sync_folder(&self) -> Result<(), LedgerError> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| self.failed("sync the folder of", source))
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| self.failed("sync the folder of", source))
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> LedgerError {
@@ -226,12 +230,16 @@ fn scan(bytes: &[u8]) -> Scan {
 
 fn check(line: &[u8], last: &str) -> Result<(Row, String), String> {
     let line = std::str::from_utf8(line).map_err(|_| "it is not text".to_owned())?;
-    let (object, prev, hash) =
-        sealed_hash(line).ok_or_else(|| "its content does not match its own `hash`: it was changed".to_owned())?;
+    let (object, prev, hash) = sealed_hash(line)
+        .ok_or_else(|| "its content does not match its own `hash`: it was changed".to_owned())?;
     if prev != last {
-        return Err("its `prev_hash` is not the digest of the row before it: rows were removed, added or moved".to_owned());
+        return Err(
+            "its `prev_hash` is not the digest of the row before it: rows were removed, added or moved"
+                .to_owned(),
+        );
     }
-    let row: Row = serde_json::from_str(&object).map_err(|error| format!("it is no row of this version: {error}"))?;
+    let row: Row =
+        serde_json::from_str(&object).map_err(|error| format!("it is no row of this version: {error}"))?;
     if row.v != VERSION {
         return Err(format!("it is of version {}, this program knows version {VERSION}", row.v));
     }

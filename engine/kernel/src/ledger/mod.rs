@@ -4,12 +4,14 @@
 //! task and the baseline that it names; [`Row::standing`] tells whether they are still those of today. Must not judge anything.
 
 mod chain;
+mod export;
 mod file;
 mod row;
 mod standing;
 mod traces;
 
 pub use chain::{FIRST, seal, sealed_hash};
+pub use export::traces;
 pub use file::{Appended, Broken, Ledger, LedgerError, Read, Torn, Verified};
 pub use row::{
     CaseCounts, Current, DeviceFacts, EndToEnd, ErrorFacts, FunctionFacts, RooflineFacts, Row,

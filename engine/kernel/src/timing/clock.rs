@@ -76,8 +76,10 @@ pub fn look(pairs: &[[Block; 2]]) -> Looked {
     let ways: Vec<f64> = pairs.iter().map(|pair| pair[0].way()).collect();
     let usual = |part: f64| percentile(&ways, part).unwrap_or(0.0).max(0.0);
     let (quick, typical) = (usual(25.0), usual(50.0));
-    let missing: Vec<f64> =
-        pairs.iter().map(|[_, block]| ((block.seen() - typical).max(1.0) / block.worker.max(1.0)).ln()).collect();
+    let missing: Vec<f64> = pairs
+        .iter()
+        .map(|[_, block]| ((block.seen() - typical).max(1.0) / block.worker.max(1.0)).ln())
+        .collect();
     Looked {
         counts: pairs.iter().map(|pair| pair.iter().all(|block| block.believable(quick))).collect(),
         missing: median(&missing).unwrap_or(0.0),
@@ -97,7 +99,11 @@ pub fn mismatch(missing: &[f64]) -> Option<Mismatch> {
 
 /// The mismatch of a block that is impossible.
 pub fn impossible() -> Mismatch {
-    Mismatch { what: "a block took longer by its own clock than by the judge's".to_owned(), share: f64::MAX, most: 1.0 }
+    Mismatch {
+        what: "a block took longer by its own clock than by the judge's".to_owned(),
+        share: f64::MAX,
+        most: 1.0,
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +117,10 @@ mod tests {
     #[test]
     fn a_wait_for_a_processor_is_nobodys_fault() {
         for worker in [1e6, 0.2e6] {
-            let late = |at: usize| Block { wall: worker + 3e6, ..block(worker, if at.is_multiple_of(3) { 20e3 } else { 60e3 }) };
+            let late = |at: usize| Block {
+                wall: worker + 3e6,
+                ..block(worker, if at.is_multiple_of(3) { 20e3 } else { 60e3 })
+            };
             let pairs: Vec<_> = (0..90).map(|at| [block(1e6, 25e3), late(at)]).collect();
             let looked = look(&pairs);
             assert!(looked.counts.iter().all(|counts| *counts) && !looked.impossible);
@@ -124,10 +133,18 @@ mod tests {
     #[test]
     fn ways_that_differ_between_processes_are_no_forgery() {
         // Seen on a busy machine: 12 us in one process, 60 us in the next, whoever's it is.
-        let missing: Vec<f64> = [(12e3, 60e3), (60e3, 12e3), (15e3, 50e3), (40e3, 60e3), (12e3, 60e3), (60e3, 60e3), (12e3, 12e3)]
-            .iter()
-            .map(|(baseline, candidate)| look(&[[block(1.8e6, *baseline), block(0.43e6, *candidate)]; 9]).missing)
-            .collect();
+        let missing: Vec<f64> = [
+            (12e3, 60e3),
+            (60e3, 12e3),
+            (15e3, 50e3),
+            (40e3, 60e3),
+            (12e3, 60e3),
+            (60e3, 60e3),
+            (12e3, 12e3),
+        ]
+        .iter()
+        .map(|(baseline, candidate)| look(&[[block(1.8e6, *baseline), block(0.43e6, *candidate)]; 9]).missing)
+        .collect();
         assert_eq!(mismatch(&missing), None);
         assert_eq!(mismatch(&missing[..3]), None);
         assert_eq!(mismatch(&[]), None);
@@ -145,7 +162,9 @@ mod tests {
         // Short blocks: 0.3 ms of work, 0.22 ms reported, which a single block may well be.
         let short = look(&[[block(1e6, 30e3), block(0.22e6, 0.11e6)]; 9]);
         assert!(short.counts.iter().all(|counts| *counts));
-        assert!(mismatch(&[short.missing, short.missing + 0.02, short.missing - 0.02, short.missing]).is_some());
+        assert!(
+            mismatch(&[short.missing, short.missing + 0.02, short.missing - 0.02, short.missing]).is_some()
+        );
     }
 
     #[test]

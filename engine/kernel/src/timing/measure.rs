@@ -37,7 +37,13 @@ pub trait Watch {
     fn poison(&mut self, sample: &Sample, arena: &mut Arena);
 
     /// Looks at a block that came back.
-    fn look(&mut self, side: Side, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Self::Stop>;
+    fn look(
+        &mut self,
+        side: Side,
+        sample: &Sample,
+        arena: &Arena,
+        blocked: &Blocked,
+    ) -> Result<(), Self::Stop>;
 
     /// Hears that a sample is done.
     fn done(&mut self);
@@ -206,7 +212,11 @@ impl<'a> Measurement<'a> {
 
     fn start<S>(&self, side: Side) -> Result<Worker, Trouble<S>> {
         let Plan { launcher, abi, limits, libraries, .. } = &self.plan;
-        Worker::start(launcher, &libraries[at(side)], abi, limits).map_err(|end| Trouble::End { side, shape: None, end })
+        Worker::start(launcher, &libraries[at(side)], abi, limits).map_err(|end| Trouble::End {
+            side,
+            shape: None,
+            end,
+        })
     }
 
     fn shape<W: Watch>(
@@ -253,7 +263,9 @@ impl<'a> Measurement<'a> {
                 let after = clocks[at(side)].and_then(CpuClock::now);
                 watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
                 let wall = blocked.host_ns as f64;
-                let cpu = before.zip(after).map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+                let cpu = before
+                    .zip(after)
+                    .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
                 pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
                 copied[at(side)] = blocked.copy_ns;
             }
@@ -275,7 +287,8 @@ impl<'a> Measurement<'a> {
         if looked.impossible {
             return Err(Trouble::Clock { mismatch: clock::impossible() });
         }
-        let counted: Vec<_> = pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+        let counted: Vec<_> =
+            pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
         if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
             return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }

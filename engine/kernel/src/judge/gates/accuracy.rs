@@ -1,7 +1,7 @@
 //! Errors are distributed as the baseline's: within every element's bound there is room for a kernel that is less exact throughout.
 
-use crate::judge::bench::{Bench, POISON, answers_of};
 use crate::case::Case;
+use crate::judge::bench::{Bench, POISON, answers_of};
 use crate::judge::data::Data;
 use crate::judge::ends;
 use crate::judge::setup::JudgeError;
@@ -56,7 +56,9 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
             }
             if let Some(baseline) = &baseline {
                 let theirs = baseline[at].rel_l2.max(EXACT * u);
-                if facts.baseline_rel_l2 == 0.0 || errors.rel_l2 / theirs > facts.rel_l2 / facts.baseline_rel_l2 {
+                if facts.baseline_rel_l2 == 0.0
+                    || errors.rel_l2 / theirs > facts.rel_l2 / facts.baseline_rel_l2
+                {
                     (facts.rel_l2, facts.baseline_rel_l2) = (errors.rel_l2, theirs);
                 }
                 if errors.rel_l2 > tolerance.rel_l2_vs_baseline * theirs {
@@ -85,7 +87,11 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
 fn largest(case: &Case, data: &Data, taken: &[Vec<u8>], output: usize) -> (f64, f64) {
     let Some(tensor) = case.outputs().nth(output) else { return (0.0, 0.0) };
     let got = case.tensors[tensor].layout.read(&taken[output]);
-    let both = data.expected[output].values.iter().zip(&got).filter(|(right, got)| right.is_finite() && got.is_finite());
+    let both = data.expected[output]
+        .values
+        .iter()
+        .zip(&got)
+        .filter(|(right, got)| right.is_finite() && got.is_finite());
     both.fold((0.0, 0.0), |(absolute, relative): (f64, f64), (right, got)| {
         let error = (got - right).abs();
         (absolute.max(error), if *right == 0.0 { relative } else { relative.max(error / right.abs()) })

@@ -26,7 +26,8 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         values::sweep(bench, GATE, &mut worker, case, seed)?;
     }
     // A shape that nothing has seen yet.
-    let shapes = crate::case::cases(bench.setup.loaded, bench.seed("again shapes")).map_err(JudgeError::from)?;
+    let shapes =
+        crate::case::cases(bench.setup.loaded, bench.seed("again shapes")).map_err(JudgeError::from)?;
     for case in shapes.iter().filter(|case| case.kind == crate::case::Kind::Random).take(2) {
         values::sweep(bench, GATE, &mut worker, case, bench.seed("again random"))?;
     }

@@ -20,10 +20,16 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
 }
 
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
-    let cases: Vec<_> =
-        bench.cases.iter().filter(|case| matches!(case.kind, Kind::Measured | Kind::Strided)).cloned().collect();
+    let cases: Vec<_> = bench
+        .cases
+        .iter()
+        .filter(|case| matches!(case.kind, Kind::Measured | Kind::Strided))
+        .cloned()
+        .collect();
     for case in cases {
-        let layout = |mut tensors: Box<dyn Iterator<Item = usize> + '_>| tensors.next().map(|at| &case.tensors[at].layout);
+        let layout = |mut tensors: Box<dyn Iterator<Item = usize> + '_>| {
+            tensors.next().map(|at| &case.tensors[at].layout)
+        };
         if layout(Box::new(case.inputs())) != layout(Box::new(case.outputs())) {
             continue;
         }

@@ -32,7 +32,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
         match build::c(&bench.source, &bench.task().build.cpu, false, &bench.folder) {
             Ok(built) => take(bench, built),
             Err(error) => {
-                let finding = error.finding().ok_or_else(|| JudgeError::Build { reason: error.to_string() })?;
+                let finding =
+                    error.finding().ok_or_else(|| JudgeError::Build { reason: error.to_string() })?;
                 return Ok(vec![finding]);
             }
         }
@@ -46,5 +47,6 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
 fn take(bench: &mut Bench<'_>, built: Built) {
     bench.library = built.library;
     // Paths of this machine say nothing elsewhere; compiler and flags do.
-    bench.facts.flags = std::iter::once(built.compiler).chain(bench.task().build.cpu.iter().cloned()).collect();
+    bench.facts.flags =
+        std::iter::once(built.compiler).chain(bench.task().build.cpu.iter().cloned()).collect();
 }

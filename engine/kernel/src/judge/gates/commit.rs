@@ -72,7 +72,11 @@ fn block(
         stage.bounds(GATE, set, POISON[0])?;
     }
     if !bench.errors(case, data, &then)[output].passed() {
-        let message = format!("`{}` was not there when its call returned, at {}", case.tensors[tensor].name, case.title());
+        let message = format!(
+            "`{}` was not there when its call returned, at {}",
+            case.tensors[tensor].name,
+            case.title()
+        );
         let evidence = json!({ "axes": case.axes, "call": call, "of": sample.order.len(), "right_in_the_end": !final_is_it });
         return Err(Stop::Found(Finding::new(GATE, Code::DeferredWrite, message, evidence)));
     }

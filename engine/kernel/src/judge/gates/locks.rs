@@ -18,5 +18,10 @@ pub fn look(bench: &mut Bench<'_>, gate: Gate) -> Vec<Finding> {
         return Vec::new();
     }
     let names = changed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    vec![Finding::new(gate, Code::LockBroken, format!("changed since the task was loaded: {names}"), json!({ "changed": changed }))]
+    vec![Finding::new(
+        gate,
+        Code::LockBroken,
+        format!("changed since the task was loaded: {names}"),
+        json!({ "changed": changed }),
+    )]
 }

@@ -19,7 +19,9 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     let best = timing.rows.iter().map(|row| row.ratio.ratio).fold(timing.geomean.ratio, f64::max);
     if best > SIGN_OFF {
         bench.facts.sign_off = true;
-        bench.facts.notes.push(format!("{best:.1} times as fast as the baseline: a person must look before this is believed"));
+        bench.facts.notes.push(format!(
+            "{best:.1} times as fast as the baseline: a person must look before this is believed"
+        ));
     }
     let Some(roofline) = bench.task().roofline.clone() else {
         bench.facts.skipped = Some("the task does not say what must move".to_owned());
@@ -37,7 +39,8 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
             bench.facts.roofline = Some(RooflineFacts { bytes_s, flops_s: rate(flops), fraction });
         }
         if fraction > MARGIN {
-            let sizes = row.axes.iter().map(|(axis, size)| format!("{axis}={size}")).collect::<Vec<_>>().join(" ");
+            let sizes =
+                row.axes.iter().map(|(axis, size)| format!("{axis}={size}")).collect::<Vec<_>>().join(" ");
             let message = format!("{fraction:.2} times as fast as this machine can be, at {sizes}");
             let evidence = json!({
                 "axes": row.axes, "bytes_s": bytes_s, "flops_s": rate(flops),

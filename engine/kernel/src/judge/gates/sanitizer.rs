@@ -78,7 +78,10 @@ fn stop(case: &Case, worker: &Worker, end: End) -> Stop {
         (Some(line), _) => (Code::SanitizerUndefined, line),
         (None, line) => (Code::SanitizerMemory, line.unwrap_or("its report is empty")),
     };
-    let said = line.rsplit_once("error: ").or_else(|| line.rsplit_once("AddressSanitizer: ")).map_or(line, |(_, said)| said);
+    let said = line
+        .rsplit_once("error: ")
+        .or_else(|| line.rsplit_once("AddressSanitizer: "))
+        .map_or(line, |(_, said)| said);
     // Addresses differ from run to run, and say nothing to a reader.
     let said = said.split(" on address").next().unwrap_or(said).trim();
     let kept: Vec<&str> = report.lines().take(LINES).collect();

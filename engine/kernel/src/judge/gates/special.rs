@@ -46,16 +46,21 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(case), end))?;
         let plain = bench.draw(case, bench.seed("special"), 1.0)?;
         let inputs: Vec<_> = case.inputs().map(|tensor| case.tensors[tensor].clone()).collect();
-        for (at, input) in inputs.iter().enumerate().filter(|(_, input)| input.layout.dtype.unit_roundoff().is_some()) {
+        for (at, input) in
+            inputs.iter().enumerate().filter(|(_, input)| input.layout.dtype.unit_roundoff().is_some())
+        {
             for (pattern, name) in &patterns {
                 let seed = generate::seed(bench.seed("special"), &format!("{} {name}", input.name));
                 let mut any = false;
-                let data = bench.edit(case, &plain, format!("with {name} in `{}`", input.name), |values| {
-                    any = !generate::special(*pattern, &input.layout, seed, &mut values[at]).is_empty();
-                })?;
+                let data =
+                    bench.edit(case, &plain, format!("with {name} in `{}`", input.name), |values| {
+                        any = !generate::special(*pattern, &input.layout, seed, &mut values[at]).is_empty();
+                    })?;
                 if any {
                     let taken = bench.answer(GATE, &mut worker, &mut stage, &data, POISON[1])?;
-                    bench.compare(GATE, Code::SpecialValueMismatch, case, &data, &taken).map_err(Stop::Found)?;
+                    bench
+                        .compare(GATE, Code::SpecialValueMismatch, case, &data, &taken)
+                        .map_err(Stop::Found)?;
                 }
             }
         }

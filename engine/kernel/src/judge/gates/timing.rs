@@ -19,6 +19,8 @@ use std::path::PathBuf;
 const GATE: Gate = Gate::Timing;
 /// Process pairs and samples of a quick judgement.
 const QUICK: (u32, u32) = (3, 20);
+/// Samples at each shape of the first look.
+const GLANCE: usize = 8;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
@@ -32,16 +34,24 @@ fn timing(bench: &Bench<'_>) -> Timing {
         return timing;
     }
     let (processes, samples) = QUICK;
-    Timing { processes: timing.processes.min(processes), samples: timing.samples.min(samples), extend: 1, ..timing }
+    Timing {
+        processes: timing.processes.min(processes),
+        samples: timing.samples.min(samples),
+        extend: 1,
+        ..timing
+    }
 }
 
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let (timing, cases, shapes) = (timing(bench), bench.measured(), &bench.setup.loaded.shapes);
-    let headline: Vec<bool> =
-        cases.iter().map(|case| shapes.iter().any(|shape| shape.axes == case.axes && shape.headline)).collect();
+    let headline: Vec<bool> = cases
+        .iter()
+        .map(|case| shapes.iter().any(|shape| shape.axes == case.axes && shape.headline))
+        .collect();
     let Some(baseline) = bench.baseline.clone() else { return Ok(()) };
-    let (theirs, own, setup, task) = (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
-    let (seed_aa, seed_ab) = (bench.seed("itself"), bench.seed("timing"));
+    let (theirs, own, setup, task) =
+        (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
+    let [seed_glance, seed_aa, seed_ab] = ["glance", "itself", "timing"].map(|purpose| bench.seed(purpose));
     let plan = |libraries: [PathBuf; 2], seed: u64| Plan {
         launcher: &setup.launcher,
         abi: &task.abi,
@@ -55,21 +65,44 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let seed = bench.seed("timed data");
     let mut watch = Timed::new(bench, Lane::BaselineItself, cases.clone(), seed)?;
 
+    // Who answers from memory or leaves calls out is refused before time is spent on noise. Nothing of this is counted.
+    watch.lane(Lane::Candidate);
+    watch.plan(GLANCE * cases.len());
+    let mut glance =
+        Measurement::new(Plan { samples: GLANCE, ..plan([theirs.clone(), own.clone()], seed_glance) });
+    glance.process(&mut watch).or_else(|trouble| match trouble {
+        Trouble::Few { .. } => Ok(()),
+        trouble => Err(stop(trouble, Lane::Candidate, &cases)),
+    })?;
+
+    watch.lane(Lane::BaselineItself);
     let mut itself = Measurement::new(plan([theirs.clone(), theirs.clone()], seed_aa));
-    let aa = measure(&mut itself, &mut watch, Lane::BaselineItself, &timing, &cases, &headline, |aa, _| quiet(aa, &timing))?;
+    let aa = measure(&mut itself, &mut watch, Lane::BaselineItself, &timing, &cases, &headline, |aa, _| {
+        quiet(aa, &timing)
+    })?;
     watch.bench().facts.aa = Some(aa);
     if !quiet(&aa, &timing) {
-        let message = format!("the baseline differs from itself by {:.1} %, at most {:.1} % is allowed", (aa.ratio - 1.0).abs() * 1e2, timing.max_aa * 1e2);
-        return Err(Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!({ "aa": aa, "max_aa": timing.max_aa }))));
+        let message = format!(
+            "the baseline differs from itself by {:.1} %, at most {:.1} % is allowed",
+            (aa.ratio - 1.0).abs() * 1e2,
+            timing.max_aa * 1e2
+        );
+        return Err(Stop::Found(Finding::new(
+            GATE,
+            Code::NoisyDevice,
+            message,
+            json!({ "aa": aa, "max_aa": timing.max_aa }),
+        )));
     }
 
     watch.lane(Lane::Candidate);
     let mut measured = Measurement::new(plan([theirs, own], seed_ab));
     let mut decision = Decision::Undecided;
-    let overall = measure(&mut measured, &mut watch, Lane::Candidate, &timing, &cases, &headline, |overall, rows| {
-        decision = decide(overall, rows, &timing);
-        decision != Decision::Undecided
-    })?;
+    let overall =
+        measure(&mut measured, &mut watch, Lane::Candidate, &timing, &cases, &headline, |overall, rows| {
+            decision = decide(overall, rows, &timing);
+            decision != Decision::Undecided
+        })?;
     let facts = facts(&measured, overall, &cases, &headline)?;
     bench.facts.timing = Some(facts);
     bench.facts.decision = Some(decision);
@@ -90,7 +123,9 @@ fn measure(
     let first = timing.processes as usize;
     let mut looks = Looks { first, max: first * timing.extend as usize }.schedule().into_iter().peekable();
     loop {
-        let Some(processes) = looks.next() else { return Ok(measurement.geomean(|shape| headline[shape]).map_err(JudgeError::from)?) };
+        let Some(processes) = looks.next() else {
+            return Ok(measurement.geomean(|shape| headline[shape]).map_err(JudgeError::from)?);
+        };
         watch.plan(processes * timing.samples as usize * cases.len());
         while measurement.processes() < processes {
             measurement.process(watch).map_err(|trouble| stop(trouble, lane, cases))?;
@@ -100,7 +135,8 @@ fn measure(
         }
         let overall = measurement.geomean(|shape| headline[shape]).map_err(JudgeError::from)?;
         let rows = measurement.shapes().iter().zip(headline).filter(|(_, headline)| **headline);
-        let rows: Vec<Interval> = rows.map(|(shape, _)| shape.interval()).collect::<Result<_, _>>().map_err(JudgeError::from)?;
+        let rows: Vec<Interval> =
+            rows.map(|(shape, _)| shape.interval()).collect::<Result<_, _>>().map_err(JudgeError::from)?;
         if enough(&overall, &rows) || looks.peek().is_none() {
             return Ok(overall);
         }
@@ -111,14 +147,24 @@ fn measure(
 fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
     match trouble {
         Trouble::Stop(stop) => stop,
-        Trouble::Memory { shape, source } => Stop::Failed(JudgeError::Memory { title: cases[shape].title(), source }),
+        Trouble::Memory { shape, source } => {
+            Stop::Failed(JudgeError::Memory { title: cases[shape].title(), source })
+        }
         Trouble::End { side: Side::Candidate, shape, end } if lane == Lane::Candidate => {
             ends::stop(GATE, shape.map(|shape| &cases[shape]), end)
         }
         Trouble::End { end, .. } => Stop::Failed(JudgeError::Worker { end }),
         Trouble::Few { shape, counted, of } => {
-            let message = format!("only {counted} of {of} pairs of blocks can be believed, at {}", cases[shape].title());
-            Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!({ "counted": counted, "of": of })))
+            let message = format!(
+                "only {counted} of {of} pairs of blocks can be believed, at {}",
+                cases[shape].title()
+            );
+            Stop::Found(Finding::new(
+                GATE,
+                Code::NoisyDevice,
+                message,
+                json!({ "counted": counted, "of": of }),
+            ))
         }
         // Honest code on both sides: what disagrees is this machine.
         Trouble::Clock { mismatch } if lane == Lane::BaselineItself => {
@@ -131,7 +177,12 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
     }
 }
 
-fn facts(measured: &Measurement<'_>, geomean: Interval, cases: &[Case], headline: &[bool]) -> Result<TimingFacts, JudgeError> {
+fn facts(
+    measured: &Measurement<'_>,
+    geomean: Interval,
+    cases: &[Case],
+    headline: &[bool],
+) -> Result<TimingFacts, JudgeError> {
     let row = |((shape, case), headline): ((&Shape, &Case), &bool)| {
         let (baseline_ns, candidate_ns) = shape.call_ns().unwrap_or_default();
         let (axes, calls, ratio) = (case.axes.clone(), shape.calls, shape.interval()?);

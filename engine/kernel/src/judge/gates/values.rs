@@ -36,7 +36,13 @@ fn code(kind: Kind) -> Code {
 }
 
 /// Checks a shape at every scale, and once with an element in each row that outweighs the rest of it.
-pub fn sweep(bench: &mut Bench<'_>, gate: Gate, worker: &mut Worker, case: &Case, seed: u64) -> Result<(), Stop> {
+pub fn sweep(
+    bench: &mut Bench<'_>,
+    gate: Gate,
+    worker: &mut Worker,
+    case: &Case,
+    seed: u64,
+) -> Result<(), Stop> {
     let mut all = Vec::new();
     for (at, scale) in generate::scales(bench.task()).into_iter().enumerate() {
         all.push(bench.draw(case, generate::seed(seed, &format!("scale {at}")), scale)?);
@@ -82,7 +88,8 @@ fn same_elements(case: &Case, right: Option<&Vec<Vec<u8>>>, taken: &[Vec<u8>]) -
     case.outputs().zip(right.iter().zip(taken)).all(|(tensor, (right, taken))| {
         let layout = &case.tensors[tensor].layout;
         right == taken
-            || !layout.is_contiguous() && layout.used().iter().zip(right.iter().zip(taken)).all(|(used, (a, b))| !used || a == b)
+            || !layout.is_contiguous()
+                && layout.used().iter().zip(right.iter().zip(taken)).all(|(used, (a, b))| !used || a == b)
     })
 }
 
@@ -109,7 +116,11 @@ fn written(gate: Gate, case: &Case, taken: [&Vec<Vec<u8>>; 2]) -> Result<(), Sto
             return Err(Stop::Found(Finding::new(
                 gate,
                 Code::OutputUnwritten,
-                format!("{left} of {} elements of `{name}` were not written at {}", layout.len(), case.title()),
+                format!(
+                    "{left} of {} elements of `{name}` were not written at {}",
+                    layout.len(),
+                    case.title()
+                ),
                 json!({ "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first }),
             )));
         }
