@@ -102,7 +102,8 @@ impl DType {
         }
     }
 
-    /// Writes a value, rounded to the nearest (ties to even); integers are cut off at the ends of their range.
+    /// Writes a value, rounded to the nearest (ties to even). Integers are cut off at the ends of their range, and so are finite
+    /// values of 8-bit floats, as the conversions of hardware do.
     ///
     /// # Panics
     /// If `bytes` has another length than [`Self::size`].
@@ -113,6 +114,8 @@ impl DType {
             Self::Fp16 => bytes.copy_from_slice(&f16::from_f64(value).to_ne_bytes()),
             Self::Bf16 => bytes.copy_from_slice(&bf16::from_f64(value).to_ne_bytes()),
             Self::E4m3 => bytes[0] = F8E4M3::from_f64(value).to_bits(),
+            // The conversion cuts infinities off, which this type has.
+            Self::E5m2 if value.is_infinite() => bytes[0] = if value > 0.0 { 0x7c } else { 0xfc },
             Self::E5m2 => bytes[0] = F8E5M2::from_f64(value).to_bits(),
             Self::Int64 => bytes.copy_from_slice(&(value.round_ties_even() as i64).to_ne_bytes()),
             Self::Int32 => bytes.copy_from_slice(&(value.round_ties_even() as i32).to_ne_bytes()),
@@ -179,5 +182,7 @@ mod tests {
         assert_eq!(Int32.rounded(-2.5), -2.0);
         assert!(Fp16.rounded(f64::NAN).is_nan() && E4m3.rounded(f64::NAN).is_nan());
         assert_eq!(Bf16.rounded(1e39), f64::INFINITY);
+        assert_eq!(E5m2.rounded(f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!((E5m2.rounded(1e9), E4m3.rounded(-1e9)), (57_344.0, -448.0));
     }
 }

@@ -55,7 +55,8 @@ impl Layout {
         if self.is_empty() {
             return 0;
         }
-        let last: usize = self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1) * stride).sum();
+        let last: usize =
+            self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1) * stride).sum();
         (last + 1) * self.dtype.size()
     }
 
@@ -84,6 +85,16 @@ impl Layout {
                 index[dimension] = 0;
             }
         }
+    }
+
+    /// The place in memory, in elements, of the element with a number in the order of the indices.
+    pub fn place(&self, mut number: usize) -> usize {
+        let mut place = 0;
+        for (size, stride) in self.shape.iter().zip(&self.strides).rev() {
+            place += number % (*size).max(1) * stride;
+            number /= (*size).max(1);
+        }
+        place
     }
 
     /// The elements' values in the order of the indices. `bytes` are the tensor's, [`Self::span`] long.
@@ -122,6 +133,7 @@ mod tests {
         assert_eq!(padded.span(), (10 + 5 + 2 + 1) * 2);
         let mut places = Vec::new();
         padded.each(|at| places.push(at));
+        assert_eq!(places, (0..padded.len()).map(|number| padded.place(number)).collect::<Vec<_>>());
         assert_eq!(places, [0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 16, 17]);
         assert_eq!(padded.used().iter().filter(|used| **used).count(), 24);
         assert!(!padded.is_contiguous() && Layout::contiguous(DType::Fp16, &[2, 3]).is_contiguous());

@@ -5,8 +5,21 @@
 //! judge generates inputs, holds the oracle, and decides, gate after gate ([`verdict`]). This crate must not know workflows,
 //! and must not print.
 
+pub mod build;
 pub mod case;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dtype;
+pub mod generate;
+pub mod import;
+pub mod judge;
 pub mod layout;
+pub mod ledger;
+pub mod oracle;
+pub mod ptx;
+pub mod statics;
 pub mod task;
+pub mod timing;
+pub mod tolerance;
 pub mod verdict;
+pub mod worker;

@@ -135,10 +135,10 @@ impl Code {
 pub enum Gate {
     /// Every file of the task is what the lock says.
     Locks,
-    /// What can be told without running it.
-    Static,
     /// Built with the locked flags.
     Build,
+    /// What can be told of the library without running it.
+    Static,
     /// Loaded, with the entry found.
     Load,
     /// Refuses what it must refuse.

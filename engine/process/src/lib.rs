@@ -4,6 +4,7 @@
 //! [`kill_tree`]), and whatever dies, what stands below is killed by the next one up ([`run_house`]). This crate is
 //! the only one with Unix `unsafe`; it must not know what a step, a run or a manifest is.
 
+mod background;
 mod descriptors;
 mod exit;
 mod forms;
@@ -26,6 +27,7 @@ mod sys;
 mod tree;
 mod watch;
 
+pub use background::{Background, BackgroundChild};
 pub use descriptors::{OpenDescriptor, inheritable_descriptors, shut_out_inherited};
 pub use exit::{Exit, Usage, signal_name, signal_number};
 pub use house::{EngineSide, HouseEnd, HouseError, HouseOptions, run_house};

@@ -66,6 +66,21 @@ pub fn log_interval(values: &[f64], alpha: f64) -> Result<LogInterval, StatsErro
     student(values, alpha)
 }
 
+/// As [`log_interval`], always with the mean and Student's t: for few summaries of many values each, such as the medians of
+/// processes, whose spread between processes no resampling within them can see.
+///
+/// # Errors
+/// As [`log_interval`], but two values are enough.
+pub fn student_interval(values: &[f64], alpha: f64) -> Result<LogInterval, StatsError> {
+    if !(alpha > 0.0 && alpha < 1.0) {
+        return Err(StatsError::Confidence { value: 1.0 - alpha });
+    }
+    if values.len() < 2 {
+        return Err(StatsError::TooFewPairs { pairs: values.len(), needed: 2 });
+    }
+    student(values, alpha)
+}
+
 fn signed_rank(values: &[f64], k: usize) -> Result<LogInterval, StatsError> {
     if values.iter().any(|v| !v.is_finite()) {
         return Err(StatsError::Range);
@@ -99,6 +114,20 @@ mod tests {
         assert_eq!(got.method, Method::StudentT);
         assert!((got.high - (2.0 + 4.302_652_729_7 / 3.0_f64.sqrt())).abs() < 1e-8);
         assert!((got.low + got.high - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn student_is_taken_for_any_number_of_values_on_demand() {
+        let values: Vec<f64> = (0..28).map(f64::from).collect();
+        // Mean 13.5, standard deviation sqrt(28 * 29 / 12), t(0.975, 27) = 2.051831.
+        let got = student_interval(&values, 0.05).unwrap();
+        assert_eq!(got.method, Method::StudentT);
+        let reach = 2.051_830_5 * (28.0_f64 * 29.0 / 12.0).sqrt() / 28.0_f64.sqrt();
+        assert!((got.high - 13.5 - reach).abs() < 1e-6, "{got:?}");
+        assert!(matches!(
+            student_interval(&[1.0], 0.05),
+            Err(StatsError::TooFewPairs { pairs: 1, needed: 2 })
+        ));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod welch;
 pub use compare::{Better, Comparison, Pair, PairedComparison, Verdict, needs_more};
 pub use diagnose::{Concern, Diagnostics, Drift, OrderEffect};
 pub use error::StatsError;
-pub use interval::{LogInterval, Method, log_interval};
+pub use interval::{LogInterval, Method, log_interval, student_interval};
 pub use looks::{Look, Looks};
 pub use order::{Side, pair_order};
 pub use summary::{MAD_TO_SIGMA, Summary, mad, mean, median, median_interval, percentile, stddev};

@@ -1,11 +1,22 @@
-//! The task: everything that is fixed before anybody tunes. Must not run anything.
+//! The task: everything that is fixed before anybody tunes. Must not run foreign code.
 
+pub mod axes;
+mod check;
+mod decode;
+mod error;
+mod lint;
+mod load;
+mod lock;
 mod parts;
 
+pub use error::TaskError;
+pub use lint::{Lint, lint};
+pub use load::{Loaded, Shape, load};
+pub use lock::LockedFile;
 pub use parts::{
-    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle, Output,
-    OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms, Timing, Tolerance,
-    Workloads,
+    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle,
+    Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms,
+    Timing, Tolerance, Workloads,
 };
 
 use indexmap::IndexMap;

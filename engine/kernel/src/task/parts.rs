@@ -81,8 +81,12 @@ pub struct Generator {
     /// Factors on the values; every check runs at each of them.
     pub scales: Vec<f64>,
     /// Smallest integer; an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
+    #[schemars(schema_with = "size_schema")]
     pub low: String,
     /// Behind the largest integer; an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
+    #[schemars(schema_with = "size_schema")]
     pub high: String,
 }
 
@@ -129,7 +133,11 @@ pub struct Input {
 /// Size of a dimension, as text: a number, an axis, or an expression over axes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Size(#[serde(deserialize_with = "text_or_number")] pub String);
+pub struct Size(
+    #[serde(deserialize_with = "text_or_number")]
+    #[schemars(schema_with = "size_schema")]
+    pub String,
+);
 
 /// How an output is compared with the right answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -222,7 +230,8 @@ pub struct Tolerance {
     pub accum: Option<SumTerms>,
     /// Largest ratio of the relative error (2-norm) to the baseline's.
     pub rel_l2_vs_baseline: f64,
-    /// Largest signed mean error in units of its own spread times the root of the elements; truncation shows here.
+    /// Largest mean of the signed error (positive away from zero) in units of its standard deviation, beyond what chance gives;
+    /// truncation is at 1.7.
     pub max_bias_t: f64,
 }
 
@@ -433,9 +442,12 @@ impl Default for Limits {
 #[serde(deny_unknown_fields)]
 pub struct Roofline {
     /// Bytes that must move, an expression over the axes.
+    #[serde(deserialize_with = "text_or_number")]
+    #[schemars(schema_with = "size_schema")]
     pub bytes: String,
     /// Floating point operations, an expression over the axes.
-    #[serde(default = "zero")]
+    #[serde(default = "zero", deserialize_with = "text_or_number")]
+    #[schemars(schema_with = "size_schema")]
     pub flops: String,
 }
 
@@ -453,6 +465,10 @@ fn one_u32() -> u32 {
 
 fn zero() -> String {
     "0".to_owned()
+}
+
+fn size_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": ["string", "integer"], "minimum": 0})
 }
 
 /// YAML gives `[R, 128]` as a text and a number.

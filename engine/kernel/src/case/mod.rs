@@ -1,4 +1,12 @@
-//! A task at one shape: the tensors of a call. Made by the judge, filled by generators, carried to a worker.
+//! A task at one shape: the tensors of a call. Made by the judge, filled by generators, carried to a worker. Must not hold data.
+
+mod grid;
+mod make;
+mod reject;
+
+pub use grid::cases;
+pub use make::make;
+pub use reject::rejected;
 
 use crate::layout::Layout;
 use indexmap::IndexMap;

@@ -1,0 +1,92 @@
+//! The compiler: where it is, which it is, and running it within limits.
+
+use super::BuildError;
+use assay_process::{Background, CaptureLimits, Captured, Io, Spawn, SpawnError};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where compilers are: the folders of a login shell, not the user's own.
+pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Longest run of a compiler. A kernel takes seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Most bytes kept of each stream; the vector headers of gcc 12 are 2 MB when they are expanded.
+const KEPT: usize = 64 << 20;
+
+/// A C compiler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiler {
+    /// The program.
+    pub program: PathBuf,
+    /// The first line that it says about its version.
+    pub version: String,
+    path: OsString,
+}
+
+impl Compiler {
+    /// The compiler `cc` in the folders of `path`, which becomes the only variable of its environment.
+    ///
+    /// # Errors
+    /// It is not there, or does not tell its version.
+    pub fn find(path: &OsStr) -> Result<Self, BuildError> {
+        let program = assay_process::resolve_program("cc".as_ref(), path, Path::new("/"))?;
+        let mut compiler = Self { program, version: String::new(), path: path.to_owned() };
+        let told = compiler.run(&["--version".into()], Path::new("/"))?;
+        compiler.version =
+            String::from_utf8_lossy(&told.stdout).lines().next().unwrap_or_default().to_owned();
+        Ok(compiler)
+    }
+
+    /// Runs it to its end.
+    pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
+        let mut argv = vec![self.program.clone().into_os_string()];
+        argv.extend_from_slice(arguments);
+        let spawn = Spawn {
+            program: self.program.clone(),
+            argv,
+            env: vec![("PATH".into(), self.path.clone())],
+            cwd: cwd.to_owned(),
+            stdin: Io::Null,
+            ..Spawn::default()
+        };
+        let failed = |source| SpawnError::System { program: self.program.clone(), source };
+        let limits = CaptureLimits { timeout: LIMIT, bytes: KEPT };
+        let ended = Background::shared().map_err(failed)?.output(spawn, limits)?;
+        if ended.timed_out {
+            return Err(BuildError::Timeout { seconds: LIMIT.as_secs() });
+        }
+        Ok(ended)
+    }
+
+    /// What is run, for records.
+    pub(super) fn command(&self, arguments: &[OsString]) -> Vec<String> {
+        let program = self.program.to_string_lossy().into_owned();
+        std::iter::once(program)
+            .chain(arguments.iter().map(|word| word.to_string_lossy().into_owned()))
+            .collect()
+    }
+
+    /// The folders of its own and the system's headers.
+    pub(super) fn system_folders(&self, cpp: bool, cwd: &Path) -> Result<Vec<PathBuf>, BuildError> {
+        let language = if cpp { "c++" } else { "c" };
+        let arguments = ["-E", "-v", "-x", language, "/dev/null"].map(OsString::from);
+        let told = self.run(&arguments, cwd)?;
+        let text = String::from_utf8_lossy(&told.stderr).into_owned();
+        let listed = text.lines().skip_while(|line| !line.starts_with("#include <")).skip(1);
+        let folders = listed.take_while(|line| line.starts_with(' ')).map(|line| PathBuf::from(line.trim()));
+        Ok(folders.filter_map(|folder| folder.canonicalize().ok()).collect())
+    }
+
+    /// The library that must be loaded before everything else in a process with a watched library.
+    pub(super) fn sanitizer(&self, cwd: &Path) -> Result<PathBuf, BuildError> {
+        let told = self.run(&["-print-file-name=libasan.so".into()], cwd)?;
+        let path = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
+        let missing = || BuildError::NoSanitizer { compiler: self.version.clone() };
+        if !path.is_absolute() {
+            return Err(missing());
+        }
+        path.canonicalize().map_err(|_| missing())
+    }
+}

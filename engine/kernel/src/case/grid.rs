@@ -1,0 +1,135 @@
+//! The shapes of a judgement: those that are measured, and those that nobody can tune for.
+
+use super::{Case, Kind, make};
+use crate::generate::Stream;
+use crate::task::{Axis, Loaded, Strides, Task, TaskError};
+use indexmap::IndexMap;
+
+type Sizes = IndexMap<String, u64>;
+
+/// The shapes to check: measured, hidden, random (from the seed), then some of them with gaps. No shape occurs twice without gaps.
+///
+/// Hidden and random shapes keep to the task's `max_elements`, as far as the ranges of its axes let them.
+pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
+    let task = &loaded.task;
+    let mut seen: Vec<Sizes> = Vec::new();
+    let mut cases = Vec::new();
+    let mut add = |kind, sizes: Sizes| -> Result<(), TaskError> {
+        if !seen.contains(&sizes) {
+            cases.push(make(task, kind, &sizes, 0)?);
+            seen.push(sizes);
+        }
+        Ok(())
+    };
+    for shape in &loaded.shapes {
+        add(Kind::Measured, shape.axes.clone())?;
+    }
+    for sizes in hidden(task, loaded)? {
+        add(Kind::Hidden, sizes)?;
+    }
+    let mut stream = Stream::new(seed, "shapes");
+    for _ in 0..task.hidden.random {
+        add(Kind::Random, random(task, &mut stream)?)?;
+    }
+    let strided = strided(task, &cases, &mut stream)?;
+    cases.extend(strided);
+    Ok(cases)
+}
+
+/// Each odd size on each axis that takes it, the others as in the smallest measured shape.
+fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
+    let mut smallest: Option<(usize, &Sizes)> = None;
+    for shape in &loaded.shapes {
+        let elements = largest(task, &shape.axes)?;
+        if smallest.is_none_or(|(least, _)| elements < least) {
+            smallest = Some((elements, &shape.axes));
+        }
+    }
+    let Some((_, modest)) = smallest else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for (name, axis) in &task.axes {
+        for odd in task.hidden.odd.iter().filter(|odd| takes(axis, **odd)) {
+            let mut sizes = modest.clone();
+            sizes.insert(name.clone(), *odd);
+            all.extend(cut(task, sizes, Some(name))?);
+        }
+    }
+    Ok(all)
+}
+
+fn takes(axis: &Axis, size: u64) -> bool {
+    (axis.range[0]..=axis.range[1]).contains(&size) && size.is_multiple_of(axis.multiple_of)
+}
+
+/// The largest size up to this one that an axis takes, or its smallest.
+fn near(axis: &Axis, size: u64) -> u64 {
+    let least = axis.range[0].div_ceil(axis.multiple_of) * axis.multiple_of;
+    (size / axis.multiple_of * axis.multiple_of).clamp(least, axis.range[1])
+}
+
+/// Elements of the largest tensor.
+fn largest(task: &Task, sizes: &Sizes) -> Result<usize, TaskError> {
+    let case = make(task, Kind::Hidden, sizes, 0)?;
+    Ok(case.tensors.iter().map(|tensor| tensor.layout.len()).max().unwrap_or(0))
+}
+
+/// Halves the largest of the other axes until no tensor has too many elements; nothing if `keep` alone is too much.
+fn cut(task: &Task, mut sizes: Sizes, keep: Option<&str>) -> Result<Option<Sizes>, TaskError> {
+    while largest(task, &sizes)? as u64 > task.hidden.max_elements {
+        let others = task.axes.iter().filter(|(name, _)| Some(name.as_str()) != keep);
+        let smaller = others.filter_map(|(name, axis)| {
+            let now = *sizes.get(name)?;
+            let then = near(axis, now / 2);
+            (then < now).then_some((now, name, then))
+        });
+        let Some((_, name, then)) = smaller.max_by_key(|(now, _, _)| *now) else { return Ok(None) };
+        sizes.insert(name.clone(), then);
+    }
+    Ok(Some(sizes))
+}
+
+/// Each axis drawn evenly over the logarithm of its range, so that small sizes are as likely as large ones.
+fn random(task: &Task, stream: &mut Stream) -> Result<Sizes, TaskError> {
+    let mut sizes = Sizes::new();
+    for (name, axis) in &task.axes {
+        let [low, high] = axis.range.map(|size| size as f64);
+        let drawn = (low.ln() + stream.uniform() * (high.ln() - low.ln())).exp().round();
+        sizes.insert(name.clone(), near(axis, (drawn as u64).clamp(axis.range[0], axis.range[1])));
+    }
+    let elements = sizes.clone();
+    // At its smallest sizes a task may still be too large; then that is its shape.
+    Ok(cut(task, sizes, None)?.unwrap_or_else(|| {
+        elements
+            .keys()
+            .map(|name| (name.clone(), task.axes.get(name).map_or(1, |axis| near(axis, 0))))
+            .collect()
+    }))
+}
+
+/// Gaps behind the rows of the smallest shape of each kind: one that keeps vectors aligned, one that does not, one that is drawn.
+fn strided(task: &Task, cases: &[Case], stream: &mut Stream) -> Result<Vec<Case>, TaskError> {
+    let padded = |strides: Strides, rank: usize| strides == Strides::RowPaddedOk && rank > 1;
+    let any = task.inputs.values().any(|one| padded(one.strides, one.shape.len()))
+        || task.outputs.values().any(|one| padded(one.strides, one.shape.len()));
+    if !any {
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    for (kind, gap) in [(Kind::Measured, 8), (Kind::Hidden, 3), (Kind::Random, 1 + stream.below(63) as usize)]
+    {
+        // A gap is seen only behind a row that is not the last.
+        let of_kind = cases.iter().filter(|case| case.kind == kind && has_rows(case));
+        let elements = |case: &&Case| case.tensors.iter().map(|tensor| tensor.layout.len()).sum::<usize>();
+        if let Some(case) = of_kind.min_by_key(elements) {
+            all.push(make(task, Kind::Strided, &case.axes, gap)?);
+        }
+    }
+    Ok(all)
+}
+
+fn has_rows(case: &Case) -> bool {
+    case.tensors.iter().any(|tensor| {
+        let shape = &tensor.layout.shape;
+        shape.len() > 1 && shape[..shape.len() - 1].iter().product::<usize>() > 1
+    })
+}

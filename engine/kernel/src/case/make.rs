@@ -1,0 +1,52 @@
+//! The tensors of a call at given sizes.
+
+use super::{Case, Kind, Role, Tensor};
+use crate::dtype::DType;
+use crate::layout::Layout;
+use crate::task::{Size, Strides, Task, TaskError, axes};
+use indexmap::IndexMap;
+
+/// Most elements of one tensor: memory of a machine, not of a task's wish.
+const MOST_ELEMENTS: u64 = 1 << 34;
+
+/// The call of a task at these sizes. `gap` elements lie behind each row of the tensors that may have gaps.
+///
+/// # Errors
+/// If a size of a tensor cannot be computed, is 0, or is beyond any memory.
+pub fn make(task: &Task, kind: Kind, axes: &IndexMap<String, u64>, gap: usize) -> Result<Case, TaskError> {
+    let mut case = Case {
+        kind,
+        axes: axes.clone(),
+        tensors: Vec::new(),
+        scalars: task.scalars.values().map(|one| one.value).collect(),
+    };
+    let inputs =
+        task.inputs.iter().map(|(name, one)| (name, Role::Input, one.dtype, &one.shape, one.strides));
+    let outputs =
+        task.outputs.iter().map(|(name, one)| (name, Role::Output, one.dtype, &one.shape, one.strides));
+    for (name, role, dtype, shape, strides) in inputs.chain(outputs) {
+        let gap = if strides == Strides::RowPaddedOk { gap } else { 0 };
+        let layout = layout(dtype, shape, axes, gap).map_err(|cause| TaskError::Case {
+            title: case.title(),
+            message: format!("`{name}`: {cause}"),
+        })?;
+        case.tensors.push(Tensor { name: name.clone(), role, layout });
+    }
+    Ok(case)
+}
+
+fn layout(dtype: DType, shape: &[Size], axes: &IndexMap<String, u64>, gap: usize) -> Result<Layout, String> {
+    let (mut sizes, mut elements) = (Vec::with_capacity(shape.len()), 1_u64);
+    for (at, size) in shape.iter().enumerate() {
+        let value = axes::size(&size.0, axes).map_err(|error| error.to_string())?;
+        if value == 0 {
+            return Err(format!("dimension {at}, `{}`, is 0", size.0));
+        }
+        elements = elements.saturating_mul(value);
+        if elements > MOST_ELEMENTS {
+            return Err(format!("more than {MOST_ELEMENTS} elements"));
+        }
+        sizes.push(value as usize);
+    }
+    Ok(Layout::padded(dtype, &sizes, gap))
+}

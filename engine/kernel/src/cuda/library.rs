@@ -1,0 +1,105 @@
+//! Whether the libraries of CUDA are here, and each function that is called.
+#![expect(unsafe_code, reason = "asking for a library loads it")]
+
+use super::CudaError;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// Functions of NVRTC that are called.
+const NVRTC: &[&str] = &[
+    "nvrtcVersion",
+    "nvrtcCreateProgram",
+    "nvrtcCompileProgram",
+    "nvrtcDestroyProgram",
+    "nvrtcGetPTXSize",
+    "nvrtcGetPTX",
+    "nvrtcGetProgramLogSize",
+    "nvrtcGetProgramLog",
+];
+
+/// Functions of the driver that are called, here and by the binding on the way.
+const DRIVER: &[&str] = &[
+    "cuInit",
+    "cuDriverGetVersion",
+    "cuGetErrorName",
+    "cuGetErrorString",
+    "cuDeviceGet",
+    "cuDeviceGetCount",
+    "cuDeviceGetName",
+    "cuDeviceGetAttribute",
+    "cuDeviceTotalMem_v2",
+    "cuDevicePrimaryCtxRetain",
+    "cuDevicePrimaryCtxRelease_v2",
+    "cuCtxGetCurrent",
+    "cuCtxSetCurrent",
+    "cuModuleLoadData",
+    "cuModuleUnload",
+    "cuModuleGetFunction",
+    "cuFuncGetAttribute",
+];
+
+/// Loads NVRTC from a folder that the loader does not search, such as that of a Python wheel. Later calls find it by its name.
+///
+/// # Errors
+/// There is no `libnvrtc.so.13` in the folder, or it cannot be loaded.
+pub fn preload(folder: &Path) -> Result<(), CudaError> {
+    // The second is loaded by the first, by a bare name.
+    for name in ["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"] {
+        let path = folder.join(name);
+        let unsupported = |why: &str| CudaError::Unsupported { what: format!("`{}` {why}", path.display()) };
+        let text = CString::new(path.as_os_str().as_bytes()).map_err(|_| unsupported("is no path"))?;
+        // SAFETY: the text ends with a zero byte; the library is NVIDIA's, whose start-up code any user of NVRTC runs.
+        let handle = unsafe { libc::dlopen(text.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+        if handle.is_null() {
+            return Err(unsupported("cannot be loaded; give the folder of CUDA 13's NVRTC"));
+        }
+    }
+    Ok(())
+}
+
+/// NVRTC and all that is called of it. Asked once it is there; until then each time, since [`preload`] may bring it.
+pub(super) fn nvrtc() -> Result<(), CudaError> {
+    static WHOLE: OnceLock<Result<(), CudaError>> = OnceLock::new();
+    // SAFETY: tries to load libraries by their usual names, no more.
+    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+        let what =
+            "there is no `libnvrtc`; install CUDA 13 or the Python package `nvidia-cuda-nvrtc`".to_owned();
+        return Err(CudaError::Unsupported { what });
+    }
+    let whole = WHOLE.get_or_init(|| {
+        // SAFETY: the library is there, so this does not panic; addresses are only compared with nothing.
+        let lacking =
+            |name: &&&str| unsafe { cudarc::nvrtc::sys::culib().get::<*const ()>(name.as_bytes()).is_err() };
+        complete("libnvrtc", NVRTC.iter().find(lacking).copied())
+    });
+    whole.clone()
+}
+
+/// The driver and all that is called of it.
+pub(super) fn driver() -> Result<(), CudaError> {
+    static WHOLE: OnceLock<Result<(), CudaError>> = OnceLock::new();
+    let whole = WHOLE.get_or_init(|| {
+        // SAFETY: tries to load libraries by their usual names, no more.
+        if !unsafe { cudarc::driver::sys::is_culib_present() } {
+            let what = "there is no `libcuda`; it comes with NVIDIA's driver".to_owned();
+            return Err(CudaError::Unsupported { what });
+        }
+        // SAFETY: as above; the library is there.
+        let lacking =
+            |name: &&&str| unsafe { cudarc::driver::sys::culib().get::<*const ()>(name.as_bytes()).is_err() };
+        complete("libcuda", DRIVER.iter().find(lacking).copied())
+    });
+    whole.clone()
+}
+
+fn complete(library: &str, lacking: Option<&str>) -> Result<(), CudaError> {
+    match lacking {
+        None => Ok(()),
+        Some(name) => {
+            let what = format!("`{library}` has no `{name}`; it is older than CUDA 13");
+            Err(CudaError::Unsupported { what })
+        }
+    }
+}

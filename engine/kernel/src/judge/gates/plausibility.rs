@@ -1,0 +1,59 @@
+//! Not faster than the machine: what must move and be computed, against what was measured to be possible.
+
+use crate::judge::bench::Bench;
+use crate::judge::ceiling;
+use crate::judge::setup::JudgeError;
+use crate::ledger::RooflineFacts;
+use crate::task::axes;
+use crate::verdict::{Code, Finding, Gate};
+use serde_json::json;
+
+/// What measuring the ceiling may be off by.
+const MARGIN: f64 = 1.05;
+/// A gain beyond this is seen by a person before it is believed.
+const SIGN_OFF: f64 = 10.0;
+
+/// Runs the gate.
+pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    let Some(timing) = bench.facts.timing.clone() else { return Ok(Vec::new()) };
+    let best = timing.rows.iter().map(|row| row.ratio.ratio).fold(timing.geomean.ratio, f64::max);
+    if best > SIGN_OFF {
+        bench.facts.sign_off = true;
+        bench.facts.notes.push(format!(
+            "{best:.1} times as fast as the baseline: a person must look before this is believed"
+        ));
+    }
+    let Some(roofline) = bench.task().roofline.clone() else {
+        bench.facts.skipped = Some("the task does not say what must move".to_owned());
+        return Ok(Vec::new());
+    };
+    for row in &timing.rows {
+        let amount = |text: &str| axes::size(text, &row.axes).unwrap_or(0);
+        let (bytes, flops) = (amount(&roofline.bytes), amount(&roofline.flops));
+        let ceiling = ceiling::ceiling(&bench.setup.launcher, bytes)?;
+        bench.facts.cases.run += 1;
+        let rate = |amount: u64| amount as f64 / row.candidate_ns * 1e9;
+        let (bytes_s, flops_s) = (rate(bytes), rate(flops) / narrow(bench));
+        let fraction = (bytes_s / ceiling.bytes_s).max(flops_s / ceiling.flops_s);
+        if bench.facts.roofline.is_none_or(|known| fraction > known.fraction) {
+            bench.facts.roofline = Some(RooflineFacts { bytes_s, flops_s: rate(flops), fraction });
+        }
+        if fraction > MARGIN {
+            let sizes =
+                row.axes.iter().map(|(axis, size)| format!("{axis}={size}")).collect::<Vec<_>>().join(" ");
+            let message = format!("{fraction:.2} times as fast as this machine can be, at {sizes}");
+            let evidence = json!({
+                "axes": row.axes, "bytes_s": bytes_s, "flops_s": rate(flops),
+                "ceiling": { "bytes_s": ceiling.bytes_s, "flops_s": ceiling.flops_s },
+            });
+            return Ok(vec![Finding::new(Gate::Plausibility, Code::PhysicsViolation, message, evidence)]);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// How many operations of the task's narrowest input type a processor may do in place of one of binary32.
+fn narrow(bench: &Bench<'_>) -> f64 {
+    let least = bench.task().inputs.values().map(|input| input.dtype.size()).min().unwrap_or(4);
+    (4.0 / least as f64).max(1.0)
+}

@@ -1,0 +1,90 @@
+//! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
+
+use super::build::is_source;
+use crate::build::{self, BuildError, Built};
+use crate::case::Case;
+use crate::judge::bench::{Bench, POISON};
+use crate::judge::ends;
+use crate::judge::setup::JudgeError;
+use crate::judge::stage::{Stage, Stop, settle};
+use crate::task::Limits;
+use crate::verdict::{Code, Finding, Gate};
+use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
+use serde_json::json;
+
+const GATE: Gate = Gate::Sanitizer;
+/// Shapes.
+const SHAPES: usize = 2;
+/// How much longer a call may take that watches itself.
+const SLOWER: u32 = 20;
+/// Lines of a report that are kept.
+const LINES: usize = 20;
+
+/// Runs the gate.
+pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    if !is_source(bench) {
+        return Ok(skip(bench, "there is no source to build again"));
+    }
+    let built = match build::c(&bench.source, &bench.task().build.cpu, true, &bench.folder) {
+        Ok(built) => built,
+        Err(BuildError::NoSanitizer { .. }) => return Ok(skip(bench, "the compiler brings no sanitizers")),
+        Err(error) => {
+            let finding = error.finding().ok_or_else(|| JudgeError::Build { reason: error.to_string() })?;
+            return Ok(vec![Finding { gate: GATE, ..finding }]);
+        }
+    };
+    bench.facts.sanitizer.tools = vec!["address".to_owned(), "undefined".to_owned()];
+    settle(check(bench, &built))
+}
+
+fn skip(bench: &mut Bench<'_>, why: &str) -> Vec<Finding> {
+    why.clone_into(&mut bench.facts.sanitizer.skipped);
+    bench.facts.skipped = Some(why.to_owned());
+    Vec::new()
+}
+
+fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
+    let (task, launcher) = (bench.task(), &bench.setup.launcher);
+    let limits = Limits { call_ms: task.limits.call_ms.saturating_mul(SLOWER), ..task.limits };
+    for case in bench.by_size().into_iter().take(SHAPES) {
+        bench.in_time(GATE)?;
+        let data = bench.draw(&case, bench.seed("sanitizer"), 1.0)?;
+        let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
+            .map_err(|end| ends::stop(GATE, None, end))?;
+        for edge in [Edge::End, Edge::Start] {
+            let mut stage = Stage::new(&case, 1, edge, task.abi.align, false)?;
+            worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
+            stage.load(0, &data);
+            stage.poison(0, POISON[0]);
+            // Twice: what the first call left behind is looked at by the second.
+            for _ in 0..2 {
+                bench.facts.cases.run += 1;
+                let called = worker.call(0).map_err(|end| stop(&case, &worker, end))?;
+                stage.returned(GATE, called.rc)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a sanitizer found, in its own words.
+fn stop(case: &Case, worker: &Worker, end: End) -> Stop {
+    let End::EarlyExit { code: SANITIZER_EXIT } = end else { return ends::stop(GATE, Some(case), end) };
+    let report = worker.report();
+    // `file:1:2: runtime error: ...` is undefined behaviour, `==1==ERROR: AddressSanitizer: ...` a fault of memory.
+    let undefined = report.lines().find(|line| line.contains("runtime error:"));
+    let memory = report.lines().find(|line| line.contains("ERROR: AddressSanitizer"));
+    let (code, line) = match (undefined, memory) {
+        (Some(line), _) => (Code::SanitizerUndefined, line),
+        (None, line) => (Code::SanitizerMemory, line.unwrap_or("its report is empty")),
+    };
+    let said = line
+        .rsplit_once("error: ")
+        .or_else(|| line.rsplit_once("AddressSanitizer: "))
+        .map_or(line, |(_, said)| said);
+    // Addresses differ from run to run, and say nothing to a reader.
+    let said = said.split(" on address").next().unwrap_or(said).trim();
+    let kept: Vec<&str> = report.lines().take(LINES).collect();
+    let message = format!("a build that watches itself ended at {}: {said}", case.title());
+    Stop::Found(Finding::new(GATE, code, message, json!({ "axes": case.axes, "report": kept })))
+}

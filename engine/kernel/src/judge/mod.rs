@@ -1,0 +1,132 @@
+//! The judge: gates in their order, each of which may refuse a candidate; the first that does names the verdict.
+//!
+//! Foreign code never runs here, only in workers. Seeds are fixed before the candidate is built, and every choice follows from them;
+//! only times differ when a judgement is repeated. The baseline passes the same gates first: if it does not, the task is wrong.
+
+mod bench;
+mod ceiling;
+mod data;
+mod ends;
+mod gates;
+mod proven;
+mod row;
+mod setup;
+mod stage;
+mod timed;
+
+pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
+
+use crate::oracle;
+use crate::task::Form;
+use crate::verdict::{Finding, Gate};
+use assay_stats::Side;
+use bench::{Bench, Facts};
+use proven::Proven;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+type Run = fn(&mut Bench<'_>) -> Result<Vec<Finding>, JudgeError>;
+
+/// What foreign code does before it is timed. The baseline passes these.
+const BASELINE_GATES: &[(Gate, Run)] = &[
+    (Gate::Build, gates::build::run),
+    (Gate::Static, gates::statics::run),
+    (Gate::Load, gates::load::run),
+    (Gate::Abi, gates::abi::run),
+    (Gate::Values, gates::values::run),
+    (Gate::Special, gates::special::run),
+    (Gate::Determinism, gates::determinism::run),
+    (Gate::Stale, gates::stale::run),
+    (Gate::Commit, gates::commit::run),
+    (Gate::Alias, gates::alias::run),
+    (Gate::Accuracy, gates::accuracy::run),
+    (Gate::Sanitizer, gates::sanitizer::run),
+];
+
+/// What only a candidate goes through, behind the others.
+const CANDIDATE_GATES: &[(Gate, Run)] = &[
+    (Gate::Timing, gates::timing::run),
+    (Gate::Plausibility, gates::plausibility::run),
+    (Gate::Again, gates::again::run),
+    (Gate::LocksAgain, gates::locks_again::run),
+];
+
+/// Judges a candidate. Everything that is found stays in the judgement; the first finding names it.
+///
+/// # Errors
+/// [`JudgeError`] where there can be no judgement; none of them says anything about the candidate.
+pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Judgement, JudgeError> {
+    let (loaded, begun) = (setup.loaded, Instant::now());
+    if !matches!(loaded.task.abi.form, Form::CDltensor | Form::TvmFfi) {
+        let form = serde_json::json!(loaded.task.abi.form).as_str().unwrap_or_default().to_owned();
+        return Err(JudgeError::Form { form });
+    }
+    let secret = Secret::draw(setup.seed)?;
+    progress(Progress::Committed { commitment: secret.told().commitment });
+    let oracle = oracle::oracle(loaded)?;
+    let candidate_sha = setup::sha(&setup.candidate)?;
+    let mut bench = Bench {
+        setup,
+        side: Side::Candidate,
+        source: setup.candidate.clone(),
+        folder: setup.scratch.join("candidate"),
+        library: PathBuf::new(),
+        secret,
+        oracle: oracle.as_ref(),
+        cases: Vec::new(),
+        baseline: None,
+        timed: None,
+        facts: Facts::default(),
+        deadline: begun + Duration::from_secs(loaded.task.limits.total_s.into()),
+        progress,
+        model: None,
+    };
+    let (mut records, mut findings) = run_gates(&mut bench, &[(Gate::Locks, gates::locks::run)])?;
+    let mut baseline_sha = String::new();
+    if findings.is_empty() {
+        let baseline = Proven::of(setup, oracle.as_ref(), secret, bench.progress)?;
+        baseline.sha().clone_into(&mut baseline_sha);
+        bench.baseline = Some(baseline);
+        bench.cases = crate::case::cases(loaded, secret.seed("shapes"))?;
+        // What the baseline took, the candidate does not pay for.
+        bench.deadline = Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into());
+        for gates in [BASELINE_GATES, CANDIDATE_GATES] {
+            if findings.is_empty() {
+                let (more, found) = run_gates(&mut bench, gates)?;
+                records.extend(more);
+                findings.extend(found);
+            }
+        }
+    }
+    Ok(row::judgement(&bench, candidate_sha, baseline_sha, records, findings))
+}
+
+/// Runs gates until one finds something.
+fn run_gates(
+    bench: &mut Bench<'_>,
+    gates: &[(Gate, Run)],
+) -> Result<(Vec<GateRecord>, Vec<Finding>), JudgeError> {
+    let mut records = Vec::new();
+    for (gate, run) in gates {
+        let (gate, side) = (*gate, bench.side);
+        (bench.progress)(Progress::GateBegun { side, gate });
+        let (begun, before) = (Instant::now(), bench.facts.cases.run);
+        bench.facts.skipped = None;
+        let mut findings = run(bench)?;
+        findings.iter_mut().for_each(|finding| finding.gate = gate);
+        bench.facts.cases.failed += findings.len() as u64;
+        let record = GateRecord {
+            gate,
+            passed: findings.is_empty(),
+            skipped: bench.facts.skipped.take(),
+            checks: bench.facts.cases.run - before,
+            ms: setup::ms(begun.elapsed()),
+        };
+        records.push(record.clone());
+        (bench.progress)(Progress::GateEnded { side, record });
+        if !findings.is_empty() {
+            return Ok((records, findings));
+        }
+    }
+    Ok((records, Vec::new()))
+}

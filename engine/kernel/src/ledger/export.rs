@@ -1,0 +1,75 @@
+//! Rows in the format of flashinfer-bench: one Trace for each shape that was timed, or one for each shape of the task where it did not come
+//! to that.
+
+use super::row::{Row, TimingRow};
+use crate::import::{Correctness, Environment, Evaluation, Performance, Status, Trace, Workload};
+use crate::task::Loaded;
+use crate::verdict::{Class, Code};
+use indexmap::IndexMap;
+
+/// A row as traces. `loaded` is the task that the row was judged by; `None` if it is another.
+pub fn traces(row: &Row, loaded: &Loaded) -> Option<Vec<Trace>> {
+    if row.task_sha != loaded.digest {
+        return None;
+    }
+    let trace = |axes: &IndexMap<String, u64>, timed: Option<&TimingRow>| Trace {
+        definition: row.task_id.clone(),
+        workload: Workload::new(loaded, axes),
+        // Candidates have no names; their digests are what they are.
+        solution: row.candidate_sha.clone(),
+        evaluation: evaluation(row, timed),
+    };
+    Some(match &row.timing {
+        Some(timing) => timing.rows.iter().map(|timed| trace(&timed.axes, Some(timed))).collect(),
+        None => loaded.shapes.iter().map(|shape| trace(&shape.axes, None)).collect(),
+    })
+}
+
+fn evaluation(row: &Row, timed: Option<&TimingRow>) -> Evaluation {
+    let libs = [("driver", &row.device.driver), ("cuda", &row.device.cuda)];
+    let mut libs: IndexMap<String, String> = libs
+        .iter()
+        .filter(|(_, version)| !version.is_empty())
+        .map(|(name, version)| ((*name).to_owned(), (*version).clone()))
+        .collect();
+    if let Some(compiler) = row.flags.first() {
+        libs.insert("compiler".to_owned(), compiler.clone());
+    }
+    let errors = row.err.filter(|err| err.max_rel.is_finite() && err.max_abs.is_finite());
+    let performance = timed.map(|timed| Performance {
+        latency_ms: timed.candidate_ns / 1e6,
+        reference_latency_ms: timed.baseline_ns / 1e6,
+        speedup_factor: timed.ratio.ratio,
+    });
+    Evaluation {
+        status: status(row.code),
+        environment: Environment { hardware: row.device.name.clone(), libs },
+        timestamp: row.ts.clone(),
+        log: format!("{}: {}", serde_json::json!(row.code).as_str().unwrap_or_default(), row.message),
+        correctness: errors
+            .map(|err| Correctness { max_relative_error: err.max_rel, max_absolute_error: err.max_abs }),
+        performance,
+    }
+}
+
+/// The nearest word of that format. A kernel that is right and slow has passed there; whatever is dishonest or unsafe has not.
+fn status(code: Code) -> Status {
+    match code {
+        Code::RejectSlower => Status::Passed,
+        _ if code.class() != Class::Reject => Status::Passed,
+        Code::BuildFailed => Status::CompileError,
+        Code::Timeout => Status::Timeout,
+        Code::OutputUnwritten
+        | Code::WrongValue
+        | Code::WrongHiddenShape
+        | Code::WrongStrided
+        | Code::SpecialValueMismatch
+        | Code::Nondeterministic
+        | Code::StaleResult
+        | Code::DeferredWrite
+        | Code::AliasFailure
+        | Code::AccuracyRegression
+        | Code::TimedOutputWrong => Status::IncorrectNumerical,
+        _ => Status::RuntimeError,
+    }
+}

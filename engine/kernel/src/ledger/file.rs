@@ -1,0 +1,247 @@
+//! The ledger's file: append under a lock with one write, read, verify.
+
+use super::chain::{FIRST, seal, sealed_hash};
+use super::row::{Row, VERSION};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Why the ledger could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file could not be read or written.
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A row could not be written as JSON, such as one with a number that is not finite.
+    #[error("a row cannot be written as JSON: {reason}")]
+    Row {
+        /// Why.
+        reason: String,
+    },
+    /// Rows are added only behind a chain that holds.
+    #[error("row {} of `{}` is broken: {}; look at it with `verify`, move the file away to begin another", .broken.row, .path.display(), .broken.reason)]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The first broken row.
+        broken: Broken,
+    },
+}
+
+/// The first row that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Its number, from 1.
+    pub row: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A last line without an end: its writer was stopped. It is no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// What is there of it.
+    pub text: String,
+    /// Where it was put when a row was added behind it; `None` while it still stands in the ledger.
+    pub kept_in: Option<PathBuf>,
+}
+
+/// What is in a ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The rows up to the first broken one. Fractions may differ from what was added in the last place; the chain holds their text.
+    pub rows: Vec<Row>,
+    /// The first row that does not hold.
+    pub broken: Option<Broken>,
+    /// A last line without an end.
+    pub torn: Option<Torn>,
+}
+
+/// Whether the chain holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Rows that hold.
+    pub rows: usize,
+    /// The first that does not.
+    pub broken: Option<Broken>,
+    /// A last line without an end.
+    pub torn: Option<Torn>,
+}
+
+/// What became of an added row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// Its number, from 1.
+    pub row: usize,
+    /// Its digest. Kept elsewhere, it shows later whether rows were cut off at the end.
+    pub hash: String,
+    /// A torn line that was moved aside for it.
+    pub torn: Option<Torn>,
+}
+
+/// A ledger, which need not exist yet.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    path: PathBuf,
+}
+
+/// Lines of a ledger that hold, and what is behind them.
+struct Scan {
+    rows: Vec<Row>,
+    /// Digest of the last row that holds.
+    last: String,
+    broken: Option<Broken>,
+    /// Bytes of the lines that have an end.
+    whole: usize,
+    torn: Option<String>,
+}
+
+impl Ledger {
+    /// The ledger in a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a row: one write and one fsync, under a lock that any number of engines may wait for. A torn last line is moved to
+    /// `<file>.torn` first.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing is added behind a broken chain.
+    pub fn append(&self, row: &Row) -> Result<Appended, LedgerError> {
+        let object =
+            serde_json::to_string(row).map_err(|error| LedgerError::Row { reason: error.to_string() })?;
+        let new = !self.path.exists();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&self.path)
+            .map_err(|source| self.failed("open", source))?;
+        file.lock().map_err(|source| self.failed("lock", source))?;
+        let scan = scan(&self.text(&mut file)?);
+        if let Some(broken) = scan.broken {
+            return Err(LedgerError::Broken { path: self.path.clone(), broken });
+        }
+        let torn = scan.torn.map(|text| self.put_aside(&file, text, scan.whole)).transpose()?;
+        let line = seal(&object, &scan.last);
+        let hash = sealed_hash(&line).map(|(_, _, hash)| hash.to_owned()).unwrap_or_default();
+        file.write_all(format!("{line}\n").as_bytes()).map_err(|source| self.failed("append to", source))?;
+        file.sync_all().map_err(|source| self.failed("sync", source))?;
+        if new {
+            self.sync_folder()?;
+        }
+        Ok(Appended { row: scan.rows.len() + 1, hash, torn })
+    }
+
+    /// The rows. A ledger that does not exist has none.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`].
+    pub fn read(&self) -> Result<Read, LedgerError> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Read { rows: Vec::new(), broken: None, torn: None });
+            }
+            Err(source) => return Err(self.failed("open", source)),
+        };
+        file.lock_shared().map_err(|source| self.failed("lock", source))?;
+        let scan = scan(&self.text(&mut file)?);
+        let torn = scan.torn.map(|text| Torn { text, kept_in: None });
+        Ok(Read { rows: scan.rows, broken: scan.broken, torn })
+    }
+
+    /// Whether every row is what it was when it was added, and follows the one before it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`].
+    pub fn verify(&self) -> Result<Verified, LedgerError> {
+        let Read { rows, broken, torn } = self.read()?;
+        Ok(Verified { rows: rows.len(), broken, torn })
+    }
+
+    fn text(&self, file: &mut File) -> Result<Vec<u8>, LedgerError> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(|source| self.failed("read", source))?;
+        Ok(bytes)
+    }
+
+    /// Moves a torn line out of the way. It is synced there before it is cut off here, so it is never lost.
+    fn put_aside(&self, file: &File, text: String, whole: usize) -> Result<Torn, LedgerError> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".torn");
+        let path = PathBuf::from(name);
+        let put = || {
+            let mut aside = OpenOptions::new().append(true).create(true).open(&path)?;
+            aside.write_all(format!("{text}\n").as_bytes())?;
+            aside.sync_all()?;
+            file.set_len(whole as u64)
+        };
+        put().map_err(|source| self.failed("move a torn line out of", source))?;
+        Ok(Torn { text, kept_in: Some(path) })
+    }
+
+    /// A new file's name is safe only once its folder is.
+    fn sync_folder(&self) -> Result<(), LedgerError> {
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| self.failed("sync the folder of", source))
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> LedgerError {
+        LedgerError::Io { action, path: self.path.clone(), source }
+    }
+}
+
+fn scan(bytes: &[u8]) -> Scan {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let torn = (whole < bytes.len()).then(|| String::from_utf8_lossy(&bytes[whole..]).into_owned());
+    let mut scan = Scan { rows: Vec::new(), last: FIRST.to_owned(), broken: None, whole, torn };
+    for (at, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        match check(&line[..line.len() - 1], &scan.last) {
+            Ok((row, hash)) => {
+                scan.rows.push(row);
+                scan.last = hash;
+            }
+            Err(reason) => {
+                scan.broken = Some(Broken { row: at + 1, reason });
+                break;
+            }
+        }
+    }
+    scan
+}
+
+fn check(line: &[u8], last: &str) -> Result<(Row, String), String> {
+    let line = std::str::from_utf8(line).map_err(|_| "it is not text".to_owned())?;
+    let (object, prev, hash) = sealed_hash(line)
+        .ok_or_else(|| "its content does not match its own `hash`: it was changed".to_owned())?;
+    if prev != last {
+        return Err(
+            "its `prev_hash` is not the digest of the row before it: rows were removed, added or moved"
+                .to_owned(),
+        );
+    }
+    let row: Row =
+        serde_json::from_str(&object).map_err(|error| format!("it is no row of this version: {error}"))?;
+    if row.v != VERSION {
+        return Err(format!("it is of version {}, this program knows version {VERSION}", row.v));
+    }
+    Ok((row, hash.to_owned()))
+}

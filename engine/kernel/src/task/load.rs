@@ -1,0 +1,234 @@
+//! A task file to a task that can be judged: syntax, types, meaning, workloads, files, and whether the task asks for anything.
+
+use super::check::{self, Problem};
+use super::decode::{self, Wrong};
+use super::lock::{self, LockedFile};
+use super::{Task, TaskError};
+use crate::{case, oracle};
+use assay_diagnostics::{SourceId, Sources, Span};
+use assay_yaml::{Limits, Node};
+use indexmap::IndexMap;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// A task is a page of text; aliases are not needed.
+const LIMITS: Limits =
+    Limits { bytes: 1 << 20, nodes: 20_000, depth: 16, aliases: 16, expanded_nodes: 40_000 };
+/// Most measured shapes.
+const MOST_SHAPES: usize = 1_000;
+
+/// A task with everything that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The task.
+    pub task: Task,
+    /// The folder that its paths count from.
+    pub folder: PathBuf,
+    /// Its file.
+    pub file: PathBuf,
+    /// What it is: SHA-256 over the task and the files that it names, in hexadecimal.
+    pub digest: String,
+    /// The files that it names.
+    pub files: Vec<LockedFile>,
+    /// The shapes that are measured.
+    pub shapes: Vec<Shape>,
+    /// Digest of the task's own file as it was read.
+    pub(super) written: String,
+}
+
+/// A shape that is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Sizes by axis, in the order of the task's axes.
+    pub axes: IndexMap<String, u64>,
+    /// Whether it counts in the headline figure.
+    #[serde(default = "yes")]
+    pub headline: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Loads a task and checks everything that can be checked without foreign code.
+///
+/// # Errors
+/// The first thing that is wrong, with its file, line, column, and a way out.
+pub fn load(file: &Path) -> Result<Loaded, TaskError> {
+    let text = read(file)?;
+    let document = Document::parse(file, &text)?;
+    let task: Task = decode::decode(&document.root).map_err(|wrong| document.wrong(wrong))?;
+    check::check(&task).map_err(|problem| document.problem(&problem))?;
+    let folder =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let shapes = shapes(&task, &folder, &document)?;
+    for shape in &shapes {
+        case::make(&task, case::Kind::Measured, &shape.axes, 0)?;
+    }
+    let (digest, files) = lock::lock(&task, &folder)?;
+    let written = lock::digest_of_text(&text);
+    let loaded = Loaded { task, folder, file: file.to_owned(), digest, files, shapes, written };
+    if loaded.task.oracle.builtin.is_some() {
+        let at = |message: String| document.at(&["oracle"], message, None);
+        let oracle = oracle::oracle(&loaded).map_err(|error| at(error.to_string()))?;
+        super::lint(&loaded, oracle.as_ref())
+            .map_err(|found| document.at(&found.path(), found.to_string(), found.help()))?;
+    }
+    Ok(loaded)
+}
+
+fn read(path: &Path) -> Result<String, TaskError> {
+    let failed = |source| TaskError::Read { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    if length > LIMITS.bytes as u64 {
+        return Err(failed(std::io::Error::other(format!(
+            "{length} bytes are too many; at most {}",
+            LIMITS.bytes
+        ))));
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// A task's text and tree, to name places.
+struct Document<'a> {
+    file: &'a Path,
+    sources: Sources,
+    root: Node,
+}
+
+impl<'a> Document<'a> {
+    fn parse(file: &'a Path, text: &str) -> Result<Self, TaskError> {
+        let mut sources = Sources::new();
+        let source = sources.add(file.display().to_string(), text);
+        let parsed = assay_yaml::parse(source, text, &LIMITS);
+        let place =
+            |span: Option<Span>| span.map_or((1, 1), |span| sources.line_column(span.source, span.start));
+        let written = |span, message: String, help| {
+            let (line, column) = place(span);
+            TaskError::Written { file: file.to_owned(), line, column, message, help }
+        };
+        if let Some(found) = parsed.diagnostics.first() {
+            return Err(written(found.primary(), found.message.clone(), found.help.first().cloned()));
+        }
+        let Some(root) = parsed.root else {
+            return Err(written(None, "the file holds no document".to_owned(), None));
+        };
+        Ok(Self { file, sources, root })
+    }
+
+    fn wrong(&self, wrong: Wrong) -> TaskError {
+        self.written(wrong.span.unwrap_or(self.root.span), wrong.message, wrong.help)
+    }
+
+    fn problem(&self, problem: &Problem) -> TaskError {
+        let path: Vec<&str> = problem.path.iter().map(String::as_str).collect();
+        self.at(&path, problem.message.clone(), problem.help.clone())
+    }
+
+    /// An error at a path; where the path ends early, at the key before.
+    fn at(&self, path: &[&str], message: String, help: Option<String>) -> TaskError {
+        let (mut node, mut span) = (&self.root, self.root.span);
+        for part in path {
+            let next = match node.entry(part) {
+                Some((key, value)) => {
+                    span = key.span;
+                    Some(value)
+                }
+                None => part
+                    .parse()
+                    .ok()
+                    .and_then(|at: usize| node.as_sequence()?.get(at))
+                    .inspect(|item| span = item.span),
+            };
+            let Some(next) = next else { break };
+            node = next;
+        }
+        self.written(span, message, help)
+    }
+
+    fn written(&self, span: Span, message: String, help: Option<String>) -> TaskError {
+        let (line, column) = self.sources.line_column(span.source, span.start);
+        TaskError::Written { file: self.file.to_owned(), line, column, message, help }
+    }
+}
+
+fn shapes(task: &Task, folder: &Path, document: &Document<'_>) -> Result<Vec<Shape>, TaskError> {
+    let mut shapes = Vec::new();
+    let workloads = &task.workloads;
+    let lines = match (&workloads.file, workloads.shapes.is_empty()) {
+        (Some(file), true) => from_file(&folder.join(file))?,
+        (None, false) => Vec::new(),
+        (Some(_), false) => {
+            let help = Some("keep `file` or `shapes`".to_owned());
+            return Err(document.at(&["workloads"], "workloads are given twice".to_owned(), help));
+        }
+        (None, true) => {
+            let help = Some("give `shapes`, or a `file` with one shape per line".to_owned());
+            return Err(document.at(&["workloads"], "nothing is measured".to_owned(), help));
+        }
+    };
+    let in_place = workloads.shapes.iter().map(|axes| Shape { axes: axes.clone(), headline: true });
+    let given = in_place.enumerate().map(|(at, shape)| (None, at, shape));
+    for (line, at, shape) in given.chain(lines.into_iter().map(|(line, shape)| (Some(line), 0, shape))) {
+        let failed = |axis: Option<&str>, message: String, help: String| {
+            let help = (!help.is_empty()).then_some(help);
+            match (line, &workloads.file) {
+                (Some(line), Some(file)) => {
+                    TaskError::Written { file: folder.join(file), line, column: 1, message, help }
+                }
+                _ => {
+                    let at = at.to_string();
+                    let path: Vec<&str> = ["workloads", "shapes", &at].into_iter().chain(axis).collect();
+                    document.at(&path, message, help)
+                }
+            }
+        };
+        check::sizes(task, &shape.axes)
+            .map_err(|(axis, message, help)| failed(axis.as_deref(), message, help))?;
+        let axes = task.axes.keys().filter_map(|axis| shape.axes.get_key_value(axis));
+        let shape = Shape { axes: axes.map(|(axis, size)| (axis.clone(), *size)).collect(), ..shape };
+        if shapes.iter().any(|other: &Shape| other.axes == shape.axes) {
+            return Err(failed(None, "this shape is measured twice".to_owned(), "take one away".to_owned()));
+        }
+        shapes.push(shape);
+    }
+    if !shapes.iter().any(|shape| shape.headline) {
+        let help = Some("leave `headline` out of at least one shape".to_owned());
+        return Err(document.at(&["workloads"], "no shape counts in the headline".to_owned(), help));
+    }
+    Ok(shapes)
+}
+
+fn from_file(path: &Path) -> Result<Vec<(u32, Shape)>, TaskError> {
+    let text = read(path)?;
+    let failed = |line: usize, column: usize, message: String, help: &str| TaskError::Written {
+        file: path.to_owned(),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+        message,
+        help: Some(help.to_owned()),
+    };
+    let mut shapes = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        // JSON is YAML, and this reader knows repeated keys and places.
+        let parsed = assay_yaml::parse(SourceId(0), line, &LIMITS);
+        let shape = serde_json::from_str(line).map_err(|error| (error.column(), error.to_string()));
+        let shape: Shape = shape.map_err(|(column, message)| {
+            let message =
+                message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
+            failed(at + 1, column.max(1), message, "a line is `{\"axes\": {\"R\": 512}, \"headline\": true}`")
+        })?;
+        if let Some(found) = parsed.diagnostics.first() {
+            return Err(failed(at + 1, 1, found.message.clone(), "remove one of the two"));
+        }
+        if shapes.len() == MOST_SHAPES {
+            return Err(failed(at + 1, 1, format!("more than {MOST_SHAPES} shapes"), "measure fewer"));
+        }
+        shapes.push((at as u32 + 1, shape));
+    }
+    match shapes.is_empty() {
+        true => Err(failed(1, 1, "the file holds no shape".to_owned(), "write one shape per line")),
+        false => Ok(shapes),
+    }
+}

@@ -1,0 +1,122 @@
+//! The lock: what a task is, as digests, and whether it still is that.
+//!
+//! The digest covers the typed task as JSON and the contents of each file that it names. The order of keys counts, because the
+//! order of inputs is the order of the call; comments and blanks do not.
+
+use super::{Task, TaskError};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Most files of a baseline's folder, and its deepest level: a task is a few sources, not a tree.
+const MOST_FILES: usize = 1_000;
+const DEEPEST: usize = 8;
+
+/// A file that must not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedFile {
+    /// Its path from the task's folder.
+    pub path: PathBuf,
+    /// Digest of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Bytes as hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Digest of a file's bytes.
+fn digest_of(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash, mut buffer) = (std::fs::File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            length => hash.update(&buffer[..length]),
+        }
+    }
+}
+
+/// The files that a task names, in the order of their paths.
+fn named(task: &Task, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
+    let mut paths: Vec<PathBuf> = task.workloads.file.iter().cloned().collect();
+    walk(folder, &task.baseline.path, 0, &mut paths)?;
+    // Words of the oracle's command that are files beside the task, such as a script.
+    let words = task.oracle.command.iter().map(PathBuf::from);
+    paths.extend(words.filter(|word| word.is_relative() && folder.join(word).is_file()));
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}
+
+fn walk(folder: &Path, path: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), TaskError> {
+    let full = folder.join(path);
+    let failed = |source: io::Error| TaskError::Read { path: full.clone(), source };
+    let kind = std::fs::symlink_metadata(&full).map_err(failed)?.file_type();
+    if kind.is_file() {
+        paths.push(path.to_owned());
+    } else if !kind.is_dir() {
+        return Err(failed(io::Error::other("the lock holds only files and folders, no links")));
+    } else if depth == DEEPEST || paths.len() > MOST_FILES {
+        return Err(failed(io::Error::other(format!("more than {MOST_FILES} files or {DEEPEST} levels"))));
+    } else {
+        for entry in std::fs::read_dir(&full).map_err(failed)? {
+            walk(folder, &path.join(entry.map_err(failed)?.file_name()), depth + 1, paths)?;
+        }
+    }
+    Ok(())
+}
+
+fn lock_file(folder: &Path, path: &Path) -> Result<LockedFile, TaskError> {
+    let full = folder.join(path);
+    let sha256 = digest_of(&full).map_err(|source| TaskError::Read { path: full, source })?;
+    Ok(LockedFile { path: path.to_owned(), sha256 })
+}
+
+/// Digest of the task, and the files that it names with theirs.
+pub(super) fn lock(task: &Task, folder: &Path) -> Result<(String, Vec<LockedFile>), TaskError> {
+    let files: Vec<LockedFile> =
+        named(task, folder)?.iter().map(|path| lock_file(folder, path)).collect::<Result<_, _>>()?;
+    let mut hash = Sha256::new();
+    // Values of JSON always have a text.
+    hash.update(serde_json::json!(task).to_string());
+    for file in &files {
+        hash.update(format!("\n{} {}", file.sha256, file.path.display()));
+    }
+    Ok((hex(&hash.finalize()), files))
+}
+
+impl super::Loaded {
+    /// Files that are no longer what they were when the task was loaded, with the task's own first; empty when all are. A file
+    /// that is gone, cannot be read, or came into the baseline's folder is among them.
+    pub fn changed(&self) -> Vec<String> {
+        let same =
+            |file: &LockedFile| digest_of(&self.folder.join(&file.path)).is_ok_and(|now| now == file.sha256);
+        let mut changed: Vec<String> = Vec::new();
+        if digest_of(&self.file).ok().as_ref() != Some(&self.written) {
+            changed.push(self.file.display().to_string());
+        }
+        changed
+            .extend(self.files.iter().filter(|file| !same(file)).map(|file| file.path.display().to_string()));
+        match named(&self.task, &self.folder) {
+            Ok(now) => {
+                let new = now.iter().filter(|path| !self.files.iter().any(|file| file.path == **path));
+                changed.extend(new.map(|path| path.display().to_string()));
+            }
+            Err(error) if changed.is_empty() => changed.push(error.to_string()),
+            Err(_) => {}
+        }
+        changed
+    }
+}
+
+/// Digest of a text.
+pub(super) fn digest_of_text(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}

@@ -1,0 +1,327 @@
+//! Blocks of calls of two libraries, in two workers over the same memory, in random order.
+
+use super::clock::{self, Mismatch};
+use super::cpu::CpuClock;
+use super::estimate::{Interval, geomean, interval, process_median};
+use super::schedule::{self, SETS, Sample};
+use crate::case::Case;
+use crate::task::{Abi, Limits};
+use crate::worker::{Arena, Block, Blocked, Edge, End, Launcher, Worker};
+use assay_stats::{Side, StatsError, median};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::io;
+use std::path::PathBuf;
+
+/// A block that is timed to learn how long a call takes lasts at least so many nanoseconds.
+const LEAST_TRIAL: u64 = 200_000;
+
+/// Of the pairs of a process pair at a shape one in so many must count, and at least so many.
+const LEAST_SHARE: usize = 5;
+const LEAST_PAIRS: usize = 4;
+/// What the candidate's copy of an output may take beyond twice the baseline's, in nanoseconds.
+const COPY_SLACK: u64 = 10_000;
+
+/// Who looks at outputs of timed calls.
+pub trait Watch {
+    /// Why it stops the measurement.
+    type Stop;
+
+    /// Fills all sets of a shape, at the beginning of each process pair.
+    fn begin(&mut self, shape: usize, arena: &mut Arena) -> Result<(), Self::Stop>;
+
+    /// Changes data for a sample.
+    fn prepare(&mut self, sample: &Sample, arena: &mut Arena) -> Result<(), Self::Stop>;
+
+    /// Makes the outputs of the sets that a sample uses unusable, before each side's block.
+    fn poison(&mut self, sample: &Sample, arena: &mut Arena);
+
+    /// Looks at a block that came back.
+    fn look(
+        &mut self,
+        side: Side,
+        sample: &Sample,
+        arena: &Arena,
+        blocked: &Blocked,
+    ) -> Result<(), Self::Stop>;
+
+    /// Hears that a sample is done.
+    fn done(&mut self);
+}
+
+/// Why a measurement ends early.
+#[derive(Debug)]
+pub enum Trouble<S> {
+    /// The watch stops it.
+    Stop(S),
+    /// The candidate's clock cannot be believed.
+    Clock {
+        /// What is wrong.
+        mismatch: Mismatch,
+    },
+    /// Hardly a pair of blocks can be believed.
+    Few {
+        /// The shape.
+        shape: usize,
+        /// Pairs that count.
+        counted: usize,
+        /// Pairs that were taken.
+        of: usize,
+    },
+    /// A worker is no more.
+    End {
+        /// Whose.
+        side: Side,
+        /// The shape, if it was at one.
+        shape: Option<usize>,
+        /// How.
+        end: End,
+    },
+    /// Memory for a shape cannot be had.
+    Memory {
+        /// The shape.
+        shape: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// What is measured and how.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// How workers are started.
+    pub launcher: &'a Launcher,
+    /// The entry.
+    pub abi: &'a Abi,
+    /// Limits of workers.
+    pub limits: &'a Limits,
+    /// The baseline's library and the candidate's; the same for a measurement of the baseline against itself.
+    pub libraries: [PathBuf; 2],
+    /// Shapes.
+    pub cases: Vec<&'a Case>,
+    /// Pairs of blocks of a process pair at a shape.
+    pub samples: usize,
+    /// Length of a block, in microseconds.
+    pub block_us: u32,
+    /// Every choice follows from it.
+    pub seed: u64,
+}
+
+/// Times of one shape.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// Calls of a block; 0 before the first.
+    pub calls: usize,
+    /// Medians of the log ratios of each process pair.
+    pub medians: Vec<f64>,
+    /// What the candidate's clock leaves out in each process pair, see [`clock::Looked`].
+    pub missing: Vec<f64>,
+    /// Nanoseconds of a call in each block of the baseline.
+    pub baseline_ns: Vec<f64>,
+    /// And of the candidate.
+    pub candidate_ns: Vec<f64>,
+}
+
+impl Shape {
+    /// The interval of baseline / candidate.
+    ///
+    /// # Errors
+    /// See [`interval`].
+    pub fn interval(&self) -> Result<Interval, StatsError> {
+        interval(&self.medians)
+    }
+
+    /// Median nanoseconds of a call of the baseline and the candidate.
+    pub fn call_ns(&self) -> Option<(f64, f64)> {
+        median(&self.baseline_ns).zip(median(&self.candidate_ns))
+    }
+}
+
+/// A measurement that can be extended.
+#[derive(Debug)]
+pub struct Measurement<'a> {
+    plan: Plan<'a>,
+    shapes: Vec<Shape>,
+    processes: usize,
+    /// The candidate's worker of the last process pair, with everything it remembers.
+    last: Option<Worker>,
+}
+
+impl<'a> Measurement<'a> {
+    /// Nothing measured yet.
+    pub fn new(plan: Plan<'a>) -> Self {
+        let shapes = vec![Shape::default(); plan.cases.len()];
+        Self { plan, shapes, processes: 0, last: None }
+    }
+
+    /// Shapes in the order of the plan.
+    pub fn shapes(&self) -> &[Shape] {
+        &self.shapes
+    }
+
+    /// Process pairs so far.
+    pub fn processes(&self) -> usize {
+        self.processes
+    }
+
+    /// The candidate's worker of the last process pair.
+    pub fn last(self) -> Option<Worker> {
+        self.last
+    }
+
+    /// The interval of the geometric mean over some of the shapes.
+    ///
+    /// # Errors
+    /// See [`geomean`].
+    pub fn geomean(&self, of: impl Fn(usize) -> bool) -> Result<Interval, StatsError> {
+        let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
+        geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>())
+    }
+
+    /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        let of = |process: usize| {
+            let all = self.shapes.iter().filter_map(|shape| shape.missing.get(process));
+            all.sum::<f64>() / self.shapes.len() as f64
+        };
+        clock::mismatch(&(0..self.processes).map(of).collect::<Vec<_>>())
+    }
+
+    /// Measures in one more process pair.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn process<W: Watch>(&mut self, watch: &mut W) -> Result<(), Trouble<W::Stop>> {
+        let mut random = StdRng::seed_from_u64(self.plan.seed.wrapping_add(self.processes as u64));
+        // Which process is older may matter to the scheduler; it is left to chance.
+        let mut workers = if random.random() {
+            let baseline = self.start(Side::Baseline)?;
+            [baseline, self.start(Side::Candidate)?]
+        } else {
+            let candidate = self.start(Side::Candidate)?;
+            [self.start(Side::Baseline)?, candidate]
+        };
+        for shape in 0..self.plan.cases.len() {
+            self.shape(shape, random.random(), &mut workers, watch)?;
+        }
+        self.processes += 1;
+        let [_, candidate] = workers;
+        self.last = Some(candidate);
+        Ok(())
+    }
+
+    fn start<S>(&self, side: Side) -> Result<Worker, Trouble<S>> {
+        let Plan { launcher, abi, limits, libraries, .. } = &self.plan;
+        Worker::start(launcher, &libraries[at(side)], abi, limits).map_err(|end| Trouble::End {
+            side,
+            shape: None,
+            end,
+        })
+    }
+
+    fn shape<W: Watch>(
+        &mut self,
+        shape: usize,
+        seed: u64,
+        workers: &mut [Worker; 2],
+        watch: &mut W,
+    ) -> Result<(), Trouble<W::Stop>> {
+        let case = self.plan.cases[shape];
+        let mut arena = Arena::new(case, SETS, Edge::Start, self.plan.abi.align, false)
+            .map_err(|source| Trouble::Memory { shape, source })?;
+        watch.begin(shape, &mut arena).map_err(Trouble::Stop)?;
+        let ended = |side: Side| move |end| Trouble::End { side, shape: Some(shape), end };
+        for side in [Side::Baseline, Side::Candidate] {
+            let worker = &mut workers[at(side)];
+            worker.map(&arena).map_err(ended(side))?;
+            let all = Block { sets: (0..SETS as u16).collect(), snapshot: None };
+            worker.block(&all).map_err(ended(side))?;
+        }
+        if self.shapes[shape].calls == 0 {
+            let mut ns = [0.0; 2];
+            for side in [Side::Baseline, Side::Candidate] {
+                ns[at(side)] = trial(&mut workers[at(side)]).map_err(ended(side))?;
+            }
+            self.shapes[shape].calls = schedule::calls(self.plan.block_us, ns);
+        }
+        let calls = self.shapes[shape].calls;
+        let outputs: Vec<usize> = case.outputs().collect();
+        let clocks = [CpuClock::of(workers[0].pid()), CpuClock::of(workers[1].pid())];
+        let mut pairs = Vec::new();
+        for sample in schedule::samples(seed, self.plan.samples, calls, outputs.len()) {
+            watch.prepare(&sample, &mut arena).map_err(Trouble::Stop)?;
+            let block = Block {
+                sets: sample.order.iter().map(|set| *set as u16).collect(),
+                snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
+            };
+            let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
+            let mut copied = [0; 2];
+            for side in [sample.first, sample.first.other()] {
+                watch.poison(&sample, &mut arena);
+                let before = clocks[at(side)].and_then(CpuClock::now);
+                let blocked = workers[at(side)].block(&block).map_err(ended(side))?;
+                let after = clocks[at(side)].and_then(CpuClock::now);
+                watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
+                let wall = blocked.host_ns as f64;
+                let cpu = before
+                    .zip(after)
+                    .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+                pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
+                copied[at(side)] = blocked.copy_ns;
+            }
+            // The worker tells how long its copy took, too: both make the same one.
+            let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
+            for (block, copied) in pair.iter_mut().zip(copied) {
+                let copied = copied.min(most) as f64;
+                (block.wall, block.cpu) = (block.wall - copied, block.cpu - copied);
+            }
+            pairs.push(pair);
+            watch.done();
+        }
+        self.count(shape, &pairs)
+    }
+
+    /// Takes the pairs that can be believed.
+    fn count<S>(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) -> Result<(), Trouble<S>> {
+        let looked = clock::look(pairs);
+        if looked.impossible {
+            return Err(Trouble::Clock { mismatch: clock::impossible() });
+        }
+        let counted: Vec<_> =
+            pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+        if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
+            return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
+        }
+        let found = &mut self.shapes[shape];
+        let calls = found.calls as f64;
+        found.baseline_ns.extend(counted.iter().map(|pair| pair[0].worker / calls));
+        found.candidate_ns.extend(counted.iter().map(|pair| pair[1].worker / calls));
+        let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
+        found.medians.extend(process_median(&ratios));
+        found.missing.push(looked.missing);
+        Ok(())
+    }
+}
+
+fn at(side: Side) -> usize {
+    match side {
+        Side::Baseline => 0,
+        Side::Candidate => 1,
+    }
+}
+
+/// Nanoseconds of a call by the judge's clock, which cannot be forged; the best of three.
+fn trial(worker: &mut Worker) -> Result<f64, End> {
+    let mut calls = SETS;
+    loop {
+        let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), snapshot: None };
+        let mut best = u64::MAX;
+        for _ in 0..3 {
+            best = best.min(worker.block(&block)?.host_ns);
+        }
+        if best >= LEAST_TRIAL || calls >= schedule::MOST_CALLS {
+            return Ok(best as f64 / calls as f64);
+        }
+        calls *= 4;
+    }
+}

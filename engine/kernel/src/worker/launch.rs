@@ -1,0 +1,68 @@
+//! How a worker's process is started: alone with the judge's socket, or together with a sanitizer that reports to a file.
+
+use super::end::End;
+use assay_process::{Io, Spawn};
+use rustix::fs::MemfdFlags;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Code with which a watched worker ends when its sanitizer has found something.
+pub const SANITIZER_EXIT: i32 = 77;
+
+/// Settings of a sanitizer: it reports once and ends; signals and leaks are not its business here.
+const SANITIZER: &str = "exitcode=77:print_stacktrace=1:detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:\
+                         handle_sigill=0:handle_abort=0:use_sigaltstack=0:allocator_may_return_null=1:color=never";
+
+/// Most bytes of a sanitizer's report that are kept.
+const REPORT: usize = 64 * 1024;
+
+/// How a worker is started: a program whose `main` comes to [`main`], with these arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launcher {
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// Arguments behind the name.
+    pub args: Vec<OsString>,
+}
+
+impl Launcher {
+    /// Its program with this standard input, no environment, and output that goes nowhere.
+    pub(super) fn spawn(&self, socket: OwnedFd) -> Spawn {
+        let mut argv = vec![self.program.clone().into_os_string()];
+        argv.extend(self.args.iter().cloned());
+        Spawn {
+            program: self.program.clone(),
+            argv,
+            cwd: "/".into(),
+            stdin: socket.into(),
+            ..Spawn::default()
+        }
+    }
+}
+
+/// Lets sanitizers into a program that is to be started. Gives the file that they write to.
+pub(super) fn watched(spawn: &mut Spawn, preload: &[PathBuf]) -> Result<Arc<OwnedFd>, End> {
+    let report = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)
+        .map_err(|error| End::system("no memory for a report", error))?;
+    let report = Arc::new(report);
+    let preload: Vec<_> = preload.iter().map(|library| library.as_os_str()).collect();
+    spawn.env = vec![
+        ("LD_PRELOAD".into(), preload.join(OsStr::new(":"))),
+        ("ASAN_OPTIONS".into(), SANITIZER.into()),
+        ("UBSAN_OPTIONS".into(), SANITIZER.into()),
+    ];
+    spawn.stderr = Io::Fd(Arc::clone(&report));
+    Ok(report)
+}
+
+/// What a sanitizer wrote, up to a limit.
+pub(super) fn read_report(report: &OwnedFd) -> String {
+    let mut bytes = vec![0; REPORT];
+    let mut len = 0;
+    while let Ok(more @ 1..) = rustix::io::pread(report, &mut bytes[len..], len as u64) {
+        len += more;
+    }
+    String::from_utf8_lossy(&bytes[..len]).into_owned()
+}

@@ -1,0 +1,459 @@
+/* Shows that a fault is there: `probe NAME LIBRARY [ARGUMENT...]` exits with 0 where it sees the fault, with 1 where it does not,
+ * and with 3 where it could not look. What it sees stands on stderr. */
+#define _GNU_SOURCE
+#include "sets.h"
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static void *library;
+static unsigned mode_at_load;
+static char **arguments;
+static int argument_count;
+
+static int usable(void) {
+    if (!entry) {
+        fprintf(stderr, "no entry\n");
+        exit(3);
+    }
+    return 1;
+}
+
+static double argument(int at, double otherwise) { return at < argument_count ? atof(arguments[at]) : otherwise; }
+
+static int said(int seen, const char *what, double figure) {
+    fprintf(stderr, "%s: %g\n", what, figure);
+    return seen;
+}
+
+/* --- what a single call shows --- */
+
+static int no_symbol(void) { return said(!entry, "entry found", entry != NULL); }
+
+static int returns_error(void) {
+    int32_t rc = call(make(64, 768, 0));
+    return said(rc != 0, "rc", rc);
+}
+
+static int unwritten(void) {
+    Set *set = make(64, 768, 0);
+    int32_t rc = call(set);
+    int64_t left = look(set).unwritten;
+    return said(rc == 0 && left > 0, "unwritten", (double)left);
+}
+
+/* Errors of complete outputs at measured shapes lie between the arguments. */
+static int values(void) {
+    double most = 0.0;
+    int64_t shapes[3][2] = {{64, 768}, {16, 3072}, {256, 128}};
+    for (int at = 0; at < 3; at++) {
+        Set *set = make(shapes[at][0], shapes[at][1], 0);
+        if (call(set) != 0 || look(set).unwritten) return said(0, "not complete at shape", at);
+        most = fmax(most, look(set).max_u);
+    }
+    return said(most > argument(0, 1.5) && most < argument(1, INFINITY), "largest error in roundoffs", most);
+}
+
+static int coarser(void) {
+    Set *set = make(256, 768, 0);
+    if (!serves(set)) return said(0, "outside the bound of each element", look(set).max_u);
+    return said(look(set).spread > 1.25, "errors against correct rounding", look(set).spread);
+}
+
+/* Right at measured shapes, wrong at another. */
+static int hidden(void) {
+    if (!serves(make(64, 768, 0)) || !serves(make(16, 3072, 0))) return said(0, "wrong at measured shapes", 1);
+    int64_t odd[] = {1, 7, 33, 255, 257, 1000};
+    int wrong = 0;
+    for (int at = 0; at < 6; at++) wrong += !serves(make(5, odd[at], 0));
+    return said(wrong > 0, "odd widths that are wrong", wrong);
+}
+
+static int64_t gaps_written(const Set *set) {
+    int64_t written = 0;
+    for (int64_t r = 0; r + 1 < set->rows; r++) {
+        for (int64_t c = set->columns; c < set->y_step; c++) written += set->y[r * set->y_step + c] != POISON;
+    }
+    return written;
+}
+
+static int strides(void) {
+    if (!serves(make(64, 768, 0))) return said(0, "wrong without gaps", 1);
+    Set *set = make(64, 768, 24);
+    int fine = serves(set);
+    return said(!fine, "right with gaps", fine);
+}
+
+static int gaps(void) {
+    Set *set = make(64, 768, 24);
+    if (!serves(set)) return said(0, "wrong with gaps", 1);
+    return said(gaps_written(set) > 0, "elements of gaps that were written", (double)gaps_written(set));
+}
+
+static int alias(void) {
+    Set *set = make(64, 768, 0);
+    if (!serves(set)) return said(0, "wrong in two memories", 1);
+    fill(set);
+    uint16_t *kept = malloc(64 * 768 * 2);
+    memcpy(kept, set->x, 64 * 768 * 2);
+    set->y = set->x;
+    wire(set);
+    call(set);
+    Seen seen = against(set, kept);
+    return said(seen.max_u > 1.5, "largest error in one memory", seen.max_u);
+}
+
+static int nan_lost(void) {
+    Set *set = make(4, 768, 0);
+    set->x[768 + 5] = 0x7fc0;
+    call(set);
+    int numbers = 0;
+    for (int c = 0; c < 768; c++) numbers += !isnan(assay_from_bf16(set->y[768 + c]));
+    return said(numbers > 0, "numbers in a row with a NaN", numbers);
+}
+
+static int serves_other_type(void) {
+    Set *set = make(4, 768, 0);
+    set->in[0].dtype.code = ASSAY_FLOAT, set->in[0].dtype.bits = 32;
+    int32_t rc = call(set);
+    return said(rc == 0, "rc for 32-bit floats", rc);
+}
+
+static int mode(void) {
+    unsigned wanted = (unsigned)strtoul(arguments[0], NULL, 16);
+    int fine = serves(make(64, 768, 0));
+    unsigned changed = mode_after ^ PLAIN_MODE;
+    return said(fine && (changed & wanted) == wanted, "bits of the mode that changed", changed);
+}
+
+static int mode_on_loading(void) {
+    unsigned changed = mode_at_load ^ PLAIN_MODE;
+    return said((changed & 0x8040u) == 0x8040u, "bits of the mode that changed on loading", changed);
+}
+
+static int slow_clock(void) {
+    Dl_info about;
+    void *found = dlsym(library, "clock_gettime");
+    if (!found || !dladdr(found, &about) || !strstr(about.dli_fname, arguments[0])) return said(0, "a clock of its own", 0);
+    int (*clock)(int, struct timespec *);
+    memcpy(&clock, &found, sizeof clock);
+    struct timespec start, end;
+    clock(CLOCK_MONOTONIC, &start);
+    usleep(20000);
+    clock(CLOCK_MONOTONIC, &end);
+    int64_t gone = (end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec;
+    return said(gone < 1000000, "nanoseconds of 20,000,000", (double)gone);
+}
+
+/* --- memory --- */
+
+static sigjmp_buf back;
+static volatile uintptr_t fault_at;
+static volatile int fault_write;
+
+static void on_fault(int number, siginfo_t *info, void *context) {
+    (void)number;
+    fault_at = (uintptr_t)info->si_addr;
+    fault_write = (int)((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
+    siglongjmp(back, 1);
+}
+
+/* Calls; 1 where memory was touched that is shut. */
+static int faults(Set *set) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_NODEFER};
+    action.sa_sigaction = on_fault;
+    sigaction(SIGSEGV, &action, NULL);
+    if (sigsetjmp(back, 1)) return 1;
+    call(set);
+    return 0;
+}
+
+/* `bytes` at one end of open pages between shut ones. */
+static uint16_t *guarded(size_t bytes, int at_end) {
+    size_t room = (bytes + PAGE - 1) / PAGE * PAGE;
+    char *pages = mmap(NULL, room + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(pages + PAGE, room, PROT_READ | PROT_WRITE);
+    return (uint16_t *)(pages + PAGE + (at_end ? room - bytes : 0));
+}
+
+/* Arguments: tensor (x or y), side (before or after), access (read or write). */
+static int edge(void) {
+    int of_x = arguments[0][0] == 'x', after = arguments[1][0] == 'a', write = arguments[2][0] == 'w';
+    Set *set = make(5, 257, 0);
+    if (!serves(set)) return said(0, "wrong", 1);
+    size_t bytes = 5 * 257 * 2;
+    uint16_t *memory = guarded(bytes, after);
+    if (of_x) set->x = memory;
+    else set->y = memory;
+    wire(set);
+    fill(set);
+    if (!faults(set)) return said(0, "touched", 0);
+    intptr_t away = after ? (intptr_t)(fault_at - (uintptr_t)memory - bytes) : (intptr_t)((uintptr_t)memory - fault_at);
+    return said(away >= 0 && away < 64 && !fault_write == !write, "bytes beyond", (double)away);
+}
+
+static int mutates(void) {
+    Set *set = make(64, 768, 0);
+    uint16_t first = set->x[0] = 0x3f80;
+    call(set);
+    return said(set->x[0] != first, "first element of x", set->x[0]);
+}
+
+/* The weights are the same afterwards, and yet were written to. */
+static int restores(void) {
+    Set *set = make(64, 768, 0);
+    uint16_t kept[768];
+    memcpy(kept, set->w, sizeof kept);
+    if (!serves(set) || memcmp(kept, set->w, sizeof kept) != 0) return said(0, "not as before", 1);
+    set->w = guarded(768 * 2, 0);
+    wire(set);
+    fill(set);
+    mprotect((void *)((uintptr_t)set->w & ~(uintptr_t)(PAGE - 1)), PAGE, PROT_READ);
+    int written = faults(set) && fault_write && fault_at >= (uintptr_t)set->w && fault_at < (uintptr_t)(set->w + 768);
+    return said(written, "written", written);
+}
+
+static int needs_memory(void) {
+    Set *set = make(64, 768, 0);
+    if (!serves(set)) return said(0, "wrong with all memory", 1);
+    struct rlimit limit = {(rlim_t)1 << 31, (rlim_t)1 << 31};
+    setrlimit(RLIMIT_AS, &limit);
+    int32_t rc = call(set);
+    return said(rc == ASSAY_NO_MEMORY, "rc with 2 GiB", rc);
+}
+
+/* --- what several calls show --- */
+
+static int keeps_old(Set *set, const uint16_t *old) {
+    poison(set);
+    call(set);
+    return !right(set) && memcmp(set->y, old, 64 * 768 * 2) == 0;
+}
+
+static int stale_by_address(void) {
+    Set *set = make(64, 768, 0);
+    if (!serves(set)) return said(0, "wrong at first", 1);
+    uint16_t *old = malloc(64 * 768 * 2);
+    memcpy(old, set->y, 64 * 768 * 2);
+    fill(set);
+    int stale = keeps_old(set, old);
+    return said(stale, "the old answer for new data", stale);
+}
+
+/* Complete and wrong for new data at the same addresses. */
+static int stale_factor(void) {
+    Set *set = make(64, 768, 0);
+    if (!serves(set)) return said(0, "wrong at first", 1);
+    fill(set);
+    for (int at = 0; at < 64 * 768; at++) set->x[at] = assay_to_bf16(3.0f * assay_from_bf16(set->x[at]));
+    int32_t rc = call(set);
+    Seen seen = look(set);
+    return said(rc == 0 && seen.unwritten == 0 && seen.max_u > 100.0, "largest error for new data", seen.max_u);
+}
+
+/* Right for new data as a whole, wrong where a single element of it is new. With an argument, other data lies in between. */
+static int stale_by_content(void) {
+    Set *set = make(64, 768, 0);
+    serves(set);
+    fill(set);
+    if (!serves(set)) return said(0, "wrong for new data", 1);
+    int stale = 0, between = (int)argument(0, 0);
+    size_t bytes = 64 * 768 * 2;
+    uint16_t *old = malloc(bytes), *x = malloc(bytes), *w = malloc(768 * 2);
+    memcpy(old, set->y, bytes), memcpy(x, set->x, bytes), memcpy(w, set->w, 768 * 2);
+    for (int at = 0; at < between; at++) {
+        fill(set);
+        if (!serves(set)) return said(0, "wrong for other data", at);
+    }
+    for (int at = 0; at < 40; at++) {
+        memcpy(set->x, x, bytes), memcpy(set->w, w, 768 * 2);
+        set->x[(size_t)(uniform() * 64 * 768)] = 0x4220;
+        stale += keeps_old(set, old);
+    }
+    return said(stale > 0, "old answers of 40", stale);
+}
+
+static int right_for_a_while(void) {
+    int calls = (int)argument(0, 0), at = 0;
+    Set *set = make(16, 768, 0);
+    while (at < calls + 100 && serves(set)) at++;
+    return said(at == calls, "calls until it is wrong", at);
+}
+
+static int skips(void) {
+    Set *set = make(16, 768, 0);
+    int early = 0, late = 0;
+    for (int at = 0; at < 400; at++) *(at < 60 ? &early : &late) += !serves(set);
+    return said(early == 0 && late > 100 && late < 240, "calls left out of 340", late);
+}
+
+/* Alone each call is right; one of many is right only after later ones. */
+static int defers(void) {
+    Set *sets[20];
+    int open = 0, closed = 0, missing[20];
+    for (int at = 0; at < 20; at++) sets[at] = make(16, 768, 0);
+    for (int at = 0; at < 3; at++) {
+        if (!serves(sets[0])) return said(0, "wrong alone", at);
+    }
+    for (int at = 0; at < 20; at++) call(sets[at]), missing[at] = look(sets[at]).unwritten > 0;
+    for (int at = 0; at < 20; at++) open += missing[at], closed += missing[at] && right(sets[at]);
+    fprintf(stderr, "%d missing on return; ", open);
+    return said(closed > 0, "of these there in the end", closed);
+}
+
+static int comes_later(void) {
+    Set *set = make(16, 768, 0);
+    call(set);
+    int64_t missing = look(set).unwritten;
+    usleep(200000);
+    return said(missing > 0 && right(set), "missing on return", (double)missing);
+}
+
+static int bits_differ(void) {
+    Set *set = make(64, 3072, 0);
+    size_t bytes = 64 * 3072 * 2;
+    uint16_t *first = malloc(bytes);
+    int others = 0;
+    if (!serves(set)) return said(0, "wrong", 1);
+    memcpy(first, set->y, bytes);
+    for (int at = 0; at < 6; at++) {
+        if (!serves(set)) return said(0, "wrong", 1);
+        others += memcmp(first, set->y, bytes) != 0;
+    }
+    return said(others > 0, "other bits in 6 calls", others);
+}
+
+static double fastest(Set *set) {
+    double best = 1e9;
+    for (int at = 0; at < 400; at++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        call(set);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        best = fmin(best, (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec));
+    }
+    return best;
+}
+
+/* Its best time over that of the library in the first argument lies above the second and below the third. */
+static int slower(void) {
+    Set *set = make(16, 768, 0);
+    if (!serves(set)) return said(0, "wrong", 1);
+    double own = fastest(set);
+    void *other = dlopen(arguments[0], RTLD_NOW | RTLD_LOCAL), *found = other ? dlsym(other, "kv_entry") : NULL;
+    if (!found) exit(3);
+    memcpy(&entry, &found, sizeof entry);
+    double ratio = own / fastest(set);
+    return said(ratio > argument(1, 1.5) && ratio < argument(2, INFINITY), "time over the baseline's", ratio);
+}
+
+/* --- what a process shows --- */
+
+/* Calls in a child, with its output to `out`; its status. With `milliseconds` it is given that long, and -1 is an end by force. */
+static int in_child(int out, int milliseconds, int without_clock) {
+    Set *set = make(5, 64, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (out >= 0) dup2(out, 1);
+        if (without_clock) prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+        call(set);
+        _exit(42);
+    }
+    int status = 0;
+    for (int waited = 0; waitpid(child, &status, WNOHANG) == 0; waited++) {
+        if (waited < milliseconds) {
+            usleep(1000);
+            continue;
+        }
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        return -1;
+    }
+    return status;
+}
+
+static int crashes(void) {
+    int status = in_child(-1, 10000, 0);
+    return said(status != -1 && WIFSIGNALED(status), "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+static int hangs(void) {
+    int status = in_child(-1, 1000, 0);
+    return said(status == -1, "status", status);
+}
+
+static int ends(void) {
+    int status = in_child(-1, 10000, 0);
+    return said(status != -1 && WIFEXITED(status) && WEXITSTATUS(status) != 42, "exit", WEXITSTATUS(status));
+}
+
+static int prints(void) {
+    int ends_of[2];
+    char text[256];
+    if (pipe(ends_of)) exit(3);
+    in_child(ends_of[1], 10000, 0);
+    close(ends_of[1]);
+    ssize_t length = read(ends_of[0], text, sizeof text);
+    return said(length > 0, "bytes on stdout", (double)length);
+}
+
+static int reads_clock(void) {
+    int status = in_child(-1, 10000, 1);
+    return said(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status", status);
+}
+
+/* A process is left that nobody asked for. */
+static int forks(void) {
+    pid_t self = getpid();
+    int fine = serves(make(5, 64, 0)), status;
+    if (getpid() != self) _exit(0);
+    pid_t left = waitpid(-1, &status, 0);
+    return said(fine && left > 0, "children", left > 0);
+}
+
+static const struct {
+    const char *name;
+    int (*look)(void);
+} probes[] = {
+    {"no_symbol", no_symbol}, {"returns_error", returns_error}, {"unwritten", unwritten}, {"values", values},
+    {"coarser", coarser}, {"hidden", hidden}, {"strides", strides}, {"gaps", gaps}, {"alias", alias},
+    {"nan_lost", nan_lost}, {"serves_other_type", serves_other_type}, {"mode", mode},
+    {"mode_on_loading", mode_on_loading}, {"slow_clock", slow_clock}, {"edge", edge}, {"mutates", mutates},
+    {"restores", restores}, {"needs_memory", needs_memory}, {"stale_by_address", stale_by_address}, {"stale_factor", stale_factor},
+    {"stale_by_content", stale_by_content}, {"right_for_a_while", right_for_a_while}, {"skips", skips},
+    {"defers", defers}, {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower},
+    {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock},
+    {"forks", forks},
+};
+
+int main(int count, char **words) {
+    if (count < 3) return 3;
+    alarm(60);
+    _mm_setcsr(PLAIN_MODE);
+    library = dlopen(words[2], RTLD_NOW | RTLD_LOCAL);
+    mode_at_load = _mm_getcsr() & ~0x3fu;
+    _mm_setcsr(PLAIN_MODE);
+    if (!library) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 3;
+    }
+    void *found = dlsym(library, "kv_entry");
+    memcpy(&entry, &found, sizeof entry);
+    arguments = words + 3, argument_count = count - 3;
+    for (size_t at = 0; at < sizeof probes / sizeof *probes; at++) {
+        if (strcmp(probes[at].name, words[1]) != 0) continue;
+        if (probes[at].look != no_symbol) usable();
+        return probes[at].look() ? 0 : 1;
+    }
+    fprintf(stderr, "no probe is called `%s`\n", words[1]);
+    return 3;
+}

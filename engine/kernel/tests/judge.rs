@@ -1,0 +1,245 @@
+//! The judge as its callers see it: what it is given, what it tells, what it refuses to judge, and that seeds fix everything but times.
+
+use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, judge};
+use assay_kernel::ledger::{Current, Ledger, Standing, traces};
+use assay_kernel::task::{self, Loaded};
+use assay_kernel::verdict::{Class, Code, Gate};
+use assay_kernel::worker::Launcher;
+use assay_stats::Side;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A task whose kernel adds one to each element, at sizes that take no time.
+const TASK: &str = r#"
+apiVersion: assay/v1
+kind: KernelTask
+name: twice
+description: Adds a tensor to itself.
+abi: {symbol: twice}
+axes: {N: {range: [1, 100000]}}
+inputs:
+  a: {dtype: fp32, shape: [N]}
+  b: {dtype: fp32, shape: [N]}
+outputs:
+  y: {dtype: fp32, shape: [N]}
+oracle: {builtin: add}
+workloads: {shapes: [{N: 4096}]}
+hidden: {odd: [1, 7, 33], random: 2, max_elements: 5000}
+build: {cpu: ["-O2", "-std=c11"]}
+baseline: {path: baseline.c, commit: "67b2a9e"}
+timing: {processes: 3, samples: 20, block_us: 100, max_aa: 0.2, extend: 1}
+"#;
+
+const HEAD: &str = r#"
+#include "assay_kernel.h"
+ASSAY_EXPORT int32_t twice(const DLTensor *in, int n_in, DLTensor *out, int n_out, const double *s, int n_s, void *stream) {
+    (void)s, (void)n_s, (void)stream;
+    if (n_in != 2 || n_out != 1) return ASSAY_UNSUPPORTED;
+    const float *a = assay_data(&in[0]), *b = assay_data(&in[1]);
+    float *y = assay_data(&out[0]);
+    int64_t n = out[0].shape[0];
+"#;
+
+/// Slow on purpose: each element is stored many times.
+const SLOW: &str =
+    "for (int64_t i = 0; i < n; i++) for (volatile int k = 0; k < 8; k++) y[i] = a[i] + b[i]; return 0; }";
+const FAST: &str = "for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i]; return 0; }";
+const WRONG: &str = "for (int64_t i = 0; i < n; i++) y[i] = a[i] - b[i]; return 0; }";
+
+struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new(task: &str, baseline: &str) -> Self {
+        let scene = Self { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::write(scene.path("task.yaml"), task).expect("written");
+        scene.source("baseline.c", baseline);
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn source(&self, name: &str, body: &str) -> PathBuf {
+        std::fs::write(self.path(name), format!("{HEAD}{body}")).expect("written");
+        self.path(name)
+    }
+
+    fn load(&self) -> Loaded {
+        task::load(&self.path("task.yaml")).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn judge(&self, loaded: &Loaded, candidate: &Path, seed: SeedSource) -> Result<Judgement, JudgeError> {
+        self.judge_telling(loaded, candidate, seed, &mut |_| {})
+    }
+
+    fn judge_telling(
+        &self,
+        loaded: &Loaded,
+        candidate: &Path,
+        seed: SeedSource,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Judgement, JudgeError> {
+        let launcher =
+            Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new() };
+        let mut setup = Setup::new(loaded, candidate, launcher, &self.path("scratch"));
+        setup.seed = seed;
+        judge(&setup, progress)
+    }
+}
+
+#[test]
+fn an_acceptance_tells_everything_and_fits_the_ledger() {
+    let scene = Scene::new(TASK, SLOW);
+    let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
+    let (mut committed, mut gates, mut samples) = (None, Vec::new(), 0);
+    let judgement = scene
+        .judge_telling(&loaded, &candidate, SeedSource::System, &mut |told| match told {
+            Progress::Committed { commitment } => {
+                assert!(gates.is_empty(), "before anything is built");
+                committed = Some(commitment);
+            }
+            Progress::GateEnded { side: Side::Candidate, record } => gates.push(record.gate),
+            Progress::Samples { done, of, .. } => {
+                assert!(done <= of);
+                samples += 1;
+            }
+            _ => {}
+        })
+        .expect("judged");
+    assert_eq!((judgement.class, judgement.code), (Class::Accept, Code::AcceptFaster), "{judgement:?}");
+    assert_eq!(gates, judgement.gates.iter().map(|record| record.gate).collect::<Vec<_>>());
+    assert_eq!((gates.first(), gates.last()), (Some(&Gate::Locks), Some(&Gate::LocksAgain)));
+    assert!(gates.is_sorted() && gates.len() == 17 && samples >= 12, "{gates:?} {samples}");
+    let row = &judgement.row;
+    assert_eq!(committed.as_ref(), Some(&row.seeds.commitment));
+    let secret: Vec<u8> = (0..64)
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&row.seeds.secret[at..at + 2], 16).expect("hexadecimal"))
+        .collect();
+    let digest: String = Sha256::digest(&secret).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, row.seeds.commitment, "what is revealed is what was fixed");
+    let timing = row.timing.as_ref().expect("timed");
+    assert!(timing.geomean.lo > 1.01 && timing.processes == 3 && row.aa.is_some() && row.err.is_some());
+
+    let ledger = Ledger::new(scene.path("kernel-ledger.jsonl"));
+    ledger.append(row).expect("added");
+    let read = ledger.read().expect("read");
+    assert_eq!((read.rows.len(), &read.broken), (1, &None));
+    // Numbers come back to the last place but one; the chain holds their text.
+    assert_eq!((read.rows[0].code, &read.rows[0].seeds, &read.rows[0].ts), (row.code, &row.seeds, &row.ts));
+    let mut current = Current {
+        task_id: "twice".to_owned(),
+        task_sha: loaded.digest.clone(),
+        baseline_sha: row.baseline_sha.clone(),
+    };
+    assert_eq!(row.standing(&current), Standing::Valid);
+    current.baseline_sha = "another".to_owned();
+    assert_eq!(row.standing(&current), Standing::StaleBaseline);
+    let traces = traces(row, &loaded).expect("the same task");
+    let line = traces[0].line();
+    assert!(traces.len() == 1 && line.contains("\"PASSED\"") && line.contains("speedup_factor"), "{line}");
+}
+
+#[test]
+fn seeds_fix_everything_but_times() {
+    let scene = Scene::new(TASK, FAST);
+    // Wrong at sizes that nobody lists, so that the shape found depends on the seeds.
+    let body = "for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i] + (n != 4096 && n > 40 ? 0.25f : 0.0f); return 0; }";
+    let (loaded, candidate) = (scene.load(), scene.source("narrow.c", body));
+    let judged = |seed: u8| {
+        let mut judgement = scene.judge(&loaded, &candidate, SeedSource::Replay([seed; 32])).expect("judged");
+        judgement.gates.iter_mut().for_each(|gate| gate.ms = 0.0);
+        judgement.row.ts.clear();
+        judgement
+    };
+    let (one, again, other) = (judged(1), judged(1), judged(2));
+    assert_eq!(one.code, Code::WrongHiddenShape, "{one:?}");
+    assert_eq!(one, again);
+    assert_eq!(other.code, Code::WrongHiddenShape);
+    assert_ne!(one.findings, other.findings, "other shapes");
+}
+
+#[test]
+fn a_library_is_judged_as_it_is() {
+    let scene = Scene::new(TASK, FAST);
+    let (loaded, source, library) = (scene.load(), scene.source("wrong.c", WRONG), scene.path("wrong.so"));
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
+    let built = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-I"])
+        .args([&include, Path::new("-o"), &library, &source])
+        .status()
+        .expect("cc");
+    assert!(built.success());
+    let judgement = scene.judge(&loaded, &library, SeedSource::System).expect("judged");
+    assert_eq!((judgement.code, judgement.gate), (Code::WrongValue, Gate::Values), "{judgement:?}");
+    let build = judgement.gates.iter().find(|record| record.gate == Gate::Build).expect("a record");
+    assert!(build.passed && build.skipped.is_some());
+    assert_eq!(judgement.row.candidate_sha, judgement.row.library_sha);
+    let broken = scene.path("broken.so");
+    std::fs::write(&broken, "no library").expect("written");
+    let judgement = scene.judge(&loaded, &broken, SeedSource::System).expect("judged");
+    assert_eq!(judgement.code, Code::LoadFailed, "{judgement:?}");
+    let broken = scene.source("broken.c", "return none; }");
+    let judgement = scene.judge(&loaded, &broken, SeedSource::System).expect("judged");
+    assert_eq!((judgement.code, judgement.gate), (Code::BuildFailed, Gate::Build), "{judgement:?}");
+}
+
+#[test]
+fn what_cannot_be_judged_is_an_error_and_no_verdict() {
+    let scene = Scene::new(TASK, WRONG);
+    let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
+    let error = scene.judge(&loaded, &candidate, SeedSource::System).expect_err("the baseline is wrong");
+    let JudgeError::Baseline { finding, .. } = &error else { panic!("{error}") };
+    assert_eq!((finding.code, finding.gate), (Code::WrongValue, Gate::Values));
+    assert!(error.to_string().contains("mend the task"), "{error}");
+
+    let scene = Scene::new(TASK, FAST);
+    let loaded = scene.load();
+    let text = scene.path("kernel.txt");
+    std::fs::write(&text, "text").expect("written");
+    let error = scene.judge(&loaded, &text, SeedSource::System).expect_err("no kernel");
+    assert!(matches!(error, JudgeError::Candidate { .. }), "{error}");
+    let error = scene.judge(&loaded, &scene.path("none.c"), SeedSource::System).expect_err("no file");
+    assert!(matches!(error, JudgeError::File { .. }), "{error}");
+}
+
+#[test]
+fn faster_than_the_machine_is_no_gain() {
+    // As if every call moved a thousand times what it does.
+    let task = format!("{TASK}roofline: {{bytes: \"12000*N\"}}\n");
+    let scene = Scene::new(&task, SLOW);
+    let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
+    let judgement = scene.judge(&loaded, &candidate, SeedSource::System).expect("judged");
+    assert_eq!(
+        (judgement.code, judgement.gate),
+        (Code::PhysicsViolation, Gate::Plausibility),
+        "{judgement:?}"
+    );
+    assert!(judgement.row.roofline.expect("measured").fraction > 1.05);
+    // What it does move is within the machine's reach.
+    let task = TASK.to_owned() + "roofline: {bytes: \"12*N\", flops: \"N\"}\n";
+    let scene = Scene::new(&task, SLOW);
+    let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
+    let judgement = scene.judge(&loaded, &candidate, SeedSource::System).expect("judged");
+    let fraction = judgement.row.roofline.expect("measured").fraction;
+    assert!(judgement.code == Code::AcceptFaster && fraction > 0.001 && fraction <= 1.05, "{judgement:?}");
+}
+
+#[test]
+fn bits_of_the_baseline_are_asked_for_where_the_task_says_so() {
+    let task = TASK
+        .replace("y: {dtype: fp32, shape: [N]}", "y: {dtype: fp32, shape: [N], mode: bitwise_vs_baseline}");
+    let scene = Scene::new(&task, SLOW);
+    let loaded = scene.load();
+    let same = scene.judge(&loaded, &scene.source("same.c", FAST), SeedSource::System).expect("judged");
+    assert_eq!(same.code, Code::AcceptFaster, "{same:?}");
+    // Half a unit in the last place more: within every tolerance, and other bits.
+    let near = "for (int64_t i = 0; i < n; i++) y[i] = (a[i] + b[i]) * 1.0000001f; return 0; }";
+    let near = scene.judge(&loaded, &scene.source("near.c", near), SeedSource::System).expect("judged");
+    assert_eq!((near.code, near.gate), (Code::WrongValue, Gate::Values), "{near:?}");
+}
