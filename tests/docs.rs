@@ -21,17 +21,21 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("python3 tests/bench/run.py --quick", "a step of .ci/run"),
 ];
 
-/// Lines of the fenced `sh` blocks, comments cut off.
-fn commands(text: &str) -> Vec<String> {
+/// How often a judgement is repeated that a busy machine did not decide.
+const NOISY_TRIES: usize = 10;
+
+/// Lines of the fenced `sh` blocks with the exit code that their comment promises (`# exit 23`), comments cut off.
+fn commands(text: &str) -> Vec<(String, i32)> {
     let mut inside = false;
     let mut found = Vec::new();
     for line in text.lines() {
         if line.starts_with("```") {
             inside = line.trim() == "```sh";
         } else if inside {
-            let command = line.split(" #").next().unwrap_or_default().trim();
-            if !command.is_empty() {
-                found.push(command.to_owned());
+            let (command, comment) = line.split_once(" #").unwrap_or((line, ""));
+            let promised = comment.split_once("exit ").map_or(Some(0), |(_, code)| code.trim().parse().ok());
+            if !command.trim().is_empty() {
+                found.push((command.trim().to_owned(), promised.unwrap_or(0)));
             }
         }
     }
@@ -52,13 +56,13 @@ fn run_all_in(scene: &Scene, document: &str) -> usize {
         std::env::var("PATH").unwrap_or_default()
     );
     let mut ran = 0;
-    for command in commands(&text) {
+    for (command, promised) in commands(&text) {
         if NOT_HERE.iter().any(|(known, _)| command.starts_with(known)) {
             continue;
         }
         let line = command.replace("cargo run --release -- ", "assay ");
         assert!(
-            ["assay ", "(assay sim-server ", "kill $(cat sim.pid)"]
+            ["assay ", "(assay sim-server ", "kill $(cat sim.pid)", "sed "]
                 .iter()
                 .any(|known| line.starts_with(known)),
             "`{command}` in {document} is run by no test: add it, or say why not"
@@ -71,9 +75,20 @@ fn run_all_in(scene: &Scene, document: &str) -> usize {
                 shell.env(name, value);
             }
         }
-        let output = shell.env("PATH", &path).output().expect("a shell");
+        shell.env("PATH", &path);
+        let mut output = shell.output().expect("a shell");
+        // A judgement on a busy machine decides nothing; a reader would try again, too.
+        for _ in 0..NOISY_TRIES {
+            let noisy = line.contains("kernel")
+                && promised == 0
+                && matches!(output.status.code(), Some(23 | 25 | 26));
+            if !noisy {
+                break;
+            }
+            output = shell.output().expect("a shell");
+        }
         assert!(
-            output.status.success(),
+            output.status.code() == Some(promised),
             "`{line}` of {document} ended with {:?}\n{}\n{}",
             output.status.code(),
             String::from_utf8_lossy(&output.stdout),
@@ -115,6 +130,34 @@ fn every_command_about_serving_works() {
     scene.write("model/tokenizer.json", tokenizer);
     scene.assay(&["lint", "workflows/serve.yaml"]).expect(0);
     assert!(run_all_in(&scene, "docs/serving.md") >= 13);
+}
+
+/// Its reader writes the task, the baseline and the candidate that it shows, each under the name in its first line.
+#[test]
+fn every_command_about_kernels_works() {
+    let scene = Scene::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/kernels.md")).expect("the document");
+    let fences = text.split("```").skip(1).step_by(2);
+    let mut written = 0;
+    for block in fences.filter(|block| block.starts_with("yaml\n") || block.starts_with("c\n")) {
+        let (_, block) = block.split_once('\n').expect("lines");
+        let head = block.lines().next().unwrap_or_default();
+        let path = head.trim_start_matches(['#', '/', '*', ' ']).trim_end_matches(['*', '/', ' ']);
+        scene.write(path, block);
+        written += 1;
+    }
+    assert_eq!(written, 3, "a task, a baseline, a candidate");
+    assert!(run_all_in(&scene, "docs/kernels.md") >= 10);
+    // Every code and every gate that there is stands in the document.
+    let schema = scene.assay(&["schema", "kernel-ledger"]).expect(0).json();
+    for name in ["Code", "Gate"] {
+        let words = schema.pointer(&format!("/definitions/{name}/oneOf")).and_then(|words| words.as_array());
+        for word in words.expect("words") {
+            let word = word["const"].as_str().expect("a word");
+            assert!(text.contains(&format!("| `{word}` |")), "`{word}` is not in docs/kernels.md");
+        }
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn a_faster_kernel_is_accepted_and_kept() {
 
 #[test]
 fn what_is_wrong_is_refused_with_its_gate_and_a_way_out() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     for (name, codes) in [
         ("b26_half_the_sum.c", &["WRONG_VALUE"][..]),
         ("b11_reads_past_end.c", &["OOB_ACCESS"]),
@@ -78,7 +78,10 @@ fn what_is_wrong_is_refused_with_its_gate_and_a_way_out() {
         assert!(data["way_out"].as_str().is_some_and(|text| text.len() > 10), "{data}");
         assert!(data["judgement"]["findings"][0]["message"].as_str().is_some_and(|text| !text.is_empty()));
     }
+    let folder = scene.write("tmp/.keep", "").parent().expect("a folder").to_owned();
+    scene.env("TMPDIR", text(&folder));
     let shown = judge(&scene, &candidate("b26_half_the_sum.c"), &[]).expect(23).stdout;
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "temporary folders are gone");
     assert!(shown.contains("refused, WRONG_VALUE at gate values") && shown.contains("REFUSED"), "{shown}");
     let kept = scene.assay(&["ledger", "show", "l.jsonl", "--json"]).expect(0).json();
     assert_eq!(kept["data"]["rows"].as_array().map(Vec::len), Some(4), "each refusal is kept");

@@ -279,8 +279,8 @@ const fn aim(gate: Gate, asks: &'static str) -> Aim {
 /// Every gate, in its order.
 pub const GATES: &[Aim] = &[
     aim(Gate::Locks, "Is every file of the task what it was when it was loaded?"),
-    aim(Gate::Static, "Does the library import, export and contain only what the task allows?"),
     aim(Gate::Build, "Can it be built with the flags of the task, which it may not change?"),
+    aim(Gate::Static, "Does the library import, export and contain only what the task allows?"),
     aim(Gate::Load, "Can it be loaded, and is the entry there?"),
     aim(Gate::Abi, "Does it refuse what it must refuse?"),
     aim(

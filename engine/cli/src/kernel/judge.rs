@@ -5,7 +5,7 @@ use crate::fail::Failure;
 use crate::kernel::screen::Screen;
 use crate::kernel::{files, output, refused, worker};
 use crate::reply::Reply;
-use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, judge};
+use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
@@ -92,6 +92,7 @@ fn judged(cx: &Cx, setup: &Setup<'_>) -> Result<Judgement, Failure> {
     };
     let ended = catch_unwind(AssertUnwindSafe(|| judge(setup, &mut tell)));
     drop(screen);
+    forget();
     match ended {
         Ok(outcome) => outcome.map_err(|error: JudgeError| refused::judgement(cx, &error)),
         Err(payload) if payload.is::<Stopped>() => {

@@ -14,6 +14,7 @@ mod setup;
 mod stage;
 mod timed;
 
+pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 
 use crate::oracle;

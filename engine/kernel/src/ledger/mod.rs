@@ -8,7 +8,6 @@ mod export;
 mod file;
 mod row;
 mod standing;
-mod traces;
 
 pub use chain::{FIRST, seal, sealed_hash};
 pub use export::traces;
@@ -18,4 +17,3 @@ pub use row::{
     SanitizerFacts, Seeds, Standing, TimingFacts, TimingRow, VERSION,
 };
 pub use standing::standings;
-pub use traces::traces;
