@@ -3,6 +3,7 @@
 #[path = "support/kernels.rs"]
 mod kernels;
 #[path = "support/schemas.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
 mod schemas;
 mod support;
 

@@ -1,5 +1,4 @@
 //! Kernel tasks for tests: those of `examples/kernels`, and the candidates of the acceptance list.
-#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use crate::support::{Done, Scene};
 use std::path::{Path, PathBuf};
