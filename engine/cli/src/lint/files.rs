@@ -86,8 +86,12 @@ fn is_candidate(path: &Path) -> bool {
     }
 }
 
-/// Whether a YAML file found below a folder is meant for Assay: it says so, or stands where manifests stand.
+/// Whether a YAML file found below a folder is a manifest: it says so, or stands where manifests stand. Tasks of kernels are none;
+/// `assay kernel check` looks at them.
 pub fn is_manifest(path: &Path, text: &str) -> bool {
+    if text.lines().any(|line| line.trim_end() == "kind: KernelTask") {
+        return false;
+    }
     let declares = |line: &str| line.strip_prefix("apiVersion:").is_some_and(|rest| rest.contains("assay"));
     path.file_name().is_some_and(|name| name == "skill.yaml") || text.lines().any(declares)
 }
