@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn every_type_is_documented_and_its_example_is_valid() {
         let catalog = registry().catalog();
-        assert_eq!((catalog.steps.len(), catalog.checks.len()), (15, 10));
+        assert_eq!((catalog.steps.len(), catalog.checks.len()), (16, 10));
         let kinds = catalog.steps.values().map(|kind| ("steps", kind));
         for (section, kind) in kinds.chain(catalog.checks.values().map(|kind| ("preflight", kind))) {
             let mut missing = Vec::new();
