@@ -11,7 +11,7 @@ use assay_kernel::advice::GATES;
 use assay_kernel::judge::Judgement;
 use assay_kernel::ledger::{Row, TimingFacts};
 use assay_kernel::timing::estimate::Interval;
-use assay_kernel::verdict::{Class, Code, Finding};
+use assay_kernel::verdict::{Class, Code, Finding, Gate};
 use indexmap::IndexMap;
 
 /// Characters of a finding's evidence that people see.
@@ -45,7 +45,7 @@ pub fn sheet(judgement: &Judgement) -> Sheet {
         sections.push(times(timing, row));
     }
     sections.push(gates(judgement));
-    sections.extend(errors(row));
+    sections.extend(errors(judgement));
     if !judgement.findings.is_empty() {
         sections.push(findings(&judgement.findings));
     }
@@ -262,13 +262,13 @@ fn gates(judgement: &Judgement) -> Section {
     Section { id: "gates".to_owned(), title: "Gates".to_owned(), blocks }
 }
 
-fn errors(row: &Row) -> Option<Section> {
-    let err = row.err?;
+fn errors(judgement: &Judgement) -> Option<Section> {
+    let err = judgement.row.err?;
     let columns = vec![Column::text("figure", "Figure"), Column::number("value", "Value")];
     let figure = |name: &str, value: f64, shown: String| {
         vec![Cell::text(name), Cell { exact: format!("{value}"), shown }]
     };
-    let rows = vec![
+    let mut rows = vec![
         figure(
             "Largest error of an element, in unit roundoffs of the output's type",
             err.max_u,
@@ -278,6 +278,10 @@ fn errors(row: &Row) -> Option<Section> {
         figure("The same of the baseline", err.baseline_rel_l2, format!("{:.3e}", err.baseline_rel_l2)),
         figure("Largest signed mean error, in its own spread", err.bias_t, format!("{:.3}", err.bias_t)),
     ];
+    // The other figures are the accuracy gate's.
+    if !judgement.gates.iter().any(|record| record.gate == Gate::Accuracy) {
+        rows.truncate(1);
+    }
     let table = Table {
         id: "errors".to_owned(),
         caption: "Against an oracle in binary64".to_owned(),

@@ -106,9 +106,9 @@ fn table(rows: &[(usize, &Row, Standing)]) -> Table {
         Column::code("code", "Code"),
         Column::text("kernel", "Kernel: baseline / candidate"),
         Column::text("e2e", "Whole model"),
+        Column::text("standing", "Standing"),
         Column::text("device", "Device").wide(),
         Column::code("baseline", "Baseline").wide(),
-        Column::text("standing", "Standing"),
     ];
     let digest = |sha: &str| Cell { exact: sha.to_owned(), shown: short(sha).trim_matches('`').to_owned() };
     let rows = rows.iter().map(|(number, row, standing)| {
@@ -122,12 +122,12 @@ fn table(rows: &[(usize, &Row, Standing)]) -> Table {
             Cell::text(row.code.word()),
             measured(row).map_or_else(Cell::none, |of| Cell::text(interval(of))),
             e2e,
-            Cell::text(row.device.name.clone()),
-            digest(&row.baseline_sha),
             Cell::text(match stale(*standing) {
                 "" => "valid",
                 word => word,
             }),
+            Cell::text(row.device.name.clone()),
+            digest(&row.baseline_sha),
         ]
     });
     Table {
