@@ -190,7 +190,11 @@ pub const ADVICE: &[Advice] = &[
         "A build that watches itself found undefined behaviour.",
         "Read the report in the evidence; it names the line and the rule.",
     ),
-    advice(Code::Crashed, "It died of a signal in a call.", "Call it in a debugger with the sizes in the evidence."),
+    advice(
+        Code::Crashed,
+        "It died of a signal in a call.",
+        "Call it in a debugger with the sizes in the evidence.",
+    ),
     advice(
         Code::Timeout,
         "A call took longer than `limits.call_ms`.",
