@@ -312,8 +312,11 @@ fn hanging(scene: &Scene) -> PathBuf {
 
 #[test]
 fn a_killed_judge_leaves_nothing_running() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     let hanging = hanging(&scene);
+    // What a killed process leaves in its temporary folder goes with the scene.
+    let folder = scene.dir();
+    scene.env("TMPDIR", text(&folder));
     let mut command = scene.command(&["kernel", "judge", "task", "--candidate", text(&hanging)]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
     let mut spinning = Vec::new();
