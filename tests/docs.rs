@@ -17,6 +17,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("python3 tests/bench/lint.py --quick", "a step of .ci/run"),
     ("python3 tests/bench/trace.py --quick", "a step of .ci/run"),
     ("python3 tests/bench/serve.py --quick", "a step of .ci/run"),
+    ("python3 tests/bench/kernel.py --quick", "a step of .ci/run"),
     (".ci/run", "runs this test"),
     ("python3 tests/bench/run.py --quick", "a step of .ci/run"),
 ];
