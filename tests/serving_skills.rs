@@ -35,14 +35,10 @@ fn a_deployment_is_launched_measured_and_stopped() {
     let done = rehearse(
         &scene,
         "serving-benchmark",
-        &["framework=vllm", "model=tiny", TOKENIZER, more, "num_prompts=20", "concurrency=20"],
+        &["framework=vllm", "model=tiny", TOKENIZER, more, "num_prompts=20", "concurrency=20", SLOW],
     );
-    // A busy machine may make the client too late for a server that takes 130 ms; that is an answer too, and no figure.
-    let reason =
-        scene.statuses().iter().find(|(_, status)| *status == "failed").map(|(step, _)| step.clone());
-    if let Some(step) = reason {
-        let told = scene.finished(&step)["reason"].as_str().unwrap_or_default().to_owned();
-        assert!(told.contains("the measurement is invalid: the client"), "{told}");
+    // A busy machine may make the client too late; that is an answer too, and no figure.
+    if client_was_late(&scene) {
         return;
     }
     let done = done.expect(0);
@@ -139,8 +135,12 @@ const SLOW: &str = r#"rehearsal={"pace": {"kind": "paced", "ttft_ms": 1000, "itl
 fn client_was_late(scene: &Scene) -> bool {
     let texts = ["journal.jsonl", "candidates.jsonl"].map(|name| scene.run_dir().join(name));
     let texts = texts.map(|path| std::fs::read_to_string(path).unwrap_or_default());
-    let late =
-        ["the client was the bottleneck", "the client started requests late", "the client read answers late"];
+    let late = [
+        "the client was the bottleneck",
+        "the client started requests late",
+        "the client left slots idle",
+        "the client read answers late",
+    ];
     late.iter().any(|words| texts.iter().any(|text| text.contains(words)))
 }
 
