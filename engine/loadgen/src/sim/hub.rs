@@ -60,6 +60,8 @@ pub(super) struct Hub<'a> {
     pub number: u64,
     /// Tokens, ever.
     pub made: u64,
+    /// First tokens of an answer, ever.
+    pub begun: u64,
     /// Unix seconds of the start.
     pub born: u64,
     pub ended: Option<How>,
@@ -109,6 +111,7 @@ impl<'a> Hub<'a> {
             crash_at: fault::crash_at(config).map(|after| ready_at.saturating_add(after)),
             number: 0,
             made: 0,
+            begun: 0,
             born: unix_seconds(),
             ended: None,
             scratch: Vec::new(),
@@ -379,7 +382,8 @@ impl<'a> Hub<'a> {
             self.deliver();
         }
         let steps = self.steps();
-        self.profiler.tick(steps);
+        let done = self.done();
+        self.profiler.tick(steps, done);
     }
 
     fn flood(&mut self) {

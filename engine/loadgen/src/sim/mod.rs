@@ -22,6 +22,7 @@ mod metrics;
 mod pace;
 mod poll;
 mod prefix;
+mod fixed;
 mod profile;
 mod random;
 mod routes;
@@ -33,7 +34,7 @@ mod worker;
 
 use serde_json::Value;
 
-pub use config::{Config, Effect, EngineSpec, EosAfter, Framework, Pace, ProfileSpec, Starting};
+pub use config::{AtLaunch, Config, Effect, EngineSpec, EosAfter, Framework, Pace, ProfileSpec, Starting};
 pub use failure::{BreakSse, Failure, When};
 pub use launch::Launch;
 pub use server::{Ended, How, Log, Server, Stray};

@@ -223,6 +223,7 @@ impl Hub<'_> {
         let before = std::mem::replace(&mut answer.last_write, now);
         answer.pacer.step(due.unwrap_or(now));
         self.made += 1;
+        self.begun += u64::from(first);
         if counts {
             self.counters.tokens += 1;
             if stream {
