@@ -540,7 +540,10 @@ fn a_recording_that_is_fixed_at_launch_is_one_launch_per_stage() {
         assert_eq!(outputs["sound"], json!([true]), "{outputs}");
         let passes = list(&outputs["passes"][0]["rows"]);
         assert_eq!(passes.len(), 5, "{outputs}");
-        assert!(passes.iter().all(|pass| pass["stage"] == stage), "{stage} {steps}: {passes:?}");
+        assert!(
+            passes.iter().all(|pass| pass["stage"].as_str().is_some_and(|word| word.contains(stage))),
+            "{stage} {steps}: {passes:?}"
+        );
     }
 }
 

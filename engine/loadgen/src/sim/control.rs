@@ -3,7 +3,6 @@
 use super::api::error_body;
 use super::config::Pace;
 use super::conn::Busy;
-use super::fixed::Done;
 use super::http::{Call, Taken, whole};
 use super::hub::Hub;
 use super::metrics::{self, Load};
@@ -107,12 +106,6 @@ impl Hub<'_> {
     /// Steps of the engine; where there is none, every token is one.
     pub fn steps(&self) -> u64 {
         self.engine.as_ref().map_or(self.made, |engine| engine.steps)
-    }
-
-    /// Iterations that are over.
-    pub fn done(&self) -> Done {
-        let tokens = Done { iterations: self.made, prefills: self.begun };
-        self.engine.as_ref().map_or(tokens, |engine| engine.done)
     }
 
     fn load(&self) -> Load {

@@ -1,7 +1,7 @@
 //! Continuous batching: which sequences a step works on and how long it takes. Pure: time comes in as numbers.
 
 use super::config::EngineSpec;
-use super::fixed::Done;
+use super::fixed::Progress;
 use super::prefix::Cache;
 use super::random::Random;
 use std::collections::VecDeque;
@@ -59,7 +59,7 @@ pub(super) struct Engine {
     /// Steps begun.
     pub steps: u64,
     /// Steps that are over.
-    pub done: Done,
+    pub done: Progress,
 }
 
 impl Engine {
@@ -76,7 +76,7 @@ impl Engine {
             end: None,
             held: 0,
             steps: 0,
-            done: Done::default(),
+            done: Progress::default(),
         }
     }
 
@@ -209,7 +209,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use super::{Done, Emission, Engine, Work};
+    use super::{Emission, Engine, Progress, Work};
     use crate::sim::EngineSpec;
 
     const MS: u64 = 1_000_000;
@@ -253,9 +253,9 @@ mod tests {
         assert_eq!(times(&all(&spec(), 1, &[work(0, 2500, 3)]), 0), [25, 34, 43]);
         let mut engine = Engine::new(&spec(), 1.0, 1);
         engine.submit(0, work(0, 2500, 3)).expect("it fits");
-        assert_eq!((engine.steps, engine.done), (1, Done::default()), "begun, not over");
+        assert_eq!((engine.steps, engine.done), (1, Progress::default()), "begun, not over");
         engine.advance(43 * MS, &mut Vec::new());
-        assert_eq!(engine.done, Done { iterations: 5, prefills: 3 });
+        assert_eq!(engine.done, Progress { iterations: 5, prefills: 3 });
     }
 
     #[test]

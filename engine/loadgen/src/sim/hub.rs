@@ -377,13 +377,19 @@ impl<'a> Hub<'a> {
                 self.pump(key);
             }
         }
-        if let Some(engine) = &mut self.engine {
-            engine.advance(now, &mut self.emissions);
-            self.deliver();
-        }
+        self.advance(now);
+        self.deliver();
         let steps = self.steps();
-        let done = self.done();
-        self.profiler.tick(steps, done);
+        self.profiler.tick(steps);
+    }
+
+    /// Ends the steps of the engine that are over by now, one after the other: a recording ends between two of them.
+    pub fn advance(&mut self, now: u64) {
+        let Some(engine) = &mut self.engine else { return };
+        while let Some(end) = engine.next().filter(|end| *end <= now) {
+            engine.advance(end, &mut self.emissions);
+            self.profiler.iterated(engine.done);
+        }
     }
 
     fn flood(&mut self) {

@@ -1,7 +1,7 @@
 //! The profiler: what is recorded, until when, and how the files come to be. The traces are synthetic.
 
 use super::config::{Config, Framework, ProfileSpec};
-use super::fixed::{Done, Fixed, Passes};
+use super::fixed::{Fixed, Passes, Progress};
 use super::launch::Launch;
 use super::server::Log;
 use assay_trace::generate::{Annotations, GenerateError, Recipe, write, write_gz};
@@ -121,9 +121,8 @@ impl Profiler {
         }
     }
 
-    /// Ends recordings whose steps are done.
-    pub fn tick(&mut self, steps: u64, done: Done) {
-        self.end_fixed(done);
+    /// Ends a recording whose steps are done.
+    pub fn tick(&mut self, steps: u64) {
         let done = |recording: &mut Recording| {
             recording.steps.is_some_and(|wanted| steps >= recording.from + u64::from(wanted))
         };
@@ -135,7 +134,8 @@ impl Profiler {
         }
     }
 
-    fn end_fixed(&mut self, done: Done) {
+    /// An iteration is over: ends the recording that was fixed at launch, if that was its last.
+    pub fn iterated(&mut self, done: Progress) {
         let Some(fixed) = &mut self.fixed else { return };
         let Some(passes) = fixed.ended(done) else { return };
         let at = fixed.at.clone();
