@@ -128,6 +128,37 @@ fn prefill_and_decode_are_recorded_apart() {
     assert_eq!(scene.outputs()["answers"].as_array().map(Vec::len), Some(2));
 }
 
+#[test]
+fn one_stage_is_recorded_where_the_launch_says_which() {
+    let scene = Scene::new();
+    let armed = scene.dir().join("armed");
+    let dir = format!("armed_dir={}", armed.display());
+    let env = format!(
+        r#"server_env={{"TLLM_PROFILE_START_STOP": "11-15", "TLLM_TORCH_PROFILE_TRACE": "{}/trace.json"}}"#,
+        armed.display()
+    );
+    let inputs = [
+        "framework=tensorrt-llm",
+        "model=tiny",
+        r#"flags={"backend": "pytorch", "max_seq_len": 4096}"#,
+        "prefill=[256,1]",
+        &dir,
+        &env,
+    ];
+    for stage in ["prefill", "decode"] {
+        let stages = format!(r#"stages=["{stage}"]"#);
+        rehearse(&scene, "torch-profile-capture", &[&inputs[..], &[&stages]].concat()).expect(0);
+        let outputs = scene.outputs();
+        let traces = outputs["traces"].as_array().expect("traces");
+        let stages: Vec<&str> = traces.iter().filter_map(|trace| trace["stage"].as_str()).collect();
+        assert_eq!(stages, [stage]);
+        assert_eq!(outputs["answers"].as_array().map(Vec::len), Some(1));
+    }
+    rehearse(&scene, "torch-profile-capture", &inputs).expect(21);
+    let reason = scene.finished("capture")["reason"].as_str().unwrap_or_default().to_owned();
+    assert!(reason.contains("launch once for each"), "{reason}");
+}
+
 /// A pace that a busy machine keeps up with.
 const SLOW: &str = r#"rehearsal={"pace": {"kind": "paced", "ttft_ms": 1000, "itl_ms": 2}}"#;
 

@@ -484,3 +484,82 @@ fn a_rehearsed_server_says_itself_what_it_is() {
     assert_eq!((&outputs["framework"], &outputs["model"]), (&json!("sglang"), &json!("small")));
     assert_eq!(list(&outputs["traces"]).len(), 2);
 }
+
+/// The launch of TensorRT-LLM that records, as its adapter says, and the profile of one stage.
+fn launched_for(scene: &Scene, steps: &str, name: &str, with: &str) -> String {
+    scene.workflow(
+        "fixed",
+        &format!(
+            "steps:
+  srv:
+    uses: server
+    with:
+      adapter:
+        name: tensorrt-llm
+        model: /models/small
+        flags: {{backend: pytorch, max_seq_len: 4096}}
+        env:
+          TLLM_PROFILE_START_STOP: '{steps}'
+          TLLM_TORCH_PROFILE_TRACE: '{{{{ run.scratch }}}}/armed/{name}'
+      ready: {{timeout: 20s}}
+      rehearsal: {{pace: {{kind: paced, ttft_ms: 2, itl_ms: 5}}}}
+    timeout: 1m
+  prof:
+    uses: profile
+    with: {{server: '{{{{ steps.srv }}}}', armed_dir: '{{{{ run.scratch }}}}/armed', {with}}}
+    timeout: 1m
+  look:
+    uses: trace
+    foreach: {{stage: '{{{{ steps.prof.stages }}}}'}}
+    with: {{path: '{{{{ each.stage.dir }}}}', framework: tensorrt-llm, views: [passes]}}
+    timeout: 1m
+{OUT}  sound: {{value: \"steps.look | map(attribute='sound') | list\", type: array}}
+  passes: {{value: \"steps.look | map(attribute='passes') | list\", type: array}}
+"
+        ),
+    )
+}
+
+#[test]
+fn a_recording_that_is_fixed_at_launch_is_one_launch_per_stage() {
+    let scene = Scene::new();
+    // The first suits a server that has answered nobody else; the second begins after what other servers are asked, and
+    // has the name that newer versions make of `trace.json`.
+    let launches = [("11-15", "trace.json"), ("60-64", "trace-rank-0.json")];
+    for (stage, (steps, name)) in
+        ["decode", "prefill"].into_iter().flat_map(|stage| launches.map(|one| (stage, one)))
+    {
+        let file =
+            launched_for(&scene, steps, name, &format!("stages: [{stage}], workloads: {{prefill: [64, 1]}}"));
+        scene.assay(&["run", &file, "--rehearse"]).expect(0);
+        let outputs = scene.outputs();
+        let [trace] = &list(&outputs["traces"])[..] else { panic!("{outputs}") };
+        assert_eq!(trace["stage"], stage);
+        let own = Path::new(outputs["dir"].as_str().expect("a folder")).join(stage).join(name);
+        assert_eq!(trace["path"].as_str().map(Path::new), Some(own.as_path()));
+        assert_eq!(outputs["sound"], json!([true]), "{outputs}");
+        let passes = list(&outputs["passes"][0]["rows"]);
+        assert_eq!(passes.len(), 5, "{outputs}");
+        assert!(
+            passes.iter().all(|pass| pass["stage"].as_str().is_some_and(|word| word.contains(stage))),
+            "{stage} {steps}: {passes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_recording_that_never_comes_says_what_to_look_at() {
+    let scene = Scene::new();
+    let short = "stages: [decode], workloads: {decode: [1, 40]}, flush_timeout: 1s";
+    for steps in ["0-4", "900-904"] {
+        let file = launched_for(&scene, steps, "trace.json", short);
+        scene.assay(&["run", &file, "--rehearse"]).expect(21);
+        let reason = scene.finished("prof")["reason"].as_str().expect("a reason").to_owned();
+        assert!(reason.contains("other steps") && reason.contains("`armed_dir`"), "{steps}: {reason}");
+    }
+    let mut server = scene.command(&["sim-server", "--as", "tensorrt-llm", "--port", "0"]);
+    server.env("TLLM_PROFILE_START_STOP", "eleven").env("TLLM_TORCH_PROFILE_TRACE", "trace.json");
+    let output = server.output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("`eleven`, not `first-last`"), "{told}");
+}

@@ -2,6 +2,7 @@
 
 mod sim_support;
 
+use assay_loadgen::sim::Config;
 use assay_trace::ViewName;
 use assay_trace::request::{Request, analyse};
 use assay_trace::stage::Stage;
@@ -87,4 +88,62 @@ fn vllm_records_only_when_it_was_armed() {
     });
     let names = names(folder.path());
     assert!(names[0].starts_with("p.rank0.") && names[1].starts_with("p.rank1."), "{names:?}");
+}
+
+/// How many passes of each stage a trace holds: prefill, decode.
+fn passes(path: &Path) -> Option<(usize, usize)> {
+    let report = analyse(&request(path)).ok().filter(|report| report.sound())?;
+    let steps = report.documents.first()?.steps.as_deref()?;
+    let count = |stage| steps.iter().filter(|step| step.stage == stage).count();
+    Some((count(Stage::Prefill), count(Stage::Decode)))
+}
+
+#[test]
+fn what_was_fixed_at_launch_is_recorded_without_a_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Tokens are iterations here: three of an answer whose first reads the prompt, and the first of the next.
+    let path = folder.path().join("trace.json");
+    let sim = Sim::ready(json!({
+        "framework": "tensorrt-llm", "pace": {"kind": "flood"},
+        "profile": {"flush_s": 0, "layers": 2, "at_launch": {"first": 1, "last": 4, "file": path}}
+    }));
+    sim.post("/v1/completions", &completion(5, 4));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(!path.exists(), "four of five are over");
+    sim.post("/v1/completions", &completion(5, 1));
+    eventually(|| passes(&path) == Some((1, 3)));
+    fs::remove_file(&path).expect("the trace");
+    sim.post("/v1/completions", &completion(5, 20));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(!path.exists(), "one recording per launch");
+}
+
+#[test]
+fn iterations_are_steps_of_the_engine_where_there_is_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.json.gz");
+    let sim = Sim::ready(json!({
+        "pace": {"kind": "engine", "chunk_tokens": 4, "base_ms": 1}, "max_model_len": 1000,
+        "profile": {"flush_s": 0, "layers": 2, "at_launch": {"first": 1, "last": 6, "file": path}}
+    }));
+    // A prompt of 10 tokens is read in 3 steps; 5 more tokens follow.
+    sim.post("/v1/completions", &completion(10, 6));
+    eventually(|| passes(&path) == Some((2, 4)));
+}
+
+#[test]
+fn a_recording_that_cannot_be_is_refused() {
+    for (first, last, file, word) in [
+        (5, 4, "t.json", "5 to 4"),
+        (0, 1000, "t.json", "999 after"),
+        (0, u64::MAX, "t.json", "999 after"),
+        (0, 4, "/", "no file"),
+    ] {
+        let at = json!({"profile": {"at_launch": {"first": first, "last": last, "file": file}}});
+        let config: Config = serde_json::from_value(at).expect("a configuration");
+        let error = config.check().expect_err("no recording").to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let most = json!({"profile": {"at_launch": {"first": 7, "last": 1006, "file": "t.json"}}});
+    serde_json::from_value::<Config>(most).expect("a configuration").check().expect("1000 iterations");
 }

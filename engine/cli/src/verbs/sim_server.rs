@@ -4,7 +4,7 @@ use crate::context::Cx;
 use crate::fail::Failure;
 use crate::reply::Reply;
 use assay_loadgen::LoadError;
-use assay_loadgen::sim::{Config, Framework, How, Launch, Pace, Server, Stray};
+use assay_loadgen::sim::{AtLaunch, Config, Framework, How, Launch, Pace, Server, Stray};
 use assay_manifest::absolute;
 use assay_protocol::{ExitCode, Value};
 use assay_yaml::{Limits, parse};
@@ -17,6 +17,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Iterations that TensorRT-LLM records, `first-last`.
+const RECORDED: &str = "TLLM_PROFILE_START_STOP";
+/// File of its recording.
+const TRACE: &str = "TLLM_TORCH_PROFILE_TRACE";
 
 /// Options of `sim-server`.
 #[derive(Debug, Args)]
@@ -125,6 +130,9 @@ fn config(cx: &Cx, options: &Options) -> Result<Config, Failure> {
     config.model = named.unwrap_or(config.model);
     config.tokenizer = options.tokenizer.as_deref().map(path).or(config.tokenizer);
     config.profile.dir = options.profile_dir.as_deref().map(path).or(config.profile.dir);
+    if config.framework == Framework::TensorrtLlm && config.profile.at_launch.is_none() {
+        config.profile.at_launch = recording(cx)?;
+    }
     config.startup_s = options.startup_s.unwrap_or(config.startup_s);
     config.seed = options.seed.unwrap_or(config.seed);
     if let Some(per_write) = options.flood {
@@ -139,6 +147,19 @@ fn config(cx: &Cx, options: &Options) -> Result<Config, Failure> {
             Pace::Paced { ttft_ms: options.ttft_ms.unwrap_or(ttft), itl_ms: options.itl_ms.unwrap_or(itl) };
     }
     Ok(config)
+}
+
+/// The recording that TensorRT-LLM's own variables ask for; one of them alone asks for none.
+fn recording(cx: &Cx) -> Result<Option<AtLaunch>, Failure> {
+    let (Some(steps), Some(file)) = (cx.env.get(RECORDED), cx.env.get(TRACE)) else { return Ok(None) };
+    let ends = steps.split_once('-').and_then(|(first, last)| {
+        Some((first.trim().parse::<u64>().ok()?, last.trim().parse::<u64>().ok()?))
+    });
+    let (first, last) = ends.ok_or_else(|| {
+        Failure::usage(format!("`{RECORDED}` is `{steps}`, not `first-last`"))
+            .help("the simulated server records one range of iterations, such as `11-15`")
+    })?;
+    Ok(Some(AtLaunch { first, last, file: absolute(&cx.paths.cwd, file) }))
 }
 
 fn from_file(cx: &Cx, file: &str) -> Result<Config, Failure> {
@@ -166,6 +187,9 @@ fn from_file(cx: &Cx, file: &str) -> Result<Config, Failure> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     config.tokenizer = config.tokenizer.map(|tokenizer| folder.join(tokenizer));
     config.profile.dir = config.profile.dir.map(|dir| folder.join(dir));
+    if let Some(recording) = &mut config.profile.at_launch {
+        recording.file = folder.join(&recording.file);
+    }
     Ok(config)
 }
 

@@ -222,11 +222,54 @@ pub struct ProfileSpec {
     pub tokens: u32,
     /// Ranks, with a file each.
     pub ranks: u32,
+    /// A recording that no request starts. In place of TensorRT-LLM the verb takes it from the server's environment,
+    /// `TLLM_PROFILE_START_STOP` and `TLLM_TORCH_PROFILE_TRACE`, unless it is given here.
+    pub at_launch: Option<AtLaunch>,
+}
+
+/// A recording that is fixed when the server is launched, as TensorRT-LLM makes it: one per launch, of one rank. An
+/// iteration is a step of the engine (`pace.kind: engine`). The other paces have no engine: each token that is sent,
+/// to whichever request, is an iteration. They are counted from 0 since the launch, those of readiness probes too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AtLaunch {
+    /// First iteration that is recorded.
+    pub first: u64,
+    /// Last iteration that is recorded, at most 999 after `first`. When it is over the trace is written; a server that
+    /// ends before writes none.
+    pub last: u64,
+    /// File of the trace, compressed if its name ends in `.gz`. Its folder must exist by then. What lies there is
+    /// replaced.
+    pub file: PathBuf,
+}
+
+impl AtLaunch {
+    /// Most iterations of one recording.
+    const MOST: u32 = 1000;
+
+    /// Iterations that are recorded.
+    pub(super) fn iterations(&self) -> u32 {
+        u32::try_from(self.last.saturating_sub(self.first)).map_or(u32::MAX, |more| more.saturating_add(1))
+    }
+
+    fn check(&self) -> Result<(), LoadError> {
+        let (first, last) = (self.first, self.last);
+        if last < first || self.iterations() > Self::MOST {
+            return wrong(format!(
+                "`profile.at_launch` records iterations {first} to {last}; give a `last` from `first` to {} after it",
+                Self::MOST - 1
+            ));
+        }
+        if self.file.file_name().is_none() {
+            return wrong(format!("`profile.at_launch.file` is `{}`, no file", self.file.display()));
+        }
+        Ok(())
+    }
 }
 
 impl Default for ProfileSpec {
     fn default() -> Self {
-        Self { dir: None, flush_s: 0.5, layers: 4, batch: 8, tokens: 2048, ranks: 1 }
+        Self { dir: None, flush_s: 0.5, layers: 4, batch: 8, tokens: 2048, ranks: 1, at_launch: None }
     }
 }
 
@@ -249,6 +292,7 @@ impl Config {
         let time = |name: &str, value: f64| at_least(name, value, 0.0);
         time("startup_s", self.startup_s)?;
         time("profile.flush_s", self.profile.flush_s)?;
+        self.profile.at_launch.as_ref().map_or(Ok(()), AtLaunch::check)?;
         match &self.pace {
             Pace::Flood { per_write: 0 } => {
                 return Err(LoadError::Config(

@@ -1,6 +1,7 @@
 //! Continuous batching: which sequences a step works on and how long it takes. Pure: time comes in as numbers.
 
 use super::config::EngineSpec;
+use super::fixed::Progress;
 use super::prefix::Cache;
 use super::random::Random;
 use std::collections::VecDeque;
@@ -57,6 +58,8 @@ pub(super) struct Engine {
     held: u64,
     /// Steps begun.
     pub steps: u64,
+    /// Steps that are over.
+    pub done: Progress,
 }
 
 impl Engine {
@@ -73,6 +76,7 @@ impl Engine {
             end: None,
             held: 0,
             steps: 0,
+            done: Progress::default(),
         }
     }
 
@@ -174,6 +178,8 @@ impl Engine {
     }
 
     fn finish(&mut self, at: u64, out: &mut Vec<Emission>) {
+        self.done.iterations += 1;
+        self.done.prefills += u64::from(self.running.iter().any(|sequence| sequence.chunk > 0));
         let (cache, held) = (&mut self.cache, &mut self.held);
         self.running.retain_mut(|sequence| {
             let read_up = sequence.chunk > 0 && sequence.read + sequence.chunk == sequence.work.prompt;
@@ -203,7 +209,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use super::{Emission, Engine, Work};
+    use super::{Emission, Engine, Progress, Work};
     use crate::sim::EngineSpec;
 
     const MS: u64 = 1_000_000;
@@ -245,6 +251,11 @@ mod tests {
     fn a_prompt_is_read_in_chunks_and_then_decoded() {
         // 2500 tokens in chunks of 1000: 10 + 10 + 5 ms; then 8 + 1 ms for each further token.
         assert_eq!(times(&all(&spec(), 1, &[work(0, 2500, 3)]), 0), [25, 34, 43]);
+        let mut engine = Engine::new(&spec(), 1.0, 1);
+        engine.submit(0, work(0, 2500, 3)).expect("it fits");
+        assert_eq!((engine.steps, engine.done), (1, Progress::default()), "begun, not over");
+        engine.advance(43 * MS, &mut Vec::new());
+        assert_eq!(engine.done, Progress { iterations: 5, prefills: 3 });
     }
 
     #[test]

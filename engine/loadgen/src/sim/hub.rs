@@ -60,6 +60,8 @@ pub(super) struct Hub<'a> {
     pub number: u64,
     /// Tokens, ever.
     pub made: u64,
+    /// First tokens of an answer, ever.
+    pub begun: u64,
     /// Unix seconds of the start.
     pub born: u64,
     pub ended: Option<How>,
@@ -109,6 +111,7 @@ impl<'a> Hub<'a> {
             crash_at: fault::crash_at(config).map(|after| ready_at.saturating_add(after)),
             number: 0,
             made: 0,
+            begun: 0,
             born: unix_seconds(),
             ended: None,
             scratch: Vec::new(),
@@ -374,12 +377,19 @@ impl<'a> Hub<'a> {
                 self.pump(key);
             }
         }
-        if let Some(engine) = &mut self.engine {
-            engine.advance(now, &mut self.emissions);
-            self.deliver();
-        }
+        self.advance(now);
+        self.deliver();
         let steps = self.steps();
         self.profiler.tick(steps);
+    }
+
+    /// Ends the steps of the engine that are over by now, one after the other: a recording ends between two of them.
+    pub fn advance(&mut self, now: u64) {
+        let Some(engine) = &mut self.engine else { return };
+        while let Some(end) = engine.next().filter(|end| *end <= now) {
+            engine.advance(end, &mut self.emissions);
+            self.profiler.iterated(engine.done);
+        }
     }
 
     fn flood(&mut self) {

@@ -13,6 +13,7 @@ mod control;
 mod engine;
 mod failure;
 mod fault;
+mod fixed;
 mod frames;
 mod hist;
 mod http;
@@ -33,7 +34,7 @@ mod worker;
 
 use serde_json::Value;
 
-pub use config::{Config, Effect, EngineSpec, EosAfter, Framework, Pace, ProfileSpec, Starting};
+pub use config::{AtLaunch, Config, Effect, EngineSpec, EosAfter, Framework, Pace, ProfileSpec, Starting};
 pub use failure::{BreakSse, Failure, When};
 pub use launch::Launch;
 pub use server::{Ended, How, Log, Server, Stray};

@@ -1,9 +1,10 @@
-//! The profiler endpoints: what is recorded, until when, and how the files come to be. The traces are synthetic.
+//! The profiler: what is recorded, until when, and how the files come to be. The traces are synthetic.
 
 use super::config::{Config, Framework, ProfileSpec};
+use super::fixed::{Fixed, Passes, Progress};
 use super::launch::Launch;
 use super::server::Log;
-use assay_trace::generate::{Annotations, GenerateError, Recipe, write_gz};
+use assay_trace::generate::{Annotations, GenerateError, Recipe, write, write_gz};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::Write;
@@ -26,6 +27,8 @@ pub(super) struct Profiler {
     seed: u64,
     log: Log,
     recording: Option<Recording>,
+    /// What no request starts.
+    fixed: Option<Fixed>,
     writers: Vec<JoinHandle<()>>,
     hurry: Arc<AtomicBool>,
 }
@@ -59,6 +62,7 @@ impl Profiler {
             seed: config.seed,
             log: log.clone(),
             recording: None,
+            fixed: config.profile.at_launch.clone().map(Fixed::new),
             writers: Vec::new(),
             hurry: Arc::new(AtomicBool::new(false)),
         }
@@ -130,10 +134,30 @@ impl Profiler {
         }
     }
 
+    /// An iteration is over: ends the recording that was fixed at launch, if that was its last.
+    pub fn iterated(&mut self, done: Progress) {
+        let Some(fixed) = &mut self.fixed else { return };
+        let Some(passes) = fixed.ended(done) else { return };
+        let at = fixed.at.clone();
+        (self.log)(&format!(
+            "Profiling of iterations {} to {} has ended; the trace goes to {}",
+            at.first,
+            at.last,
+            at.file.display()
+        ));
+        let recipe = self.recipe(0, passes);
+        if let Err(error) = self.write_later(vec![(at.file, recipe)]) {
+            (self.log)(&format!("Cannot start a thread: {error}"));
+        }
+    }
+
     fn write(&mut self, recording: Recording, steps: u64) -> std::io::Result<()> {
         let seen = (steps - recording.from).clamp(1, u64::from(MOST_PASSES)) as u32;
         let passes = recording.steps.unwrap_or(seen);
-        let files = self.files(&recording, passes);
+        self.write_later(self.files(&recording, passes))
+    }
+
+    fn write_later(&mut self, files: Vec<(PathBuf, Recipe)>) -> std::io::Result<()> {
         let (flush, hurry, log) =
             (Duration::from_secs_f64(self.spec.flush_s), Arc::clone(&self.hurry), self.log.clone());
         let work = move || {
@@ -162,23 +186,28 @@ impl Profiler {
                 } else {
                     format!("{prefix}{id}-TP-{rank}{stage}.trace.json.gz")
                 };
-                let recipe = Recipe {
-                    prefill: *prefill,
-                    decode: *decode,
-                    layers: self.spec.layers,
-                    batch: self.spec.batch,
-                    tokens: self.spec.tokens,
-                    noise: 1,
-                    seed: self.seed,
-                    rank,
-                    world: ranks,
-                    annotations: if vllm { Annotations::Vllm } else { Annotations::Sglang },
-                    ..Recipe::default()
-                };
-                files.push((recording.dir.join(name), recipe));
+                let passes = Passes { prefill: *prefill, decode: *decode };
+                files.push((recording.dir.join(name), self.recipe(rank, passes)));
             }
         }
         files
+    }
+
+    fn recipe(&self, rank: u32, passes: Passes) -> Recipe {
+        let vllm = self.framework == Framework::Vllm;
+        Recipe {
+            prefill: passes.prefill,
+            decode: passes.decode,
+            layers: self.spec.layers,
+            batch: self.spec.batch,
+            tokens: self.spec.tokens,
+            noise: 1,
+            seed: self.seed,
+            rank,
+            world: self.spec.ranks.max(1),
+            annotations: if vllm { Annotations::Vllm } else { Annotations::Sglang },
+            ..Recipe::default()
+        }
     }
 }
 
@@ -198,7 +227,7 @@ fn number(value: &Value) -> Option<u32> {
     }
 }
 
-/// Half of each file at once, the rest after `flush`: who does not wait reads a gzip stream that is cut.
+/// Half of each file at once, the rest after `flush`: who does not wait reads a file that is cut.
 fn write_files(
     files: &[(PathBuf, Recipe)],
     flush: Duration,
@@ -218,7 +247,10 @@ fn write_files(
 
 fn begin(path: &Path, recipe: &Recipe) -> Result<(File, Vec<u8>), GenerateError> {
     let mut bytes = Vec::new();
-    write_gz(recipe, LEVEL, &mut bytes)?;
+    match path.extension().is_some_and(|ending| ending == "gz") {
+        true => write_gz(recipe, LEVEL, &mut bytes)?,
+        false => write(recipe, &mut bytes)?,
+    };
     let create = |source| GenerateError::Create { path: path.to_owned(), source };
     let mut file = File::create(path).map_err(create)?;
     let rest = bytes.split_off(bytes.len() / 2);

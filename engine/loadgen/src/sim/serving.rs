@@ -8,6 +8,7 @@ use super::config::{Config, EosAfter, Pace};
 use super::conn::Busy;
 use super::engine::{Key, Work};
 use super::fault::Fault;
+use super::fixed::Progress;
 use super::frames::{LAST_CHUNK, Names};
 use super::http::whole;
 use super::hub::{Hub, unix_seconds};
@@ -144,10 +145,10 @@ impl Hub<'_> {
     }
 
     fn submit(&mut self, key: Key, answer: &Answer, pages: Vec<u64>) -> Result<(), String> {
-        let Some(engine) = &mut self.engine else { return Ok(()) };
         let now = clock::now();
         // A step that is over must not take in what came behind its end.
-        engine.advance(now, &mut self.emissions);
+        self.advance(now);
+        let Some(engine) = &mut self.engine else { return Ok(()) };
         let work = Work { key, prompt: answer.prompt(), pages, output: answer.total };
         engine.submit(now, work).map_err(|need| {
             format!("the prompt and the answer need {need} tokens, larger than the available KV cache memory")
@@ -223,6 +224,10 @@ impl Hub<'_> {
         let before = std::mem::replace(&mut answer.last_write, now);
         answer.pacer.step(due.unwrap_or(now));
         self.made += 1;
+        self.begun += u64::from(first);
+        if self.engine.is_none() {
+            self.profiler.iterated(Progress { iterations: self.made, prefills: self.begun });
+        }
         if counts {
             self.counters.tokens += 1;
             if stream {

@@ -24,6 +24,8 @@ const MARGIN: u32 = 4;
 const SHOWS: Duration = Duration::from_secs(3);
 /// Longest wait for the end of a recording once the step was stopped.
 const HURRY: Duration = Duration::from_secs(5);
+/// Requests of a prefill, at most, where only the server knows when its recording is over.
+const UNTIL_OVER: u32 = 200;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Why there is no trace.
@@ -114,6 +116,10 @@ impl Capture<'_> {
         let dir = self.dir.join(shape.stage.word());
         std::fs::create_dir_all(&dir).map_err(Trouble::io("make", &dir))?;
         let written_to = self.armed_dir.unwrap_or(&dir);
+        if self.is_fixed() {
+            // The server opens its file and makes no folder.
+            std::fs::create_dir_all(written_to).map_err(Trouble::io("make", written_to))?;
+        }
         let watch = Watch::new(written_to, &self.facts.files, self.stop)?;
         let recording = AtomicBool::new(false);
         let recorded = self.record(shape, &dir, &watch, &recording);
@@ -122,7 +128,7 @@ impl Capture<'_> {
             let _ = self.end(true);
         }
         recorded?;
-        let mut files = watch.complete(self.flush, self.facts.arm.is_some())?;
+        let mut files = watch.complete(self.flush, self.hint())?;
         if written_to != dir {
             files = files.iter().map(|file| moved(file, &dir)).collect::<Result<_, _>>()?;
         }
@@ -140,6 +146,7 @@ impl Capture<'_> {
         let needed = self.counted() + MARGIN;
         // Each request of a prefill is a step, each token of an answer is one of a decode.
         let (warmup, requests, begin_at) = match shape.stage {
+            Stage::Prefill if self.is_fixed() => (self.warmup_steps, UNTIL_OVER, 0),
             Stage::Prefill => (self.warmup_steps, needed, 0),
             Stage::Decode => (0, 1, self.warmup_steps),
         };
@@ -170,6 +177,8 @@ impl Capture<'_> {
                 }
                 let from = pieces.load(Ordering::Relaxed);
                 until(from + u64::from(needed));
+                // Which steps are recorded was said at launch: requests go on until it is done.
+                while self.is_fixed() && !asked.is_finished() && !self.stopped() && !watch.shows(LOOK)? {}
                 if self.stopped() {
                     return Err(Trouble::Stopped);
                 }
@@ -192,6 +201,23 @@ impl Capture<'_> {
 
     fn too_short(&self, shape: &Shape) -> Trouble {
         Trouble::TooShort { stage: shape.stage.word(), needed: self.warmup_steps + self.steps }
+    }
+
+    /// Whether steps and file of the recording were fixed when the server was launched.
+    fn is_fixed(&self) -> bool {
+        self.facts.how == ProfileHow::Environment
+    }
+
+    /// What to look at where no file comes.
+    fn hint(&self) -> &'static str {
+        if self.is_fixed() {
+            "the server may have been launched with another file, then give its folder as `armed_dir`; or its recording \
+             was over before this step or begins later than its requests reach, then launch it with other steps"
+        } else if self.facts.arm.is_some() {
+            "the server may have been launched with another folder; give that as `armed_dir`"
+        } else {
+            "the server's log says more; it must be able to write to this folder"
+        }
     }
 
     fn stopped(&self) -> bool {
@@ -275,7 +301,7 @@ impl Capture<'_> {
     /// Ends the recording, unless it has done so by itself.
     fn finish(&self, watch: &Watch<'_>) -> Result<(), Trouble> {
         let by_itself = self.facts.ends_by_itself;
-        if by_itself && (self.facts.how == ProfileHow::Environment || watch.shows(SHOWS)?) {
+        if by_itself && (self.is_fixed() || watch.shows(SHOWS)?) {
             return Ok(());
         }
         self.end(by_itself)

@@ -77,8 +77,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits until there are new files, none of them grows, and each can be read whole.
-    pub(crate) fn complete(&self, limit: Duration, armed: bool) -> Result<Vec<PathBuf>, Trouble> {
+    /// Waits until there are new files, none of them grows, and each can be read whole. `hint`: what to look at if none comes.
+    pub(crate) fn complete(&self, limit: Duration, hint: &'static str) -> Result<Vec<PathBuf>, Trouble> {
         let begun = Instant::now();
         let (mut last, mut since, mut cut) = (State::new(), Instant::now(), None);
         loop {
@@ -99,19 +99,14 @@ impl<'a> Watch<'a> {
                 let waited_s = limit.as_secs();
                 return Err(match cut {
                     Some((path, problem)) => Trouble::Cut { path, waited_s, problem },
-                    None => self.nothing(waited_s, armed),
+                    None => self.nothing(waited_s, hint),
                 });
             }
             std::thread::sleep(LOOK);
         }
     }
 
-    fn nothing(&self, waited_s: u64, armed: bool) -> Trouble {
-        let hint = if armed {
-            "the server may have been launched with another folder; give that as `armed_dir`"
-        } else {
-            "the server's log says more; it must be able to write to this folder"
-        };
+    fn nothing(&self, waited_s: u64, hint: &'static str) -> Trouble {
         Trouble::NoFile { dir: self.dir.to_owned(), patterns: self.patterns.clone(), waited_s, hint }
     }
 }
@@ -158,14 +153,14 @@ mod tests {
         let path = folder.path().join("new-TP-0.trace.json.gz");
         std::fs::write(folder.path().join("notes.txt"), "x").expect("a file");
         std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("a file");
-        let cut = watch.complete(Duration::from_millis(1200), false).unwrap_err();
+        let cut = watch.complete(Duration::from_millis(1200), "").unwrap_err();
         assert!(matches!(&cut, Trouble::Cut { path: told, .. } if *told == path), "{cut}");
         let (grown, whole) = (path.clone(), bytes.clone());
         let writer = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(1300));
             std::fs::write(grown, whole).expect("a file");
         });
-        assert_eq!(watch.complete(Duration::from_secs(20), false).expect("whole"), [path]);
+        assert_eq!(watch.complete(Duration::from_secs(20), "").expect("whole"), [path]);
         writer.join().expect("written");
     }
 
@@ -174,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (stop, missing) = (AtomicBool::new(false), folder.path().join("not-yet"));
         let watch = Watch::new(&missing, &["*.gz".to_owned()], &stop).expect("a folder to watch");
-        let error = watch.complete(Duration::ZERO, true).unwrap_err().to_string();
+        let error = watch.complete(Duration::ZERO, "give `armed_dir`").unwrap_err().to_string();
         assert!(
             error.contains("not-yet") && error.contains("armed_dir") && error.contains("`*.gz`"),
             "{error}"

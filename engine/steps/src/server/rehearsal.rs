@@ -90,7 +90,9 @@ pub(crate) fn stand_in(
     }
     argv.push("--".to_owned());
     argv.extend(launch.argv.iter().cloned());
-    Ok(CommandLine::new(argv))
+    // What the framework reads from its environment, the stand-in does too.
+    let env = launch.env.clone().into_iter().collect();
+    Ok(CommandLine { argv, env, unset: launch.unset.clone(), ..CommandLine::default() })
 }
 
 #[cfg(test)]
