@@ -133,7 +133,7 @@ fn every_command_about_serving_works() {
     assert!(run_all_in(&scene, "docs/serving.md") >= 13);
 }
 
-/// Its reader writes the task, the baseline and the candidate that it shows, each under the name in its first line.
+/// Its reader writes the task, the baseline, the candidate and the oracle that it shows, each under the name in its first line.
 #[test]
 fn every_command_about_kernels_works() {
     let scene = Scene::new();
@@ -141,14 +141,16 @@ fn every_command_about_kernels_works() {
     let text = std::fs::read_to_string(root.join("docs/kernels.md")).expect("the document");
     let fences = text.split("```").skip(1).step_by(2);
     let mut written = 0;
-    for block in fences.filter(|block| block.starts_with("yaml\n") || block.starts_with("c\n")) {
+    for block in
+        fences.filter(|block| ["yaml\n", "c\n", "python\n"].iter().any(|kind| block.starts_with(kind)))
+    {
         let (_, block) = block.split_once('\n').expect("lines");
         let head = block.lines().next().unwrap_or_default();
         let path = head.trim_start_matches(['#', '/', '*', ' ']).trim_end_matches(['*', '/', ' ']);
         scene.write(path, block);
         written += 1;
     }
-    assert_eq!(written, 3, "a task, a baseline, a candidate");
+    assert_eq!(written, 4, "a task, a baseline, a candidate, an oracle");
     assert!(run_all_in(&scene, "docs/kernels.md") >= 10);
     // Every code and every gate that there is stands in the document.
     let schema = scene.assay(&["schema", "kernel-ledger"]).expect(0).json();

@@ -28,6 +28,13 @@ pub struct Miss {
     pub bound: f64,
 }
 
+impl std::fmt::Display for Miss {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { at, expected, got, bound } = self;
+        write!(out, "element {at} is {got:e} and not {expected:e}, with {bound:.1e} allowed")
+    }
+}
+
 fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

@@ -243,3 +243,14 @@ fn bits_of_the_baseline_are_asked_for_where_the_task_says_so() {
     let near = scene.judge(&loaded, &scene.source("near.c", near), SeedSource::System).expect("judged");
     assert_eq!((near.code, near.gate), (Code::WrongValue, Gate::Values), "{near:?}");
 }
+
+#[test]
+fn a_kernel_that_is_wrong_only_near_the_end_of_its_range_is_refused() {
+    // The largest measured size is 4,096, and tensors may have 5,000 elements.
+    let scene = Scene::new(TASK, SLOW);
+    let body = "for (int64_t i = 0; i < n; i++) y[i] = (n > 4990 ? 2 : 1) * (a[i] + b[i]); return 0; }";
+    let candidate = scene.source("far.c", body);
+    let judgement = scene.judge(&scene.load(), &candidate, SeedSource::System).expect("judged");
+    assert_eq!(judgement.code, Code::WrongHiddenShape, "{}", judgement.message);
+    assert!(judgement.message.contains("and not"), "the worst element is told: {}", judgement.message);
+}

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 
 type Sizes = IndexMap<String, u64>;
 
-/// The shapes to check: measured, hidden, random (from the seed), then some of them with gaps. No shape occurs twice without gaps.
+/// The shapes to check: measured, hidden (odd sizes, and the ends of each axis), random (from the seed, some beyond what is
+/// measured), then some of them with gaps. No shape occurs twice without gaps.
 ///
 /// Hidden and random shapes keep to the task's `max_elements`, as far as the ranges of its axes let them.
 pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
@@ -27,7 +28,13 @@ pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     for sizes in hidden(task, loaded)? {
         add(Kind::Hidden, sizes)?;
     }
+    for sizes in ends(task)? {
+        add(Kind::Hidden, sizes)?;
+    }
     let mut stream = Stream::new(seed, "shapes");
+    for sizes in beyond(task, loaded, &mut stream)? {
+        add(Kind::Random, sizes)?;
+    }
     for _ in 0..task.hidden.random {
         add(Kind::Random, random(task, &mut stream)?)?;
     }
@@ -55,6 +62,60 @@ fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
         }
     }
     Ok(all)
+}
+
+/// Each axis at both ends of its range, the others small: a range is a promise, and nobody measures its ends.
+fn ends(task: &Task) -> Result<Vec<Sizes>, TaskError> {
+    let mut all = Vec::new();
+    for (name, axis) in &task.axes {
+        for end in axis.range {
+            all.push(alone(task, name, end)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Each axis drawn between its largest measured size and the end of its range, the others small.
+fn beyond(task: &Task, loaded: &Loaded, stream: &mut Stream) -> Result<Vec<Sizes>, TaskError> {
+    let mut all = Vec::new();
+    for (name, axis) in &task.axes {
+        let measured = loaded.shapes.iter().filter_map(|shape| shape.axes.get(name)).max();
+        let from = measured.copied().unwrap_or(axis.range[0]);
+        let drawn = stream.uniform();
+        if from < axis.range[1] {
+            let size = from as f64 + drawn * (axis.range[1] - from) as f64;
+            all.push(alone(task, name, size as u64)?);
+        }
+    }
+    Ok(all)
+}
+
+/// One axis at this size, as far as the task's largest tensor lets it, the others at a size that keeps tensors small.
+fn alone(task: &Task, name: &str, size: u64) -> Result<Sizes, TaskError> {
+    let others = |few: u64| -> Sizes {
+        task.axes
+            .iter()
+            .map(|(other, axis)| (other.clone(), near(axis, if other == name { size } else { few })))
+            .collect()
+    };
+    // Two rows are the least that shows a kernel which mixes them up.
+    let mut sizes = others(2);
+    // A tensor grows with the axis or faster, so the part that fits is at most this.
+    loop {
+        let elements = largest(task, &sizes)? as u64;
+        let most = task.hidden.max_elements;
+        let (Some(axis), Some(&now)) = (task.axes.get(name), sizes.get(name)) else { break };
+        if elements <= most {
+            break;
+        }
+        let part = u128::from(now) * u128::from(most) / u128::from(elements);
+        let then = near(axis, u64::try_from(part).unwrap_or(now));
+        if then >= now {
+            break;
+        }
+        sizes.insert(name.to_owned(), then);
+    }
+    Ok(sizes)
 }
 
 fn takes(axis: &Axis, size: u64) -> bool {

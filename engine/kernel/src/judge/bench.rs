@@ -227,11 +227,12 @@ impl<'a> Bench<'a> {
         let Some((output, errors)) = wrong else { return Ok(()) };
         let name = case.outputs().nth(output).map_or("", |tensor| case.tensors[tensor].name.as_str());
         let message = format!(
-            "{} of {} elements of `{name}` are wrong at {}, {}",
+            "{} of {} elements of `{name}` are wrong at {}, {}{}",
             errors.failed,
             errors.elements,
             case.title(),
-            data.what
+            data.what,
+            errors.worst.as_ref().map(|miss| format!("; {miss}")).unwrap_or_default()
         );
         Err(Finding::new(
             gate,

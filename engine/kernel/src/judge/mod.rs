@@ -44,6 +44,9 @@ const BASELINE_GATES: &[(Gate, Run)] = &[
     (Gate::Sanitizer, gates::sanitizer::run),
 ];
 
+/// Those at the beginning that a candidate passes before the baseline is proven: build, static checks, loading, rejections.
+const EARLY: usize = 4;
+
 /// What only a candidate goes through, behind the others.
 const CANDIDATE_GATES: &[(Gate, Run)] = &[
     (Gate::Timing, gates::timing::run),
@@ -83,15 +86,21 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         model: None,
     };
     let (mut records, mut findings) = run_gates(&mut bench, &[(Gate::Locks, gates::locks::run)])?;
-    let mut baseline_sha = String::new();
+    let baseline_sha = setup::sha(&loaded.folder.join(&loaded.task.baseline.path))?;
+    // What can be told without right answers is told first: most refusals need no baseline.
+    let (early, late) = BASELINE_GATES.split_at(EARLY);
+    if findings.is_empty() {
+        bench.cases = crate::case::cases(loaded, secret.seed("shapes"))?;
+        let (more, found) = run_gates(&mut bench, early)?;
+        records.extend(more);
+        findings.extend(found);
+    }
     if findings.is_empty() {
         let baseline = Proven::of(setup, oracle.as_ref(), secret, bench.progress)?;
-        baseline.sha().clone_into(&mut baseline_sha);
         bench.baseline = Some(baseline);
-        bench.cases = crate::case::cases(loaded, secret.seed("shapes"))?;
         // What the baseline took, the candidate does not pay for.
         bench.deadline = Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into());
-        for gates in [BASELINE_GATES, CANDIDATE_GATES] {
+        for gates in [late, CANDIDATE_GATES] {
             if findings.is_empty() {
                 let (more, found) = run_gates(&mut bench, gates)?;
                 records.extend(more);

@@ -15,7 +15,6 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Proven {
     library: PathBuf,
-    sha: String,
     /// Keeps the library for as long as this process may need it.
     _folder: TempDir,
 }
@@ -32,11 +31,6 @@ impl Proven {
     /// Its library.
     pub fn library(&self) -> &Path {
         &self.library
-    }
-
-    /// Digest of its source or library as the task names it.
-    pub fn sha(&self) -> &str {
-        &self.sha
     }
 
     /// The baseline of a task, proven now or before.
@@ -68,7 +62,6 @@ impl Proven {
             tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })?;
         let loaded = setup.loaded;
         let source = loaded.folder.join(&loaded.task.baseline.path);
-        let sha = super::setup::sha(&source)?;
         let mut bench = Bench {
             setup,
             side: Side::Baseline,
@@ -90,6 +83,6 @@ impl Proven {
             return Err(JudgeError::Baseline { task: loaded.task.name.clone(), finding: Box::new(finding) });
         }
         let library = bench.library;
-        Ok(Self { library, sha, _folder: folder })
+        Ok(Self { library, _folder: folder })
     }
 }

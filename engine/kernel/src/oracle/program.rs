@@ -81,8 +81,9 @@ impl Program {
     fn run(&self, given: &Path, wanted: &Path) -> Result<Captured, OracleError> {
         let name = self.command.first().map(OsString::from).unwrap_or_default();
         let program = resolve_program(&name, PATH.as_ref(), &self.folder).map_err(|error| {
-            let hint = error.hint().map(|hint| format!(" {hint}")).unwrap_or_default();
-            self.error(format!("cannot be started: {error}.{hint}"))
+            self.error(format!(
+                "cannot be started: {error}; install it, or give its full path in `oracle.command`"
+            ))
         })?;
         let mut argv: Vec<OsString> = self.command.iter().map(OsString::from).collect();
         argv.extend([given.into(), wanted.into()]);
