@@ -175,12 +175,15 @@ fn client_was_late(scene: &Scene) -> bool {
     late.iter().any(|words| texts.iter().any(|text| text.contains(words)))
 }
 
+/// Every server that was started, by name: frameworks take turns in no certain order.
 fn servers(scene: &Scene) -> Vec<String> {
     let started = |record: &Value| {
         let step = record["data"]["step"].as_str().unwrap_or_default().to_owned();
         (record["type"] == "step_started" && step.ends_with("/srv")).then_some(step)
     };
-    scene.journal().iter().filter_map(started).collect()
+    let mut servers: Vec<String> = scene.journal().iter().filter_map(started).collect();
+    servers.sort();
+    servers
 }
 
 #[test]
