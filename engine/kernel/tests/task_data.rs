@@ -43,9 +43,12 @@ fn measured_hidden_random_and_strided_shapes_are_checked() {
     // 1 and 7 are no sizes of `C`; the other axis is that of the smallest measured shape.
     let rows = [1, 7, 33, 255, 257, 1000].map(|odd| (odd, 1024));
     let columns = [33, 255, 257, 1000].map(|odd| (32, odd));
-    assert_eq!(sizes(&cases, Kind::Hidden), [&rows[..], &columns[..]].concat());
+    // Both ends of each range, with the other axis small.
+    let ends = [(1, 8), (4096, 8), (2, 8), (2, 8192)];
+    assert_eq!(sizes(&cases, Kind::Hidden), [&rows[..], &columns[..], &ends[..]].concat());
     let random = sizes(&cases, Kind::Random);
-    assert_eq!(random.len(), 4);
+    assert_eq!(random.len(), 6, "two beyond what is measured: {random:?}");
+    assert!(random[0].0 > 512 && random[1].1 > 1024, "{random:?}");
     assert!(random.iter().all(|(r, c)| (1..=4096).contains(r) && (8..=8192).contains(c) && r * c <= 1 << 20));
     assert_eq!(sizes(&case::cases(&loaded, 7).expect("cases"), Kind::Random), random);
     assert_ne!(sizes(&case::cases(&loaded, 8).expect("cases"), Kind::Random), random);
@@ -69,7 +72,8 @@ fn hidden_shapes_keep_to_the_limit_and_to_multiples() {
         loaded(axes, "[{R: 4096, C: 4096}]", "hidden: {odd: [7, 48, 99999], random: 50, max_elements: 5000}");
     let cases = case::cases(&loaded, 1).expect("cases");
     // 99999 rows of 16 are too many, so that shape is left out.
-    assert_eq!(sizes(&cases, Kind::Hidden), [(7, 512), (48, 64), (64, 48)]);
+    // The ends of the ranges come as near as the limit lets them.
+    assert_eq!(sizes(&cases, Kind::Hidden), [(7, 512), (48, 64), (64, 48), (2, 16), (312, 16), (2, 2496)]);
     let random = sizes(&cases, Kind::Random);
     assert!(
         random.len() > 40 && random.iter().all(|(r, c)| *r >= 2 && c % 16 == 0 && *c >= 16 && r * c <= 5000),
