@@ -1,8 +1,10 @@
 //! What each word of a judgement means to the person who reads it, and what to do. Data: it decides nothing.
 
+mod found;
+
 use crate::verdict::{Code, Gate};
 
-/// A code in words.
+/// A code in words. How the judge comes to it says [`Code::found`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {
     /// The code.
@@ -353,7 +355,7 @@ mod tests {
         let gates: Vec<String> = GATES.iter().map(|aim| aim.gate.word()).collect();
         assert_eq!(gates, words::<Gate>());
         for advice in ADVICE {
-            let sentences = [advice.meaning, advice.way_out];
+            let sentences = [advice.meaning, advice.code.found(), advice.way_out];
             assert!(sentences.iter().all(|text| text.len() > 8 && text.ends_with('.')), "{advice:?}");
             assert_eq!(advice.code.advice(), *advice);
         }

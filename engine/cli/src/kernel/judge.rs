@@ -3,11 +3,10 @@
 use crate::context::Cx;
 use crate::fail::Failure;
 use crate::kernel::screen::Screen;
-use crate::kernel::{files, output, refused, worker};
+use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
-use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
 use assay_process::stop_flag;
 use assay_protocol::ExitCode;
@@ -109,11 +108,7 @@ fn reply(
     folder: Option<&Path>,
     place: Option<(&Path, &Appended)>,
 ) -> Reply {
-    let exit = match judgement.class {
-        Class::Accept => ExitCode::Ok,
-        Class::Reject => ExitCode::GateFailed,
-        Class::Inconclusive => ExitCode::Inconclusive,
-    };
+    let exit = explain::exit(judgement.class);
     let mut text = output::text(judgement, &options.candidate, options.quick);
     if let Some((path, appended)) = place {
         text.push_str(&format!("ledger: {}, row {}\n", cx.paths.shown(path), appended.row));

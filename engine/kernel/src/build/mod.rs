@@ -17,8 +17,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The header that kernels are written against.
-const HEADER: &str = include_str!("../../include/assay_kernel.h");
+/// The header that kernels are written against, `assay_kernel.h`.
+pub const HEADER: &str = include_str!("../../include/assay_kernel.h");
 
 /// What every library is built with, beside the task's flags.
 const LIBRARY: &[&str] = &["-fPIC", "-shared"];
