@@ -219,9 +219,8 @@ impl<'a> Bench<'a> {
         taken: &[Vec<u8>],
     ) -> Result<(), Finding> {
         let all = self.errors(case, data, taken);
-        let err = self.facts.err.get_or_insert_with(ErrorFacts::default);
         for errors in all.iter().filter(|errors| errors.passed()) {
-            err.max_u = err.max_u.max(errors.max_u);
+            ErrorFacts::raise(&mut self.facts.err.get_or_insert_default().max_u, errors.max_u);
         }
         let wrong = all.iter().enumerate().find(|(_, errors)| !errors.passed());
         let Some((output, errors)) = wrong else { return Ok(()) };
