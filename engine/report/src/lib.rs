@@ -9,6 +9,7 @@ pub mod digest;
 mod escape;
 mod format;
 mod html;
+pub mod evidence;
 pub mod kernel;
 pub mod ledger;
 mod mark;

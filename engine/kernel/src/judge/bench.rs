@@ -224,7 +224,9 @@ impl<'a> Bench<'a> {
         }
         let wrong = all.iter().enumerate().find(|(_, errors)| !errors.passed());
         let Some((output, errors)) = wrong else { return Ok(()) };
-        let name = case.outputs().nth(output).map_or("", |tensor| case.tensors[tensor].name.as_str());
+        let tensor = case.outputs().nth(output).map(|tensor| &case.tensors[tensor]);
+        let name = tensor.map_or("", |tensor| tensor.name.as_str());
+        let index = tensor.zip(errors.worst.as_ref()).map(|(tensor, miss)| tensor.layout.index(miss.at));
         let message = format!(
             "{} of {} elements of `{name}` are wrong at {}, {}{}",
             errors.failed,
@@ -237,7 +239,9 @@ impl<'a> Bench<'a> {
             gate,
             code,
             message,
-            json!({ "axes": case.axes, "kind": case.kind, "data": data.what, "errors": errors }),
+            json!({
+                "axes": case.axes, "kind": case.kind, "data": data.what, "output": name, "index": index, "errors": errors,
+            }),
         ))
     }
 

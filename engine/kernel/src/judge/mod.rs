@@ -96,6 +96,10 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         findings.extend(found);
     }
     if findings.is_empty() {
+        // Loading asked an oracle that ships with Assay; a program is run here for the first time.
+        if loaded.task.oracle.builtin.is_none() {
+            crate::task::lint(loaded, oracle.as_ref())?;
+        }
         let baseline = Proven::of(setup, oracle.as_ref(), secret, bench.progress)?;
         bench.baseline = Some(baseline);
         // What the baseline took, the candidate does not pay for.

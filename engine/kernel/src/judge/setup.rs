@@ -256,6 +256,9 @@ pub enum JudgeError {
     /// The task cannot be used at a shape.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// The task asks for nothing, as far as its oracle tells.
+    #[error("the task asks for nothing: {0}")]
+    Lint(#[from] crate::task::Lint),
     /// There is no right answer.
     #[error(transparent)]
     Oracle(#[from] OracleError),

@@ -88,7 +88,7 @@ impl Lint {
     }
 
     /// A way out.
-    pub(super) fn help(&self) -> Option<String> {
+    pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::Oracle(_) | Self::Task(_) => return None,
             Self::NotFinite { .. } => "keep `scales` within what the function and the types take",

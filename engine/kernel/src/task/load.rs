@@ -66,7 +66,7 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
     for shape in &shapes {
         case::make(&task, case::Kind::Measured, &shape.axes, 0)?;
     }
-    let (digest, files) = lock::lock(&task, &folder)?;
+    let (digest, files) = lock::lock(&task, &folder).map_err(|error| named(&document, &task, &folder, error))?;
     let written = lock::digest_of_text(&text);
     let loaded = Loaded { task, folder, file: file.to_owned(), digest, files, shapes, written };
     if loaded.task.oracle.builtin.is_some() {
@@ -76,6 +76,18 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
             .map_err(|found| document.at(&found.path(), found.to_string(), found.help()))?;
     }
     Ok(loaded)
+}
+
+/// A file that the task names and that cannot be read: at the line that names it.
+fn named(document: &Document<'_>, task: &Task, folder: &Path, error: TaskError) -> TaskError {
+    let TaskError::Read { path, source } = error else { return error };
+    let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+    if !path.starts_with(folder.join(&task.baseline.path)) {
+        return TaskError::Read { path, source };
+    }
+    let message = format!("the baseline `{shown}` cannot be read: {source}");
+    let help = "put it there, or give its path from the task's folder".to_owned();
+    document.at(&["baseline", "path"], message, Some(help))
 }
 
 fn read(path: &Path) -> Result<String, TaskError> {

@@ -43,6 +43,20 @@ fn digest_of(path: &Path) -> io::Result<String> {
     }
 }
 
+/// Words of the oracle's command that look like files beside the task and are not there. A word may be anything, so this is a
+/// suspicion: a relative path, or the name of a script.
+pub fn missing(task: &Task, folder: &Path) -> Vec<String> {
+    let scripts = ["py", "sh", "pl", "rb", "js", "lua", "jl"];
+    let is_file = |word: &&String| {
+        let path = Path::new(word.as_str());
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let plain = !word.starts_with('-') && !word.contains(char::is_whitespace) && path.is_relative();
+        plain && (word.contains('/') || scripts.contains(&ending))
+    };
+    let words = task.oracle.command.iter().filter(is_file);
+    words.filter(|word| !folder.join(word.as_str()).is_file()).cloned().collect()
+}
+
 /// The files that a task names, in the order of their paths.
 fn named(task: &Task, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let mut paths: Vec<PathBuf> = task.workloads.file.iter().cloned().collect();

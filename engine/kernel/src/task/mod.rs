@@ -12,7 +12,7 @@ mod parts;
 pub use error::TaskError;
 pub use lint::{Lint, lint};
 pub use load::{Loaded, Shape, load};
-pub use lock::LockedFile;
+pub use lock::{LockedFile, missing};
 pub use parts::{
     Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle,
     Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms,

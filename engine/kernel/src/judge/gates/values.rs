@@ -121,7 +121,10 @@ fn written(gate: Gate, case: &Case, taken: [&Vec<Vec<u8>>; 2]) -> Result<(), Sto
                     layout.len(),
                     case.title()
                 ),
-                json!({ "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first }),
+                json!({
+                    "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first,
+                    "index": first.map(|first| layout.index(first)),
+                }),
             )));
         }
     }
