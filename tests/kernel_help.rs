@@ -138,15 +138,14 @@ fn what_comes_next_can_be_pasted() {
         all
     };
     let checked = pasted(&scene.assay(&["kernel", "check", "my task", "--json"]).expect(0).json());
-    assert_eq!(
-        checked,
-        ["assay kernel judge 'my task' --candidate 'my task/baseline/kernel.c' --quick"]
-    );
-    let shown = scene.assay(&["kernel", "check", "my task", "--candidate", "my task/candidate/kernel.c", "--json"]);
+    assert_eq!(checked, ["assay kernel judge 'my task' --candidate 'my task/baseline/kernel.c' --quick"]);
+    let shown =
+        scene.assay(&["kernel", "check", "my task", "--candidate", "my task/candidate/kernel.c", "--json"]);
     assert!(pasted(&shown.expect(0).json())[0].contains("--candidate 'my task/candidate/kernel.c'"));
     let bad = candidate("b17_thread.c");
     let bad = bad.to_str().expect("UTF-8");
-    let refused = scene.assay(&["kernel", "judge", "my task", "--candidate", bad, "--json"]).expect(23).json();
+    let refused =
+        scene.assay(&["kernel", "judge", "my task", "--candidate", bad, "--json"]).expect(23).json();
     let next = pasted(&refused);
     assert_eq!(next, ["assay explain FORBIDDEN_IMPORT"]);
     let words: Vec<&str> = next[0].split(' ').skip(1).collect();
@@ -170,10 +169,13 @@ fn a_refusal_tells_the_figures_behind_it_and_where_the_rest_is() {
         assert!(wrong.contains(seen), "{seen}\n{wrong}");
     }
     assert!(wrong.contains("all of it: `findings` in row 1 of `l.jsonl`"), "{wrong}");
-    let row: Value = serde_json::from_str(scene.read("l.jsonl").lines().next().expect("a row")).expect("JSON");
-    let errors = row["err"].as_object().map(|err| err.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let row: Value =
+        serde_json::from_str(scene.read("l.jsonl").lines().next().expect("a row")).expect("JSON");
+    let errors =
+        row["err"].as_object().map(|err| err.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     assert!(errors.iter().all(|name| name == "max_u"), "what was not computed is absent: {errors:?}");
-    let unwritten = judge("b24_tail_of_eight.c", &["-o", "out"]).stdout;
+    let unwritten = judge("b04_last_row.c", &["-o", "out"]).stdout;
+    assert!(unwritten.contains("not written: "), "{unwritten}");
     assert!(unwritten.contains("all of it: `out/judgement.json`"), "{unwritten}");
     let beyond = judge("b11_reads_past_end.c", &[]).stdout;
     assert!(beyond.contains("touched: a read at byte") && beyond.contains("`--json`"), "{beyond}");

@@ -48,8 +48,7 @@ impl Layout {
     /// The index of the element with this place in the order of the indices.
     pub fn index(&self, at: usize) -> Vec<usize> {
         let mut rest = at;
-        let mut index: Vec<usize> =
-            self
+        let mut index: Vec<usize> = self
             .shape
             .iter()
             .rev()

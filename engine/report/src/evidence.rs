@@ -83,7 +83,8 @@ fn errors(seen: &Map<String, Value>, lines: &mut Vec<String>) {
         ));
     }
     let baseline = seen.get("baseline").and_then(|baseline| baseline.get("rel_l2"));
-    let beside = baseline.map_or_else(String::new, |value| format!(", the baseline's {}", number(Some(value))));
+    let beside =
+        baseline.map_or_else(String::new, |value| format!(", the baseline's {}", number(Some(value))));
     lines.push(format!(
         "errors: up to {} unit roundoffs of the output's type; relative error (2-norm) {}{beside}",
         number(errors.get("max_u")),
@@ -94,7 +95,8 @@ fn errors(seen: &Map<String, Value>, lines: &mut Vec<String>) {
 fn fault(seen: &Map<String, Value>) -> Option<String> {
     let fault = seen.get("fault")?.as_object()?;
     let did = if fault.get("write").and_then(Value::as_bool)? { "write" } else { "read" };
-    let at = match (fault.get("tensor").and_then(Value::as_str), fault.get("offset").and_then(Value::as_i64)) {
+    let at = match (fault.get("tensor").and_then(Value::as_str), fault.get("offset").and_then(Value::as_i64))
+    {
         (Some(tensor), Some(offset)) => format!(" at byte {offset} from the first of `{tensor}`"),
         (Some(tensor), None) => format!(" near `{tensor}`"),
         _ => " where no tensor lies".to_owned(),
@@ -143,7 +145,9 @@ mod tests {
     fn wrong_values_are_told_with_their_worst_element() {
         let errors = json!({"elements": 100, "failed": 7, "max_u": 83.25, "rel_l2": 0.031, "bias_t": 0.0,
             "worst": {"at": 37, "expected": 1.25, "got": null, "bound": 0.0073}});
-        let told = lines(json!({"axes": {"R": 4}, "kind": "hidden", "output": "y", "index": [1, 5], "errors": errors}));
+        let told = lines(
+            json!({"axes": {"R": 4}, "kind": "hidden", "output": "y", "index": [1, 5], "errors": errors}),
+        );
         assert_eq!(
             told,
             [
@@ -168,7 +172,9 @@ mod tests {
             ["touched: a read at byte 4096 from the first of `x`"]
         );
         assert_eq!(
-            lines(json!({"command": ["cc"], "log": "in file\nk.c:3: error: no `x`\n  3 | x\n    | ^\n  more\n"})),
+            lines(
+                json!({"command": ["cc"], "log": "in file\nk.c:3: error: no `x`\n  3 | x\n    | ^\n  more\n"})
+            ),
             ["k.c:3: error: no `x`", "  3 | x", "    | ^"]
         );
         assert_eq!(

@@ -8,9 +8,9 @@ use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
+use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
 use assay_process::stop_flag;
-use assay_kernel::verdict::Class;
 use assay_protocol::{ExitCode, NextCommand};
 use clap::Args;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -128,8 +128,7 @@ fn reply(
     if let Some(folder) = folder {
         text.push_str(&format!("report: {}\n", cx.paths.shown(&folder.join("kernel.html"))));
     }
-    let mut reply =
-        Reply::new(explain::exit(judgement.class), output::data(judgement, place, folder), text);
+    let mut reply = Reply::new(explain::exit(judgement.class), output::data(judgement, place, folder), text);
     reply.next = next(options, judgement);
     reply
 }

@@ -66,7 +66,8 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
     for shape in &shapes {
         case::make(&task, case::Kind::Measured, &shape.axes, 0)?;
     }
-    let (digest, files) = lock::lock(&task, &folder).map_err(|error| named(&document, &task, &folder, error))?;
+    let (digest, files) =
+        lock::lock(&task, &folder).map_err(|error| named(&document, &task, &folder, error))?;
     let written = lock::digest_of_text(&text);
     let loaded = Loaded { task, folder, file: file.to_owned(), digest, files, shapes, written };
     if loaded.task.oracle.builtin.is_some() {
