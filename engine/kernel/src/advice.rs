@@ -112,6 +112,11 @@ pub const ADVICE: &[Advice] = &[
         "Serve the whole range of the axes; add a path for sizes that the fast one does not fit.",
     ),
     advice(
+        Code::WrongScalar,
+        "Values are wrong at a value of a scalar that is not measured.",
+        "Read the number from the call's `scalars`; do not write it into the kernel.",
+    ),
+    advice(
         Code::WrongStrided,
         "Values are wrong where rows have gaps between them.",
         "Use the strides of each tensor instead of its shape.",

@@ -33,7 +33,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let count = |kind| all.iter().filter(|case| case.kind == kind).count();
     let counts = json!({
         "measured": count(Kind::Measured), "hidden": count(Kind::Hidden), "random": count(Kind::Random),
-        "strided": count(Kind::Strided), "rejected": refused_calls,
+        "scalars": count(Kind::Scalar), "strided": count(Kind::Strided), "rejected": refused_calls,
     });
     let task = &loaded.task;
     let shapes: Vec<_> = measured(&all)
@@ -61,8 +61,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         }
         None => {
             // The task's own baseline is a candidate that everybody has.
-            let baseline = loaded.folder.join(&task.baseline.path);
-            (cx.paths.shown(&baseline), "judges the baseline against itself; put a candidate in its place")
+            (cx.paths.shown(&loaded.baseline()), "judges the baseline against itself; put a candidate in its place")
         }
     };
     let next = format!(
@@ -143,10 +142,14 @@ fn text(loaded: &Loaded, all: &[Case], refused_calls: usize) -> String {
     text.push_str(&table(&["Measured shape", "Counts for", "Tensors"], &rows));
     let count = |kind| all.iter().filter(|case| case.kind == kind).count();
     text.push_str(&format!(
-        "\nAlso checked: {} hidden shapes, {} drawn in each judgement, {} with gaps between rows, {refused_calls} calls that must be refused.\n",
+        "\nAlso checked: {} hidden shapes, {} drawn in each judgement, {} with gaps between rows{}, {refused_calls} calls that must be refused.\n",
         count(Kind::Hidden),
         count(Kind::Random),
-        count(Kind::Strided)
+        count(Kind::Strided),
+        match count(Kind::Scalar) {
+            0 => String::new(),
+            more => format!(", {more} with other values of the scalars"),
+        }
     ));
     let locked: Vec<String> = loaded.files.iter().map(|file| format!("`{}`", file.path.display())).collect();
     text.push_str(&format!("The digest covers the task and {}.\n", locked.join(", ")));

@@ -58,6 +58,9 @@ impl Code {
             Self::WrongHiddenShape => {
                 "The same comparison at sizes from `hidden.odd`, at the ends of the axes' ranges, and at sizes drawn in each judgement."
             }
+            Self::WrongScalar => {
+                "The same comparison at the smallest measured shape with the other `values` of the scalars, also with inputs a thousand times smaller than the smallest of `scales`, where a small number shows."
+            }
             Self::WrongStrided => {
                 "The same comparison with rows that have gaps between them, for tensors with `strides: row_padded_ok`."
             }

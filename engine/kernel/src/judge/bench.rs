@@ -33,6 +33,8 @@ pub struct Facts {
     pub err: Option<ErrorFacts>,
     /// Compiler and command of the build.
     pub flags: Vec<String>,
+    /// Digest of the source with every file beside it that the compiler read, where there was one.
+    pub identity: Option<String>,
     /// Digest of the library.
     pub library_sha: String,
     /// What sanitizers said.
@@ -227,8 +229,10 @@ impl<'a> Bench<'a> {
         let tensor = case.outputs().nth(output).map(|tensor| &case.tensors[tensor]);
         let name = tensor.map_or("", |tensor| tensor.name.as_str());
         let index = tensor.zip(errors.worst.as_ref()).map(|(tensor, miss)| tensor.layout.index(miss.at));
+        let scalars = self.task().varied(&case.scalars);
+        let with: String = scalars.iter().map(|(name, value)| format!(" {name}={value:e}")).collect();
         let message = format!(
-            "{} of {} elements of `{name}` are wrong at {}, {}{}",
+            "{} of {} elements of `{name}` are wrong at {}{with}, {}{}",
             errors.failed,
             errors.elements,
             case.title(),
@@ -240,7 +244,8 @@ impl<'a> Bench<'a> {
             code,
             message,
             json!({
-                "axes": case.axes, "kind": case.kind, "data": data.what, "output": name, "index": index, "errors": errors,
+                "axes": case.axes, "scalars": scalars, "kind": case.kind, "data": data.what, "output": name, "index": index,
+                "errors": errors,
             }),
         ))
     }

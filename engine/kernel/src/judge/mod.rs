@@ -65,7 +65,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     let secret = Secret::draw(setup.seed)?;
     progress(Progress::Committed { commitment: secret.told().commitment });
     let oracle = oracle::oracle(loaded)?;
-    let candidate_sha = setup::sha(&setup.candidate)?;
+    let candidate_sha = setup::identity(&setup.candidate)?;
     let mut bench = Bench {
         setup,
         side: Side::Candidate,
@@ -83,7 +83,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         model: None,
     };
     let (mut records, mut findings) = run_gates(&mut bench, &[(Gate::Locks, gates::locks::run)])?;
-    let baseline_sha = setup::sha(&loaded.folder.join(&loaded.task.baseline.path))?;
+    let baseline_sha = loaded.baseline_sha();
     // What can be told without right answers is told first: most refusals need no baseline.
     let (early, late) = BASELINE_GATES.split_at(EARLY);
     if findings.is_empty() {
@@ -109,6 +109,8 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
             }
         }
     }
+    // The compiler knows best what belongs to it.
+    let candidate_sha = bench.facts.identity.take().unwrap_or(candidate_sha);
     Ok(row::judgement(&bench, candidate_sha, baseline_sha, records, findings))
 }
 

@@ -61,7 +61,7 @@ impl Proven {
         let folder =
             tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })?;
         let loaded = setup.loaded;
-        let source = loaded.folder.join(&loaded.task.baseline.path);
+        let source = loaded.baseline();
         let mut bench = Bench {
             setup,
             side: Side::Baseline,

@@ -174,11 +174,12 @@ pub struct Row {
     pub task_id: String,
     /// The task's digest.
     pub task_sha: String,
-    /// Digest of the candidate's file.
+    /// Digest of the candidate: of its file where it stands alone, otherwise over the digests and names of the file and of those beside
+    /// it that it includes.
     pub candidate_sha: String,
     /// Digest of the candidate's library, which is the same as the candidate's where that is one.
     pub library_sha: String,
-    /// Digest of the baseline's file.
+    /// Digest of the baseline, likewise; of a baseline in a folder over all of the folder.
     pub baseline_sha: String,
     /// Commit that the baseline was taken from.
     pub baseline_commit: String,

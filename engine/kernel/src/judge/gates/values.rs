@@ -30,6 +30,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::Measured => Code::WrongValue,
+        Kind::Scalar => Code::WrongScalar,
         Kind::Hidden | Kind::Random => Code::WrongHiddenShape,
         Kind::Strided => Code::WrongStrided,
     }
@@ -44,7 +45,7 @@ pub fn sweep(
     seed: u64,
 ) -> Result<(), Stop> {
     let mut all = Vec::new();
-    for (at, scale) in generate::scales(bench.task()).into_iter().enumerate() {
+    for (at, scale) in generate::scales_at(bench.task(), case.kind).into_iter().enumerate() {
         all.push(bench.draw(case, generate::seed(seed, &format!("scale {at}")), scale)?);
     }
     if let Some(first) = all.first().cloned() {
