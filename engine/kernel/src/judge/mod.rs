@@ -8,6 +8,7 @@ mod ceiling;
 mod data;
 mod ends;
 mod gates;
+mod kept;
 mod proven;
 mod row;
 mod setup;
