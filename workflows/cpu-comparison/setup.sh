@@ -61,7 +61,7 @@ if ! "$venv/bin/python" -c 'import torch' >/dev/null 2>&1; then
 fi
 # The wheel stays in the folder: it is the only part that takes long to make again.
 if ! compgen -G "$folder/wheels/llama_cpp_python-*.whl" >/dev/null; then
-  say "2/4 llama.cpp from source: 3 minutes on many cores, half an hour on two busy ones"
+  say "2/4 llama.cpp from source: 3 to 5 minutes, half an hour on two busy cores"
   pip wheel -q --no-deps -w "$folder/wheels.new" "$llama" ||
     fail "llama.cpp cannot be built; what the compiler says stands above, run this again when it is mended"
   mv "$folder"/wheels.new/*.whl "$folder/wheels/"

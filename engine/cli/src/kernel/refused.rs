@@ -55,7 +55,7 @@ pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
         JudgeError::File { .. } | JudgeError::Candidate { .. } => {
             failure(ExitCode::Usage, "kernel-candidate")
         }
-        JudgeError::Form { .. } => failure(ExitCode::Unsupported, "kernel-form"),
+        JudgeError::Unsupported { .. } => failure(ExitCode::Unsupported, "kernel-unsupported"),
         JudgeError::Stats(_) => failure(ExitCode::Inconclusive, "kernel-times"),
         _ => failure(ExitCode::Unsupported, "kernel-machine"),
     })

@@ -1,6 +1,6 @@
 //! The tensors of a call at given sizes.
 
-use super::{Case, Kind, Role, Tensor};
+use super::{Case, Kind, Launch, Role, Tensor};
 use crate::dtype::DType;
 use crate::layout::Layout;
 use crate::task::{Size, Strides, Task, TaskError, axes};
@@ -19,6 +19,7 @@ pub fn make(task: &Task, kind: Kind, axes: &IndexMap<String, u64>, gap: usize) -
         axes: axes.clone(),
         tensors: Vec::new(),
         scalars: task.scalars.values().map(|one| one.value).collect(),
+        launch: None,
     };
     let inputs =
         task.inputs.iter().map(|(name, one)| (name, Role::Input, one.dtype, &one.shape, one.strides));
@@ -32,6 +33,8 @@ pub fn make(task: &Task, kind: Kind, axes: &IndexMap<String, u64>, gap: usize) -
         })?;
         case.tensors.push(Tensor { name: name.clone(), role, layout });
     }
+    case.launch = Launch::of(task, axes, &case.tensors, &case.scalars)
+        .map_err(|cause| TaskError::Case { title: case.title(), message: format!("the launch: {cause}") })?;
     Ok(case)
 }
 

@@ -1,10 +1,12 @@
 //! A task at one shape: the tensors of a call. Made by the judge, filled by generators, carried to a worker. Must not hold data.
 
 mod grid;
+mod launch;
 mod make;
 mod reject;
 
 pub use grid::cases;
+pub use launch::{Arg, Launch};
 pub use make::make;
 pub use reject::rejected;
 
@@ -58,6 +60,8 @@ pub struct Case {
     pub tensors: Vec<Tensor>,
     /// Scalars in the order of the call.
     pub scalars: Vec<f64>,
+    /// How the kernel is launched, where the judge's side says so.
+    pub launch: Option<Launch>,
 }
 
 impl Case {

@@ -10,8 +10,8 @@ pub use trace::{Correctness, Environment, Evaluation, Performance, Status, Trace
 
 use crate::dtype::DType;
 use crate::task::{
-    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle,
-    Output, OutputMode, Scalar, Size, Special, Strides, Task, Timing, Tolerance, Workloads,
+    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Generator, Hidden, Input, Limits, Oracle, Output,
+    OutputMode, Scalar, Size, Special, Strides, Task, Timing, Tolerance, Workloads,
 };
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -162,7 +162,7 @@ fn empty(definition: &Definition, choices: &Choices) -> Task {
             .map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' })
             .collect(),
         description,
-        abi: Abi { form: Form::CDltensor, symbol: choices.symbol.clone(), inplace_allowed: false, align: 1 },
+        abi: Abi::c(&choices.symbol),
         axes: IndexMap::new(),
         inputs: IndexMap::new(),
         outputs: IndexMap::new(),
@@ -173,6 +173,7 @@ fn empty(definition: &Definition, choices: &Choices) -> Task {
         workloads: Workloads::default(),
         hidden: Hidden::default(),
         reject: Vec::new(),
+        launch: None,
         determinism: Determinism::default(),
         build: Build::default(),
         baseline: choices.baseline.clone(),

@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
     /// A new worker with the baseline's library; `None` while the baseline itself is looked at.
     pub fn reference(&self) -> Result<Option<Worker>, JudgeError> {
         let Some(baseline) = &self.baseline else { return Ok(None) };
-        self.start(baseline.library()).map(Some).map_err(|end| JudgeError::Worker { end })
+        self.start(baseline.library()).map(Some).map_err(JudgeError::from)
     }
 
     fn start(&self, library: &Path) -> Result<Worker, crate::worker::End> {
@@ -265,7 +265,7 @@ pub fn answers_of(
     data: &Data,
     align: usize,
 ) -> Result<Vec<Vec<u8>>, JudgeError> {
-    let failed = |end| JudgeError::Worker { end };
+    let failed = JudgeError::from;
     let mut stage = Stage::new(case, 1, Edge::End, align, false)?;
     worker.map(&stage.arena).map_err(failed)?;
     stage.load(0, data);

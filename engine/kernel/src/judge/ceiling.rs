@@ -5,7 +5,7 @@ use crate::build;
 use crate::case::{Case, Kind, Role, Tensor};
 use crate::dtype::DType;
 use crate::layout::Layout;
-use crate::task::{Abi, Form, Limits};
+use crate::task::{Abi, Limits};
 use crate::worker::{Arena, Edge, Launcher, Worker};
 use indexmap::IndexMap;
 use std::collections::HashMap;
@@ -60,8 +60,8 @@ fn measure(launcher: &Launcher, bytes: usize) -> Result<Ceiling, JudgeError> {
     std::fs::write(&source, SOURCE).map_err(file)?;
     let built = build::c(&source, &FLAGS.map(str::to_owned), false, &folder.path().join("built"))
         .map_err(|error| JudgeError::Build { reason: error.to_string() })?;
-    let abi = Abi { form: Form::CDltensor, symbol: SYMBOL.to_owned(), inplace_allowed: false, align: 64 };
-    let failed = |end| JudgeError::Worker { end };
+    let abi = Abi { align: 64, ..Abi::c(SYMBOL) };
+    let failed = JudgeError::from;
     let mut worker = Worker::start(launcher, &built.library, &abi, &Limits::default()).map_err(failed)?;
     let repeats = (TRIAL / bytes).max(1);
     let mut rate = |mode: f64, passes: usize, work: f64| -> Result<f64, JudgeError> {
@@ -89,5 +89,6 @@ fn case(bytes: usize, mode: f64, passes: usize) -> Case {
         axes: IndexMap::from([("bytes".to_owned(), bytes as u64)]),
         tensors: vec![tensor("from", Role::Input), tensor("to", Role::Output)],
         scalars: vec![mode, passes as f64],
+        launch: None,
     }
 }

@@ -1,6 +1,5 @@
 //! How a worker ended, as a finding.
 
-use super::setup::JudgeError;
 use super::stage::Stop;
 use crate::case::Case;
 use crate::verdict::{Code, Finding, Gate};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 /// What an end of a worker means for a gate.
 pub fn stop(gate: Gate, case: Option<&Case>, end: End) -> Stop {
     match code(&end) {
-        None => Stop::Failed(JudgeError::Worker { end }),
+        None => Stop::Failed(end.into()),
         Some(code) => Stop::Found(finding(gate, case, code, &end)),
     }
 }
@@ -26,7 +25,9 @@ fn code(end: &End) -> Option<Code> {
         End::EarlyExit { .. } => Code::EarlyExit,
         End::Sandbox => Code::SandboxViolation,
         End::Memory => Code::ResourceLimit,
-        End::System { .. } => return None,
+        End::Launch { .. } => Code::LaunchFailed,
+        End::DeviceLost => Code::DeviceLost,
+        End::System { .. } | End::Unsupported { .. } => return None,
     })
 }
 

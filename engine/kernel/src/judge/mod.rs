@@ -7,6 +7,7 @@ mod bench;
 mod ceiling;
 mod data;
 mod ends;
+mod forms;
 mod gates;
 mod kept;
 mod proven;
@@ -19,7 +20,6 @@ pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 
 use crate::oracle;
-use crate::task::Form;
 use crate::verdict::{Finding, Gate};
 use assay_stats::Side;
 use bench::{Bench, Facts};
@@ -62,10 +62,7 @@ const CANDIDATE_GATES: &[(Gate, Run)] = &[
 /// [`JudgeError`] where there can be no judgement; none of them says anything about the candidate.
 pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Judgement, JudgeError> {
     let (loaded, begun) = (setup.loaded, Instant::now());
-    if !matches!(loaded.task.abi.form, Form::CDltensor | Form::TvmFfi) {
-        let form = serde_json::json!(loaded.task.abi.form).as_str().unwrap_or_default().to_owned();
-        return Err(JudgeError::Form { form });
-    }
+    forms::supported(&loaded.task.abi)?;
     let secret = Secret::draw(setup.seed)?;
     progress(Progress::Committed { commitment: secret.told().commitment });
     let oracle = oracle::oracle(loaded)?;

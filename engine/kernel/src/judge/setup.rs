@@ -228,11 +228,11 @@ pub enum JudgeError {
         /// The file.
         path: PathBuf,
     },
-    /// The form cannot be judged here.
-    #[error("kernels of form `{form}` cannot be judged on this machine")]
-    Form {
-        /// The form.
-        form: String,
+    /// This machine lacks what the task needs.
+    #[error("unsupported here: {what}")]
+    Unsupported {
+        /// What is missing, a fragment with a way out.
+        what: String,
     },
     /// The operating system gives no random numbers.
     #[error("no seeds from the operating system: {reason}")]
@@ -275,6 +275,16 @@ pub enum JudgeError {
     /// Times that no interval can be made of.
     #[error("the times cannot be compared: {0}")]
     Stats(#[from] assay_stats::StatsError),
+}
+
+impl From<End> for JudgeError {
+    /// The end of a worker that says nothing about the candidate.
+    fn from(end: End) -> Self {
+        match end {
+            End::Unsupported { what } => Self::Unsupported { what },
+            end => Self::Worker { end },
+        }
+    }
 }
 
 /// A duration in milliseconds.

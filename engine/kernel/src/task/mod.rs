@@ -1,5 +1,6 @@
 //! The task: everything that is fixed before anybody tunes. Must not run foreign code.
 
+pub mod argument;
 pub mod axes;
 mod check;
 mod decode;
@@ -14,9 +15,9 @@ pub use lint::{Lint, lint};
 pub use load::{Loaded, Shape, load};
 pub use lock::LockedFile;
 pub use parts::{
-    Abi, Allow, Axis, Baseline, Build, Determinism, Dist, Form, Generator, Hidden, Input, Limits, Oracle,
-    Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode, Strides, SumModel, SumTerms,
-    Timing, Tolerance, Workloads,
+    Abi, Allow, Array, Axis, Baseline, Build, Determinism, Device, Dist, Form, Generator, Graph, Hidden,
+    Input, Launch, Limits, Oracle, Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode,
+    Strides, SumModel, SumTerms, Timing, Tolerance, Workloads,
 };
 
 use indexmap::IndexMap;
@@ -63,6 +64,9 @@ pub struct Task {
     /// Calls that must be refused with an error.
     #[serde(default)]
     pub reject: Vec<Reject>,
+    /// How a `cuda_kernel` is launched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
     /// How equal two runs must be.
     #[serde(default)]
     pub determinism: Determinism,

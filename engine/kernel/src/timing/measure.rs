@@ -234,7 +234,7 @@ impl<'a> Measurement<'a> {
         for side in [Side::Baseline, Side::Candidate] {
             let worker = &mut workers[at(side)];
             worker.map(&arena).map_err(ended(side))?;
-            let all = Block { sets: (0..SETS as u16).collect(), snapshot: None };
+            let all = Block { sets: (0..SETS as u16).collect(), ..Block::default() };
             worker.block(&all).map_err(ended(side))?;
         }
         if self.shapes[shape].calls == 0 {
@@ -253,6 +253,7 @@ impl<'a> Measurement<'a> {
             let block = Block {
                 sets: sample.order.iter().map(|set| *set as u16).collect(),
                 snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
+                flush: false,
             };
             let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
             let mut copied = [0; 2];
@@ -314,7 +315,7 @@ fn at(side: Side) -> usize {
 fn trial(worker: &mut Worker) -> Result<f64, End> {
     let mut calls = SETS;
     loop {
-        let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), snapshot: None };
+        let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), ..Block::default() };
         let mut best = u64::MAX;
         for _ in 0..3 {
             best = best.min(worker.block(&block)?.host_ns);

@@ -66,6 +66,21 @@ pub enum End {
     /// It tried what the sandbox forbids, or answered for the worker.
     #[error("it tried what the sandbox forbids")]
     Sandbox,
+    /// A launch failed, or the device reports an error after it.
+    #[error("the device reports `{error}`")]
+    Launch {
+        /// The driver's name of it.
+        error: String,
+    },
+    /// The device no longer answers.
+    #[error("the device no longer answers")]
+    DeviceLost,
+    /// This machine lacks what it needs.
+    #[error("{what}")]
+    Unsupported {
+        /// What is missing, a fragment with a way out.
+        what: String,
+    },
     /// Memory ran out.
     #[error("memory ran out")]
     Memory,

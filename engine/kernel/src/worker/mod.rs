@@ -19,7 +19,7 @@ mod plan;
 mod socket;
 
 pub use arena::Arena;
-pub use called::{Block, Blocked, Called, Edge};
+pub use called::{About, Block, Blocked, Called, Edge, Probed};
 pub use end::{End, Fault, Place};
 pub use launch::{Launcher, SANITIZER_EXIT};
 pub use main::main;
@@ -190,7 +190,7 @@ impl Worker {
         let (reply, host_ns) = self.ask(Kind::Block, &[calls as u64, call, tensor], "", &[], limit)?;
         let [ns, copy_ns, at, rc, vector, x87, ..] = reply.words;
         let failed = usize::try_from(at).ok().filter(|at| *at < calls).map(|at| (at, code(rc)));
-        Ok(Blocked { ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+        Ok(Blocked { ns, wall_ns: ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
     }
 
     /// Its process.

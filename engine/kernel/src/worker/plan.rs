@@ -201,6 +201,7 @@ mod tests {
             axes: Default::default(),
             tensors: sizes.iter().enumerate().map(tensor).collect(),
             scalars: Vec::new(),
+            launch: None,
         }
     }
 

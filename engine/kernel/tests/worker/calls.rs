@@ -56,7 +56,7 @@ fn blocks_take_sets_in_order_a_snapshot_and_the_first_failure() {
         bench.start("static int calls; KERNEL { Y[0] = ++calls; return calls == 40 ? -12 : 0; }");
     let mut arena = filled(10, 8, Edge::Start, false);
     worker.map(&arena).unwrap();
-    let block = Block { sets: vec![5, 3, 3, 7], snapshot: Some((1, 1)) };
+    let block = Block { sets: vec![5, 3, 3, 7], snapshot: Some((1, 1)), flush: false };
     let done = worker.block(&block).unwrap();
     assert_eq!((done.failed, done.mode_after), (None, Mode::DEFAULT));
     assert!(done.ns + done.copy_ns <= done.host_ns);
@@ -64,7 +64,7 @@ fn blocks_take_sets_in_order_a_snapshot_and_the_first_failure() {
     assert_eq!([5, 3, 7].map(|set| first(arena.bytes(set, 1))), [1.0, 3.0, 4.0]);
     assert_eq!(first(arena.snapshot()), 2.0, "as it was after the second call");
     arena.bytes_mut(0, 1).fill(0);
-    let done = worker.block(&Block { sets: vec![0; 1000], snapshot: None }).unwrap();
+    let done = worker.block(&Block { sets: vec![0; 1000], ..Block::default() }).unwrap();
     assert_eq!(done.failed, Some((35, -12)));
     assert_eq!(first(arena.bytes(0, 1)), 40.0, "nothing is called after it");
 }
@@ -116,7 +116,7 @@ fn changed_modes_of_floating_point_are_told_and_put_back() {
         "#include <fenv.h>\nstatic int calls; KERNEL { if (++calls == 3) fesetround(FE_UPWARD); return 0; }",
     );
     worker.map(&arena).unwrap();
-    let done = worker.block(&Block { sets: vec![0; 9], snapshot: None }).unwrap();
+    let done = worker.block(&Block { sets: vec![0; 9], ..Block::default() }).unwrap();
     assert_eq!(done.mode_after.vector ^ Mode::DEFAULT.vector, 0x4000);
 }
 

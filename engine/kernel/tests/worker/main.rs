@@ -51,7 +51,7 @@ struct Bench {
 fn bench() -> Bench {
     Bench {
         folder: TempDir::new().unwrap(),
-        abi: Abi { form: Form::CDltensor, symbol: "kv_entry".to_owned(), inplace_allowed: true, align: 1 },
+        abi: Abi { inplace_allowed: true, ..Abi::c("kv_entry") },
         limits: Limits { call_ms: 1000, memory_mib: 256, total_s: 60 },
     }
 }
@@ -119,6 +119,7 @@ fn case(elements: usize) -> Case {
         axes: [("N".to_owned(), elements as u64)].into_iter().collect(),
         tensors: vec![tensor("x", Role::Input), tensor("y", Role::Output)],
         scalars: vec![3.0],
+        launch: None,
     }
 }
 

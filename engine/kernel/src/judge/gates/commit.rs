@@ -57,7 +57,7 @@ fn block(
     let tensor = case.outputs().nth(output).unwrap_or(0);
     let sets = sample.order.iter().map(|set| *set as u16).collect();
     let blocked = worker
-        .block(&Block { sets, snapshot: Some((call, tensor)) })
+        .block(&Block { sets, snapshot: Some((call, tensor)), flush: false })
         .map_err(|end| ends::stop(GATE, Some(case), end))?;
     bench.facts.cases.run += sample.order.len() as u64;
     stage.returned(GATE, blocked.failed.map_or(0, |(_, rc)| rc))?;

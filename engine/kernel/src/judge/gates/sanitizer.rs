@@ -1,10 +1,10 @@
 //! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
 
-use super::build::is_source;
 use crate::build::{self, BuildError, Built};
 use crate::case::Case;
 use crate::judge::bench::{Bench, POISON};
 use crate::judge::ends;
+use crate::judge::forms::is_source;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
 use crate::task::Limits;

@@ -180,7 +180,7 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
         Trouble::End { side: Side::Candidate, shape, end } if lane == Lane::Candidate => {
             ends::stop(GATE, shape.map(|shape| &cases[shape]), end)
         }
-        Trouble::End { end, .. } => Stop::Failed(JudgeError::Worker { end }),
+        Trouble::End { end, .. } => Stop::Failed(end.into()),
         Trouble::Few { shape, counted, of } => {
             let message = format!(
                 "only {counted} of {of} pairs of blocks can be believed, at {}",

@@ -1,5 +1,6 @@
 //! What types cannot say about a task. Each check says where, what is wrong, and the way out; the first one wins.
 
+mod launch;
 mod limits;
 mod tensors;
 
@@ -35,6 +36,7 @@ pub(in crate::task) fn check(task: &Task) -> Checked {
     tensors::inputs(task)?;
     tensors::outputs(task)?;
     names(task)?;
+    launch::form(task)?;
     oracle_of(task)?;
     limits::tolerance(task)?;
     for (at, reject) in task.reject.iter().enumerate() {

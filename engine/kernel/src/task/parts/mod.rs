@@ -7,7 +7,7 @@ mod shapes;
 mod size;
 mod tensors;
 
-pub use call::{Abi, Allow, Baseline, Build, Form};
+pub use call::{Abi, Allow, Array, Baseline, Build, Device, Form, Graph, Launch};
 pub use cost::{Limits, Roofline, Timing};
 pub use right::{Determinism, Oracle, Special, SpecialMode, SumModel, SumTerms, Tolerance};
 pub use shapes::{Hidden, Reject, Workloads};

@@ -1,7 +1,7 @@
 //! What the right answer is, and how far from it is still right.
 
-use crate::dtype::DType;
 use super::Size;
+use crate::dtype::DType;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

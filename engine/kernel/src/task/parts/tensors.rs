@@ -1,7 +1,7 @@
 //! Axes, tensors and numbers of a call.
 
-use crate::dtype::DType;
 use super::size::{size_schema, text_or_number};
+use crate::dtype::DType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,64 @@
+//! Shared libraries on the CPU, and sources in C and C++.
+
+use crate::build::Built;
+use crate::judge::bench::Bench;
+use crate::judge::setup::JudgeError;
+use crate::statics;
+use crate::verdict::{Finding, Gate};
+use serde_json::Value;
+use std::path::Path;
+
+/// Endings of shared libraries.
+const LIBRARY: [&str; 1] = ["so"];
+/// Endings of sources.
+const SOURCE: [&str; 4] = ["c", "cc", "cpp", "cxx"];
+
+/// Whether it is a source, not a library.
+pub fn is_source(bench: &Bench<'_>) -> bool {
+    ends_with(bench, &SOURCE)
+}
+
+fn ends_with(bench: &Bench<'_>, endings: &[&str]) -> bool {
+    bench.source.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
+}
+
+/// Builds a source, or copies a library.
+pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    let failed = |path: &Path, source| JudgeError::File { path: path.to_owned(), source };
+    if ends_with(bench, &LIBRARY) {
+        bench.facts.skipped = Some("it is a library already".to_owned());
+        bench.library = bench.folder.join("library.so");
+        std::fs::copy(&bench.source, &bench.library).map_err(|error| failed(&bench.source, error))?;
+    } else if is_source(bench) {
+        match crate::build::c(&bench.source, &bench.task().build.cpu, false, &bench.folder) {
+            Ok(built) => take(bench, built),
+            Err(error) => {
+                let finding =
+                    error.finding().ok_or_else(|| JudgeError::Build { reason: error.to_string() })?;
+                return Ok(vec![finding]);
+            }
+        }
+    } else {
+        return Err(JudgeError::Candidate { path: bench.source.clone() });
+    }
+    Ok(Vec::new())
+}
+
+fn take(bench: &mut Bench<'_>, built: Built) {
+    bench.library = built.library;
+    // Paths of this machine say nothing elsewhere; compiler and flags do.
+    bench.facts.flags =
+        std::iter::once(built.compiler).chain(bench.task().build.cpu.iter().cloned()).collect();
+}
+
+/// Reads the library.
+pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    let task = bench.task();
+    match statics::inspect(&bench.library, &task.abi.symbol, &task.allow) {
+        Ok(findings) => Ok(findings),
+        Err(error) => match error.code() {
+            Some(code) => Ok(vec![Finding::new(Gate::Static, code, error.to_string(), Value::Null)]),
+            None => Err(JudgeError::Statics { reason: error.to_string() }),
+        },
+    }
+}

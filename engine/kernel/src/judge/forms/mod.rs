@@ -1,0 +1,39 @@
+//! What differs between the forms of a kernel: how it is built, and what can be told without running it.
+
+mod c;
+
+use super::bench::Bench;
+use super::setup::JudgeError;
+use crate::task::{Abi, Device, Form};
+use crate::verdict::Finding;
+
+/// Whether kernels of this form can be judged by this program at all.
+///
+/// # Errors
+/// They cannot.
+pub fn supported(abi: &Abi) -> Result<(), JudgeError> {
+    match (abi.form, abi.device) {
+        (Form::CDltensor | Form::TvmFfi, Device::Cpu) => Ok(()),
+        (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) => {
+            Err(JudgeError::Unsupported { what: "kernels on GPUs cannot be judged yet".to_owned() })
+        }
+        (Form::Python, _) => {
+            Err(JudgeError::Unsupported { what: "kernels in Python cannot be judged yet".to_owned() })
+        }
+    }
+}
+
+/// Builds the subject, or copies it where it is built already: `bench.library` from then on.
+pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    c::build(bench)
+}
+
+/// What can be told of it without running it.
+pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    c::statics(bench)
+}
+
+/// Whether it was built from a source, and can be built again in another way.
+pub fn is_source(bench: &Bench<'_>) -> bool {
+    c::is_source(bench)
+}
