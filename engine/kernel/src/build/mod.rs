@@ -5,9 +5,11 @@
 
 mod compiler;
 mod scan;
+mod started;
 
 pub use compiler::Compiler;
 pub use scan::Objection;
+pub use started::{Started, start_watched};
 
 use crate::verdict::{Code, Finding, Gate};
 use assay_process::{Captured, ResolveError, SpawnError};
@@ -168,23 +170,15 @@ impl Compiler {
         std::fs::write(&header, HEADER).map_err(file(&header))?;
         let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
         common.extend(["-I".into(), include.clone().into_os_string()]);
-        self.scan(&source, language, &common, &include, &out)?;
-
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
-        let mut arguments = common;
-        arguments.extend(LIBRARY.iter().map(Into::into));
-        arguments.extend(["-o".into(), library.clone().into_os_string(), source.into_os_string()]);
-        let link = if sanitize { &LINK[..2] } else { LINK };
-        arguments.extend(link.iter().map(Into::into));
-        if sanitize {
-            arguments.extend(WATCHED.iter().map(Into::into));
-        }
-        if language == Language::Cpp {
-            arguments.push("-lstdc++".into());
-        }
-        arguments.push("-lm".into());
-        let ended = self.run(&arguments, &out)?;
+        // Both at once: nothing that is built is run here, and what may not be built is thrown away.
+        let (arguments, library) = library_arguments(&source, language, &common, sanitize, &out);
+        let (scanned, ended) = std::thread::scope(|scope| {
+            let scan = scope.spawn(|| self.scan(&source, language, &common, &include, &out));
+            let ended = self.run(&arguments, &out);
+            (scan.join(), ended)
+        });
+        scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let ended = ended?;
         let (command, log) = (self.command(&arguments), log(&ended));
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
@@ -228,6 +222,31 @@ impl Compiler {
             None => Ok(()),
         }
     }
+}
+
+/// What a library is built with, and its place.
+fn library_arguments(
+    source: &Path,
+    language: Language,
+    common: &[OsString],
+    sanitize: bool,
+    out: &Path,
+) -> (Vec<OsString>, PathBuf) {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
+    let mut arguments = common.to_vec();
+    arguments.extend(LIBRARY.iter().map(Into::into));
+    arguments.extend(["-o".into(), library.clone().into_os_string(), source.into()]);
+    let link = if sanitize { &LINK[..2] } else { LINK };
+    arguments.extend(link.iter().map(Into::into));
+    if sanitize {
+        arguments.extend(WATCHED.iter().map(Into::into));
+    }
+    if language == Language::Cpp {
+        arguments.push("-lstdc++".into());
+    }
+    arguments.push("-lm".into());
+    (arguments, library)
 }
 
 /// What a compiler said.
