@@ -12,7 +12,8 @@ pub const SHOWN: usize = 3;
 const LONGEST: usize = 160;
 
 /// Fields that a finding's message has in words.
-const IN_WORDS: &[&str] = &["axes", "scalars", "kind", "data", "output", "errors", "sample", "command", "source"];
+const IN_WORDS: &[&str] =
+    &["axes", "scalars", "kind", "data", "output", "errors", "sample", "command", "source"];
 
 /// Up to [`SHOWN`] lines, the most telling first.
 pub fn telling(finding: &Finding) -> Vec<String> {

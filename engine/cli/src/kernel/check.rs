@@ -61,7 +61,10 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         }
         None => {
             // The task's own baseline is a candidate that everybody has.
-            (cx.paths.shown(&loaded.baseline()), "judges the baseline against itself; put a candidate in its place")
+            (
+                cx.paths.shown(&loaded.baseline()),
+                "judges the baseline against itself; put a candidate in its place",
+            )
         }
     };
     let next = format!(

@@ -6,9 +6,11 @@
 pub mod beside;
 mod compiler;
 mod scan;
+mod started;
 
 pub use compiler::Compiler;
 pub use scan::Objection;
+pub use started::{Started, start_watched};
 
 use crate::verdict::{Code, Finding, Gate};
 use assay_process::{Captured, ResolveError, SpawnError};
@@ -114,7 +116,7 @@ pub struct Built {
     pub compiler: String,
     /// What the compiler said; warnings, as a rule empty.
     pub log: String,
-    /// The source and the files in its folder that the compiler read.
+    /// The source and the files in its folder that the compiler read; empty for a build after another of the same source.
     pub sources: BTreeSet<PathBuf>,
     /// Libraries that a worker must have in `LD_PRELOAD` to load it; empty but for builds that watch themselves.
     pub preload: Vec<PathBuf>,
@@ -172,23 +174,15 @@ impl Compiler {
         std::fs::write(&header, HEADER).map_err(file(&header))?;
         let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
         common.extend(["-I".into(), include.clone().into_os_string()]);
-        let sources = self.scan(&source, language, &common, &include, &out)?;
-
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
-        let mut arguments = common;
-        arguments.extend(LIBRARY.iter().map(Into::into));
-        arguments.extend(["-o".into(), library.clone().into_os_string(), source.into_os_string()]);
-        let link = if sanitize { &LINK[..2] } else { LINK };
-        arguments.extend(link.iter().map(Into::into));
-        if sanitize {
-            arguments.extend(WATCHED.iter().map(Into::into));
-        }
-        if language == Language::Cpp {
-            arguments.push("-lstdc++".into());
-        }
-        arguments.push("-lm".into());
-        let ended = self.run(&arguments, &out)?;
+        // Both at once: nothing that is built is run here, and what may not be built is thrown away.
+        let (arguments, library) = library_arguments(&source, language, &common, sanitize, &out);
+        let (scanned, ended) = std::thread::scope(|scope| {
+            let scan = scope.spawn(|| self.scan(&source, language, &common, &include, &out));
+            let ended = self.run(&arguments, &out);
+            (scan.join(), ended)
+        });
+        let sources = scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let ended = ended?;
         let (command, log) = (self.command(&arguments), log(&ended));
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
@@ -232,6 +226,31 @@ impl Compiler {
         let mine = |file: &PathBuf| file.starts_with(folder) && !file.starts_with(include);
         Ok(own.into_iter().filter(mine).collect())
     }
+}
+
+/// What a library is built with, and its place.
+fn library_arguments(
+    source: &Path,
+    language: Language,
+    common: &[OsString],
+    sanitize: bool,
+    out: &Path,
+) -> (Vec<OsString>, PathBuf) {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
+    let mut arguments = common.to_vec();
+    arguments.extend(LIBRARY.iter().map(Into::into));
+    arguments.extend(["-o".into(), library.clone().into_os_string(), source.into()]);
+    let link = if sanitize { &LINK[..2] } else { LINK };
+    arguments.extend(link.iter().map(Into::into));
+    if sanitize {
+        arguments.extend(WATCHED.iter().map(Into::into));
+    }
+    if language == Language::Cpp {
+        arguments.push("-lstdc++".into());
+    }
+    arguments.push("-lm".into());
+    (arguments, library)
 }
 
 /// What a compiler said.

@@ -5,6 +5,7 @@ use super::ends;
 use super::proven::Proven;
 use super::setup::{JudgeError, Lane, Progress, Secret, Setup};
 use super::stage::{Stage, Stop};
+use crate::build;
 use crate::case::{Case, Kind};
 use crate::ledger::{CaseCounts, ErrorFacts, RooflineFacts, SanitizerFacts, TimingFacts};
 use crate::oracle::Oracle;
@@ -77,6 +78,8 @@ pub struct Bench<'a> {
     pub baseline: Option<Arc<Proven>>,
     /// The worker that was timed, with everything it remembers.
     pub timed: Option<Worker>,
+    /// A build that watches itself, under way since the candidate was built.
+    pub watched: Option<build::Started>,
     /// Evidence.
     pub facts: Facts,
     /// When the judgement must be over.
@@ -158,7 +161,7 @@ impl<'a> Bench<'a> {
     }
 
     /// For outputs that must have the baseline's bits, the right answer is the baseline's.
-    fn modelled(&mut self, case: &Case, mut data: Data) -> Result<Data, JudgeError> {
+    pub fn modelled(&mut self, case: &Case, mut data: Data) -> Result<Data, JudgeError> {
         let bitwise: Vec<usize> = self
             .outputs()
             .iter()

@@ -78,6 +78,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         cases: Vec::new(),
         baseline: None,
         timed: None,
+        watched: None,
         facts: Facts::default(),
         deadline: begun + Duration::from_secs(loaded.task.limits.total_s.into()),
         progress,

@@ -104,6 +104,7 @@ impl Proven {
             cases: crate::case::cases(loaded, secret.seed("baseline shapes"))?,
             baseline: None,
             timed: None,
+            watched: None,
             facts: Facts::default(),
             deadline: Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into()),
             progress,

@@ -44,6 +44,14 @@ pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     Ok(Vec::new())
 }
 
+/// Starts the build that watches itself. Where it cannot be started the gate tries again, and says why not.
+pub fn prepare(bench: &mut Bench<'_>) {
+    if is_source(bench) {
+        let flags = &bench.task().build.cpu;
+        bench.watched = crate::build::start_watched(&bench.source, flags, &bench.folder).ok();
+    }
+}
+
 fn take(bench: &mut Bench<'_>, built: Built) -> Result<(), JudgeError> {
     let source = bench.source.canonicalize().and_then(|source| {
         let mut all = beside::closure(&source)?;
