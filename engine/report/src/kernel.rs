@@ -11,7 +11,7 @@ use assay_kernel::advice::GATES;
 use assay_kernel::judge::Judgement;
 use assay_kernel::ledger::{Row, TimingFacts};
 use assay_kernel::timing::estimate::Interval;
-use assay_kernel::verdict::{Class, Code, Finding, Gate};
+use assay_kernel::verdict::{Class, Code, Finding};
 use indexmap::IndexMap;
 
 /// Characters of a finding's evidence that people see.
@@ -170,8 +170,8 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
         Column::number("baseline_ns", "Baseline"),
         Column::number("candidate_ns", "Candidate"),
         Column::number("ratio", "Ratio"),
-        Column::number("low", "95 % low"),
-        Column::number("high", "95 % high"),
+        Column::number("low", "Low"),
+        Column::number("high", "High"),
         Column::number("calls", "Calls of a block"),
     ];
     let exact = |value: f64, shown: String| Cell { exact: format!("{value}"), shown };
@@ -187,9 +187,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
             Cell::count(row.calls as u64),
         ]
     });
-    let caption =
-        "Median time of a call, and the ratio baseline / candidate: above 1 the candidate is faster"
-            .to_owned();
+    let level = timing.geomean.level_words();
+    let caption = format!(
+        "Median time of a call, and the ratio baseline / candidate with its {level} interval: above 1 the candidate is faster"
+    );
     let table =
         Table { id: "times".to_owned(), caption, columns, rows: rows.collect(), empty: String::new() };
     let line = |label: String, of: &Interval, hollow| Ratio {
@@ -204,8 +205,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
     lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
     let mut blocks = Vec::new();
     if let Some(svg) = ratios::picture("Ratio of times by shape", &lines, None) {
-        let caption = "Ratio baseline / candidate with its 95 % interval. Hollow: does not count for the geometric mean.";
-        blocks.push(Block::Figure(Figure { id: "ratios".to_owned(), caption: caption.to_owned(), svg }));
+        let caption = format!(
+            "Ratio baseline / candidate with its {level} interval. Hollow: does not count for the geometric mean."
+        );
+        blocks.push(Block::Figure(Figure { id: "ratios".to_owned(), caption, svg }));
     }
     blocks.push(Block::Text(format!(
         "Caches: {}. {} process pairs, {} pairs of blocks in random order. The estimate is the median within a process pair; the \
@@ -265,22 +268,27 @@ fn gates(judgement: &Judgement) -> Section {
 fn errors(judgement: &Judgement) -> Option<Section> {
     let err = judgement.row.err?;
     let columns = vec![Column::text("figure", "Figure"), Column::number("value", "Value")];
-    let figure = |name: &str, value: f64, shown: String| {
-        vec![Cell::text(name), Cell { exact: format!("{value}"), shown }]
-    };
-    let mut rows = vec![
-        figure(
-            "Largest error of an element, in unit roundoffs of the output's type",
-            err.max_u,
-            format!("{:.3}", err.max_u),
-        ),
-        figure("Largest relative error (2-norm) of an output", err.rel_l2, format!("{:.3e}", err.rel_l2)),
-        figure("The same of the baseline", err.baseline_rel_l2, format!("{:.3e}", err.baseline_rel_l2)),
-        figure("Largest signed mean error, in its own spread", err.bias_t, format!("{:.3}", err.bias_t)),
+    let share = |value: f64| format!("{value:.3e}");
+    let plain = |value: f64| format!("{value:.3}");
+    type Shown<'a> = &'a dyn Fn(f64) -> String;
+    let figures: [(&str, Option<f64>, Shown<'_>); 6] = [
+        ("Largest error of an element, in unit roundoffs of the output's type", err.max_u, &plain),
+        ("Largest absolute error of an element at a measured shape", err.max_abs, &share),
+        ("Largest relative error of an element at a measured shape", err.max_rel, &share),
+        ("Largest relative error (2-norm) of an output", err.rel_l2, &share),
+        ("The same of the baseline", err.baseline_rel_l2, &share),
+        ("Largest signed mean error, in its own spread", err.bias_t, &plain),
     ];
-    // The other figures are the accuracy gate's.
-    if !judgement.gates.iter().any(|record| record.gate == Gate::Accuracy) {
-        rows.truncate(1);
+    // What was not computed is not there.
+    let rows: Vec<Vec<Cell>> = figures
+        .into_iter()
+        .filter_map(|(name, value, shown)| {
+            let value = value?;
+            Some(vec![Cell::text(name), Cell { exact: format!("{value}"), shown: shown(value) }])
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
     }
     let table = Table {
         id: "errors".to_owned(),
