@@ -21,6 +21,7 @@ fn code(end: &End) -> Option<Code> {
         End::SymbolMissing { .. } => Code::AbiSymbolMissing,
         End::Crashed { fault: Some(fault), .. } => of_fault(fault),
         End::Crashed { fault: None, .. } => Code::Crashed,
+        End::Beyond { .. } => Code::OobWrite,
         End::Timeout { .. } => Code::Timeout,
         End::EarlyExit { .. } => Code::EarlyExit,
         End::Sandbox => Code::SandboxViolation,
@@ -43,7 +44,7 @@ fn of_fault(fault: &Fault) -> Code {
 fn finding(gate: Gate, case: Option<&Case>, code: Code, end: &End) -> Finding {
     let at = case.map(|case| format!(" at {}", case.title())).unwrap_or_default();
     let fault = match end {
-        End::Crashed { fault: Some(fault), .. } => touched(fault, case),
+        End::Crashed { fault: Some(fault), .. } | End::Beyond { fault } => touched(fault, case),
         _ => Value::Null,
     };
     let evidence =
@@ -82,6 +83,8 @@ mod tests {
         assert_eq!(code(&End::Sandbox), Some(Code::SandboxViolation));
         assert_eq!(code(&End::EarlyExit { code: 0 }), Some(Code::EarlyExit));
         assert_eq!(code(&End::Crashed { signal: 8, fault: None }), Some(Code::Crashed));
+        let fault = Fault { set: 0, tensor: 1, place: Place::After, write: true, offset: 4096 };
+        assert_eq!(code(&End::Beyond { fault }), Some(Code::OobWrite));
         assert_eq!(code(&End::System { what: "x", reason: String::new() }), None);
     }
 }

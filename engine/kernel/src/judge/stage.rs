@@ -7,6 +7,7 @@ use crate::case::Case;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Called, Edge, Worker};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Why a gate stops.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Stage<'a> {
     /// Outputs in the order of the call, with the bytes that belong to elements where rows have gaps.
     outputs: Vec<(usize, Option<Vec<bool>>)>,
     alias: bool,
+    /// What was put into the inputs of each set.
+    loaded: Vec<Option<Arc<Vec<Vec<u8>>>>>,
 }
 
 impl<'a> Stage<'a> {
@@ -65,14 +68,15 @@ impl<'a> Stage<'a> {
                 (tensor, (!layout.is_contiguous()).then(|| layout.used()))
             })
             .collect();
-        Ok(Self { case, arena, outputs, alias })
+        Ok(Self { case, arena, outputs, alias, loaded: vec![None; sets] })
     }
 
     /// Puts inputs into a set.
     pub fn load(&mut self, set: usize, data: &Data) {
-        for (tensor, bytes) in self.case.inputs().zip(&data.bytes) {
+        for (tensor, bytes) in self.case.inputs().zip(data.bytes.iter()) {
             self.arena.bytes_mut(set, tensor).copy_from_slice(bytes);
         }
+        self.loaded[set] = Some(Arc::clone(&data.bytes));
     }
 
     /// Fills the outputs of a set, their gaps too. Where output 0 lies in input 0's memory it is left alone.
@@ -96,21 +100,26 @@ impl<'a> Stage<'a> {
     /// nothing but elements of outputs. Outputs have been poisoned with `poison`.
     pub fn call(&mut self, worker: &mut Worker, gate: Gate, set: usize, poison: u8) -> Result<Called, Stop> {
         let called = worker.call(set).map_err(|end| ends::stop(gate, Some(self.case), end))?;
-        self.returned(gate, called.rc)?;
+        self.returned(gate, called.rc, worker.said())?;
         self.mode(gate, &called)?;
+        self.inputs(gate, set)?;
         self.bounds(gate, set, poison)?;
         Ok(called)
     }
 
     /// Judges a return code of a call that had to be served.
-    pub fn returned(&self, gate: Gate, rc: i32) -> Result<(), Stop> {
+    pub fn returned(&self, gate: Gate, rc: i32, said: &str) -> Result<(), Stop> {
         let title = self.case.title();
         let (code, message) = match rc {
             0 => return Ok(()),
             NO_MEMORY => (Code::ResourceLimit, format!("it found no memory at {title} (returned {rc})")),
+            _ if !said.is_empty() => {
+                (Code::ReturnedError, format!("it failed at {title}, which it must serve: {said}"))
+            }
             _ => (Code::ReturnedError, format!("it returned {rc} at {title}, which it must serve")),
         };
-        Err(Stop::Found(Finding::new(gate, code, message, json!({ "axes": self.case.axes, "rc": rc }))))
+        let evidence = json!({ "axes": self.case.axes, "rc": rc, "said": said });
+        Err(Stop::Found(Finding::new(gate, code, message, evidence)))
     }
 
     fn mode(&self, gate: Gate, called: &Called) -> Result<(), Stop> {
@@ -118,6 +127,16 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         Err(Stop::Found(mode_changed(gate, self.case, called)))
+    }
+
+    /// Inputs hold what was put there. Libraries on the CPU cannot write to them; a worker with memory of its own gives back what
+    /// is in it.
+    pub fn inputs(&self, gate: Gate, set: usize) -> Result<(), Stop> {
+        let Some(loaded) = &self.loaded[set] else { return Ok(()) };
+        match changed_input(self.case, &self.arena, set, loaded, self.alias) {
+            Some(tensor) => Err(Stop::Found(input_mutated(gate, self.case, tensor))),
+            None => Ok(()),
+        }
     }
 
     /// Nothing was written around tensors or between rows.
@@ -146,6 +165,25 @@ impl<'a> Stage<'a> {
         }
         Ok(())
     }
+}
+
+/// The first input of a set that does not hold these bytes; with `alias` the first input is the first output.
+pub fn changed_input(
+    case: &Case,
+    arena: &Arena,
+    set: usize,
+    loaded: &[Vec<u8>],
+    alias: bool,
+) -> Option<usize> {
+    let inputs = case.inputs().zip(loaded).skip(usize::from(alias));
+    inputs.into_iter().find(|(tensor, bytes)| arena.bytes(set, *tensor) != **bytes).map(|(tensor, _)| tensor)
+}
+
+/// The finding of an input that was written to.
+pub fn input_mutated(gate: Gate, case: &Case, tensor: usize) -> Finding {
+    let name = &case.tensors[tensor].name;
+    let message = format!("it wrote to the input `{name}` at {}", case.title());
+    Finding::new(gate, Code::InputMutated, message, json!({ "axes": case.axes, "tensor": name }))
 }
 
 /// The finding of a changed mode.

@@ -7,10 +7,11 @@
 use super::bench::{Bench, POISON};
 use super::data::Data;
 use super::setup::{JudgeError, Lane};
-use super::stage::Stop;
+use super::stage::{Stop, changed_input, input_mutated};
 use crate::case::Case;
 use crate::generate;
 use crate::oracle::Expected;
+use crate::task::Form;
 use crate::timing::measure::Watch;
 use crate::timing::schedule::{SETS, Sample};
 use crate::tolerance;
@@ -40,6 +41,8 @@ pub struct Timed<'b, 'a> {
     holds: [usize; SETS],
     /// The set whose data was changed for the sample, and how.
     changed: Option<(usize, Vec<Vec<f64>>)>,
+    /// The inputs of that set as they were put there.
+    changed_bytes: Vec<Vec<u8>>,
     random: StdRng,
     poison: u8,
     done: usize,
@@ -65,7 +68,20 @@ impl<'b, 'a> Timed<'b, 'a> {
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
         let poison = POISON[0];
-        Ok(Self { bench, lane, cases, pools, shape: 0, holds, changed: None, random, poison, done: 0, of: 0 })
+        Ok(Self {
+            bench,
+            lane,
+            cases,
+            pools,
+            shape: 0,
+            holds,
+            changed: None,
+            changed_bytes: Vec::new(),
+            random,
+            poison,
+            done: 0,
+            of: 0,
+        })
     }
 
     /// Another lane with the same data.
@@ -89,7 +105,7 @@ impl<'b, 'a> Timed<'b, 'a> {
 
     fn fill(&self, set: usize, arena: &mut Arena) {
         let data = &self.pools[self.shape][self.holds[set]];
-        for (tensor, bytes) in self.case().inputs().zip(&data.bytes) {
+        for (tensor, bytes) in self.case().inputs().zip(data.bytes.iter()) {
             arena.bytes_mut(set, tensor).copy_from_slice(bytes);
         }
     }
@@ -127,6 +143,25 @@ impl<'b, 'a> Timed<'b, 'a> {
         // A case has the outputs of its task.
         let Some((tensor, (_, declared))) = both else { return tolerance::Errors::default() };
         tolerance::errors(task, declared, &case.axes, expected, &case.tensors[tensor].layout.read(bytes))
+    }
+
+    /// Inputs of the used sets hold what was put there.
+    fn inputs(&self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
+        // Those of libraries on the CPU are mapped read-only.
+        if self.bench.task().abi.form != Form::Python {
+            return Ok(());
+        }
+        for set in &sample.order[..sample.order.len().min(SETS)] {
+            let data = &self.pools[self.shape][self.holds[*set]];
+            let put = match &self.changed {
+                Some((changed, _)) if changed == set => &self.changed_bytes,
+                _ => &*data.bytes,
+            };
+            if let Some(tensor) = changed_input(self.case(), arena, *set, put, false) {
+                return Err(Stop::Found(input_mutated(GATE, self.case(), tensor)));
+            }
+        }
+        Ok(())
     }
 
     /// Random elements of every used set that holds data of the pool.
@@ -241,6 +276,8 @@ impl Watch for Timed<'_, '_> {
             let place = layout.place(at) * size;
             layout.dtype.write(values[input][at], &mut bytes[place..place + size]);
         }
+        self.changed_bytes =
+            inputs.iter().map(|tensor| arena.bytes(sample.picked, *tensor).to_vec()).collect();
         self.changed = Some((sample.picked, values));
         self.poison = POISON[self.done % 2];
         Ok(())
@@ -285,6 +322,7 @@ impl Watch for Timed<'_, '_> {
                 json!({ "tensor": name }),
             );
         }
+        self.inputs(sample, arena)?;
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;
         self.changed_set(sample, arena)

@@ -51,6 +51,12 @@ pub enum End {
         /// What it touched, where the processor tells.
         fault: Option<Fault>,
     },
+    /// It wrote beyond the pages of a tensor, where the worker itself looks.
+    #[error("it wrote {}", beyond(fault))]
+    Beyond {
+        /// Where.
+        fault: Fault,
+    },
     /// No answer came in time; it was killed.
     #[error("no answer after {limit_ms} ms")]
     Timeout {
@@ -98,6 +104,13 @@ impl End {
     /// A failure of the system.
     pub(super) fn system(what: &'static str, reason: impl ToString) -> Self {
         Self::System { what, reason: reason.to_string() }
+    }
+}
+
+fn beyond(fault: &Fault) -> String {
+    match fault.place {
+        Place::Before => format!("{} bytes before tensor {}", -fault.offset, fault.tensor),
+        _ => format!("behind tensor {}, {} bytes from its start", fault.tensor, fault.offset),
     }
 }
 

@@ -10,6 +10,7 @@ use super::filter;
 use super::memory::Memory;
 use super::message::{Kind, Message};
 use super::mode::Mode;
+use super::python;
 use super::socket::{self, Received};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io;
@@ -82,13 +83,16 @@ impl Worker {
 
     /// Words of the answer: bytes of address space before the library came.
     fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
-        let [packed, memory, watched, ..] = request.words;
+        let [form, memory, watched, ..] = request.words;
+        if form == python::FORM {
+            return Err(python::become_interpreter(request, fds, &self.socket));
+        }
         let Some(file) = fds.into_iter().next() else { return Err(system("no library came")) };
         let own = limit(memory).map_err(|error| failed("limits", &error))?;
         let socket = self.socket.as_raw_fd();
         filter::while_loading(socket, watched != 0)
             .map_err(|error| system(&format!("the first filter: {error}")))?;
-        let entry = entry::load(&file, packed != 0, &request.text()).map_err(|error| match error {
+        let entry = entry::load(&file, form != 0, &request.text()).map_err(|error| match error {
             NoEntry::Library(reason) => (Kind::LoadFailed, 0, reason),
             NoEntry::Symbol(symbol) => (Kind::SymbolMissing, 0, symbol),
         })?;

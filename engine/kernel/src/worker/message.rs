@@ -16,16 +16,16 @@ pub(super) const SIZE: usize = 8 + 8 + WORDS * 8 + TEXT;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Kind {
-    /// Request: load the library that comes with it. Words: form, bytes of memory, whether a sanitizer
-    /// watches. Text: the symbol.
+    /// Request: load the library that comes with it. Words: form (0 plain, 1 packed, 2 Python: a source and settings come),
+    /// bytes of memory, whether a sanitizer watches. Text: the symbol.
     Load = 1,
     /// Request: map the memory that comes with it. Words: bytes of the plan.
     Map,
     /// Request: one call. Words: set.
     Call,
-    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor.
+    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor; the last is the part of it, for Python.
     Block,
-    /// Reply: done. Words depend on the request.
+    /// Reply: done. Words depend on the request. Text: what a call said, for Python.
     Done,
     /// Reply: the library does not load. Text: why.
     LoadFailed,
@@ -36,10 +36,14 @@ pub(super) enum Kind {
     Fault,
     /// Reply: the system refused. Words: error number. Text: what.
     System,
+    /// Reply: this machine lacks what is needed. Text: what.
+    Unsupported,
+    /// Reply: memory beyond a tensor's pages was written to. Words: set, tensor, bytes from the tensor's first.
+    Beyond,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Load,
         Self::Map,
         Self::Call,
@@ -49,6 +53,8 @@ impl Kind {
         Self::SymbolMissing,
         Self::Fault,
         Self::System,
+        Self::Unsupported,
+        Self::Beyond,
     ];
 }
 

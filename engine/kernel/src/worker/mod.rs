@@ -16,6 +16,7 @@ mod memory;
 mod message;
 mod mode;
 mod plan;
+mod python;
 mod socket;
 
 pub use arena::Arena;
@@ -25,8 +26,9 @@ pub use launch::{Launcher, SANITIZER_EXIT};
 pub use main::main;
 pub use mode::Mode;
 pub use plan::MOST_CALLS;
+pub use python::Script;
 
-use crate::task::{Abi, Form, Limits};
+use crate::task::{Abi, Device, Form, Limits};
 use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
@@ -52,6 +54,10 @@ pub struct Worker {
     socket: OwnedFd,
     child: BackgroundChild,
     limits: Limits,
+    form: Form,
+    device: Device,
+    /// What the last call said beside its return code.
+    said: String,
     /// Bytes of the worker's address space without library and arena.
     own: u64,
     mapped: Option<Mapped>,
@@ -100,13 +106,20 @@ impl Worker {
         limits: &Limits,
         watch: Option<&[PathBuf]>,
     ) -> Result<Self, End> {
-        let Some(symbol) = entry::exported(abi.form, &abi.symbol) else {
+        let symbol = match abi.form {
+            Form::Python => Some(abi.symbol.clone()),
+            form => entry::exported(form, &abi.symbol),
+        };
+        let Some(symbol) = symbol else {
             return Err(End::system("this worker calls shared libraries", "the task's form is another"));
         };
         if symbol.len() >= message::TEXT {
             return Err(End::SymbolMissing { symbol });
         }
-        let library = library::private_copy(library)?;
+        let files = match abi.form {
+            Form::Python => python::files(library, abi, &[])?,
+            _ => vec![library::private_copy(library)?],
+        };
         let pair = SocketType::SEQPACKET;
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
@@ -115,10 +128,25 @@ impl Worker {
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
-        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, report, ended: None };
-        let packed = u64::from(abi.form == Form::TvmFfi);
-        let words = [packed, worker.memory(), u64::from(watch.is_some())];
-        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], PATIENCE)?;
+        let mut worker = Self {
+            socket,
+            child,
+            limits: *limits,
+            form: abi.form,
+            device: abi.device,
+            said: String::new(),
+            own: 0,
+            mapped: None,
+            report,
+            ended: None,
+        };
+        let (form, patience) = match abi.form {
+            Form::Python => (python::FORM, python::PATIENCE),
+            form => (u64::from(form == Form::TvmFfi), PATIENCE),
+        };
+        let words = [form, worker.memory(), u64::from(watch.is_some())];
+        let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &files, patience)?;
         worker.own = reply.words[0];
         Ok(worker)
     }
@@ -132,8 +160,9 @@ impl Worker {
     /// Bytes of memory that it may take beside the tensors; `u64::MAX` is no limit.
     fn memory(&self) -> u64 {
         match self.report {
-            // A sanitizer reserves terabytes for its notes.
+            // A sanitizer reserves terabytes for its notes, and so does a driver.
             Some(_) => u64::MAX,
+            None if self.form == Form::Python && self.device == Device::Cuda => u64::MAX,
             None => self.limits.memory_mib.saturating_mul(1 << 20),
         }
     }
@@ -147,7 +176,11 @@ impl Worker {
         let plan = Arc::clone(arena.plan());
         let before = self.mapped.take().map_or(0, |mapped| mapped.plan.reserve);
         // The old one goes before the new one comes; the plan itself, and descriptions made from it, need some room.
-        let tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
+        let mut tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
+        if self.form == Form::Python {
+            // The arena, and memory of its own that holds the same.
+            tensors += 2 * plan.file_len() as u64 + python::ROOM;
+        }
         self.limit(self.memory().saturating_add(self.own).saturating_add(tensors))?;
         let [writable, read_only] = arena.files();
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
@@ -187,10 +220,36 @@ impl Worker {
             block.snapshot.map_or((u64::MAX, 0), |(call, tensor)| (call as u64, tensor as u64));
         let one = Duration::from_millis(self.limits.call_ms.into());
         let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
-        let (reply, host_ns) = self.ask(Kind::Block, &[calls as u64, call, tensor], "", &[], limit)?;
-        let [ns, copy_ns, at, rc, vector, x87, ..] = reply.words;
+        let words = [calls as u64, call, tensor, u64::from(block.flush)];
+        let (reply, host_ns) = if self.form == Form::Python {
+            self.block_in_parts(words, limit)?
+        } else {
+            self.ask(Kind::Block, &words, "", &[], limit)?
+        };
+        let [ns, copy_ns, at, rc, vector, x87, wall_ns, ..] = reply.words;
         let failed = usize::try_from(at).ok().filter(|at| *at < calls).map(|at| (at, code(rc)));
-        Ok(Blocked { ns, wall_ns: ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+        let wall_ns = wall_ns.max(ns);
+        Ok(Blocked { ns, wall_ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+    }
+
+    /// Of a worker with memory of its own: what is copied there and back is no part of what the judge's clock brackets.
+    fn block_in_parts(&mut self, words: [u64; 4], limit: Duration) -> Result<(Message, u64), End> {
+        let [calls, call, tensor, flush] = words;
+        let mut part = |part: u64, limit: Duration| {
+            let mut words = [calls, call, tensor, flush, 0, 0, 0, 0];
+            words[python::PART] = part;
+            self.ask(Kind::Block, &words, "", &[], limit)
+        };
+        part(python::BRING, PATIENCE)?;
+        let done = part(python::RUN, limit)?;
+        part(python::TAKE, PATIENCE)?;
+        self.said = done.0.text();
+        Ok(done)
+    }
+
+    /// What the last call said beside its return code, such as the text of an exception; empty for libraries.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// Its process.
@@ -217,7 +276,10 @@ impl Worker {
         let answer = self.exchange(&request, fds, limit);
         let ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         match answer {
-            Ok(reply) => Ok((reply, ns)),
+            Ok(reply) => {
+                self.said = reply.text();
+                Ok((reply, ns))
+            }
             Err(end) => {
                 self.end();
                 self.ended = Some(end.clone());
@@ -252,6 +314,8 @@ impl Worker {
             Kind::LoadFailed => Err(End::LoadFailed { message: reply.text() }),
             Kind::SymbolMissing => Err(End::SymbolMissing { symbol: reply.text() }),
             Kind::Fault => Err(self.fault(&reply)),
+            Kind::Beyond => Err(beyond(&reply)),
+            Kind::Unsupported => Err(End::Unsupported { what: reply.text() }),
             Kind::System if reply.words[0] == u64::from(libc::ENOMEM.unsigned_abs()) => Err(End::Memory),
             Kind::System => Err(End::system("the worker", reply.text())),
             Kind::Load | Kind::Map | Kind::Call | Kind::Block => Err(End::Sandbox),
@@ -324,6 +388,15 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// A write beyond a tensor's pages, as a worker with memory of its own tells it.
+fn beyond(reply: &Message) -> End {
+    let [set, tensor, offset, ..] = reply.words;
+    let offset = i64::from_ne_bytes(offset.to_ne_bytes());
+    let place = if offset < 0 { Place::Before } else { Place::After };
+    let at = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
+    End::Beyond { fault: Fault { set: at(set), tensor: at(tensor), place, write: true, offset } }
 }
 
 /// A return code as it travels.

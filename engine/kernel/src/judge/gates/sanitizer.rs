@@ -7,7 +7,7 @@ use crate::judge::ends;
 use crate::judge::forms::is_source;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
-use crate::task::Limits;
+use crate::task::{Form, Limits};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
@@ -22,6 +22,9 @@ const LINES: usize = 20;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    if bench.task().abi.form == Form::Python {
+        return Ok(skip(bench, "no sanitizer watches an interpreter"));
+    }
     if !is_source(bench) {
         return Ok(skip(bench, "there is no source to build again"));
     }
@@ -60,7 +63,7 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
             for _ in 0..2 {
                 bench.facts.cases.run += 1;
                 let called = worker.call(0).map_err(|end| stop(&case, &worker, end))?;
-                stage.returned(GATE, called.rc)?;
+                stage.returned(GATE, called.rc, worker.said())?;
             }
         }
     }
