@@ -5,7 +5,6 @@ use crate::case::Case;
 use crate::generate;
 use crate::oracle::{Expected, Oracle};
 use crate::task::Task;
-use std::sync::Arc;
 
 /// What lies in the gaps of inputs: a NaN in every type of float, so that reading it shows.
 const GAP: u8 = 0xff;
@@ -18,7 +17,7 @@ pub struct Data {
     /// Values of the inputs, in the order of the call.
     pub values: Vec<Vec<f64>>,
     /// Bytes of the inputs, in the order of the call.
-    pub bytes: Arc<Vec<Vec<u8>>>,
+    pub bytes: Vec<Vec<u8>>,
     /// The right answers, in the order of the outputs.
     pub expected: Vec<Expected>,
 }
@@ -54,7 +53,7 @@ impl Data {
                 bytes
             })
             .collect();
-        Ok(Self { what, values, bytes: Arc::new(bytes), expected })
+        Ok(Self { what, values, bytes, expected })
     }
 
     /// The same with other values.

@@ -4,10 +4,10 @@ use super::data::Data;
 use super::ends;
 use super::setup::JudgeError;
 use crate::case::Case;
+use crate::task::Abi;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Called, Edge, Worker};
 use serde_json::json;
-use std::sync::Arc;
 
 /// Why a gate stops.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub struct Stage<'a> {
     /// Outputs in the order of the call, with the bytes that belong to elements where rows have gaps.
     outputs: Vec<(usize, Option<Vec<bool>>)>,
     alias: bool,
-    /// What was put into the inputs of each set.
-    loaded: Vec<Option<Arc<Vec<Vec<u8>>>>>,
+    /// Where the worker has memory of its own, what each set's inputs are: nothing there keeps a kernel from writing to them.
+    inputs: Option<Vec<Vec<Vec<u8>>>>,
 }
 
 impl<'a> Stage<'a> {
@@ -56,10 +56,10 @@ impl<'a> Stage<'a> {
         case: &'a Case,
         sets: usize,
         edge: Edge,
-        align: usize,
+        abi: &Abi,
         alias: bool,
     ) -> Result<Self, JudgeError> {
-        let arena = Arena::new(case, sets, edge, align, alias)
+        let arena = Arena::new(case, sets, edge, abi.align, alias)
             .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
         let outputs = case
             .outputs()
@@ -68,15 +68,18 @@ impl<'a> Stage<'a> {
                 (tensor, (!layout.is_contiguous()).then(|| layout.used()))
             })
             .collect();
-        Ok(Self { case, arena, outputs, alias, loaded: vec![None; sets] })
+        let inputs = abi.own_memory().then(|| vec![Vec::new(); sets]);
+        Ok(Self { case, arena, outputs, alias, inputs })
     }
 
     /// Puts inputs into a set.
     pub fn load(&mut self, set: usize, data: &Data) {
-        for (tensor, bytes) in self.case.inputs().zip(data.bytes.iter()) {
+        for (tensor, bytes) in self.case.inputs().zip(&data.bytes) {
             self.arena.bytes_mut(set, tensor).copy_from_slice(bytes);
         }
-        self.loaded[set] = Some(Arc::clone(&data.bytes));
+        if let Some(inputs) = &mut self.inputs {
+            inputs[set].clone_from(&data.bytes);
+        }
     }
 
     /// Fills the outputs of a set, their gaps too. Where output 0 lies in input 0's memory it is left alone.
@@ -102,7 +105,7 @@ impl<'a> Stage<'a> {
         let called = worker.call(set).map_err(|end| ends::stop(gate, Some(self.case), end))?;
         self.returned(gate, called.rc, worker.said())?;
         self.mode(gate, &called)?;
-        self.inputs(gate, set)?;
+        self.unchanged(gate, set)?;
         self.bounds(gate, set, poison)?;
         Ok(called)
     }
@@ -129,14 +132,22 @@ impl<'a> Stage<'a> {
         Err(Stop::Found(mode_changed(gate, self.case, called)))
     }
 
-    /// Inputs hold what was put there. Libraries on the CPU cannot write to them; a worker with memory of its own gives back what
-    /// is in it.
-    pub fn inputs(&self, gate: Gate, set: usize) -> Result<(), Stop> {
-        let Some(loaded) = &self.loaded[set] else { return Ok(()) };
-        match changed_input(self.case, &self.arena, set, loaded, self.alias) {
-            Some(tensor) => Err(Stop::Found(input_mutated(gate, self.case, tensor))),
-            None => Ok(()),
+    /// The inputs of a set are what they were. Where they are mapped read-only nothing else can be.
+    pub fn unchanged(&self, gate: Gate, set: usize) -> Result<(), Stop> {
+        let Some(inputs) = &self.inputs else { return Ok(()) };
+        // Where output 0 lies in input 0's memory that one is an output.
+        for (tensor, bytes) in self.case.inputs().zip(&inputs[set]).skip(usize::from(self.alias)) {
+            if self.arena.bytes(set, tensor) != bytes {
+                let (name, title) = (&self.case.tensors[tensor].name, self.case.title());
+                return Err(Stop::Found(Finding::new(
+                    gate,
+                    Code::InputMutated,
+                    format!("it changed the input `{name}` at {title}"),
+                    json!({ "axes": self.case.axes, "kind": self.case.kind, "tensor": name }),
+                )));
+            }
         }
+        Ok(())
     }
 
     /// Nothing was written around tensors or between rows.
@@ -165,25 +176,6 @@ impl<'a> Stage<'a> {
         }
         Ok(())
     }
-}
-
-/// The first input of a set that does not hold these bytes; with `alias` the first input is the first output.
-pub fn changed_input(
-    case: &Case,
-    arena: &Arena,
-    set: usize,
-    loaded: &[Vec<u8>],
-    alias: bool,
-) -> Option<usize> {
-    let inputs = case.inputs().zip(loaded).skip(usize::from(alias));
-    inputs.into_iter().find(|(tensor, bytes)| arena.bytes(set, *tensor) != **bytes).map(|(tensor, _)| tensor)
-}
-
-/// The finding of an input that was written to.
-pub fn input_mutated(gate: Gate, case: &Case, tensor: usize) -> Finding {
-    let name = &case.tensors[tensor].name;
-    let message = format!("it wrote to the input `{name}` at {}", case.title());
-    Finding::new(gate, Code::InputMutated, message, json!({ "axes": case.axes, "tensor": name }))
 }
 
 /// The finding of a changed mode.
