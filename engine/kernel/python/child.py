@@ -369,7 +369,7 @@ class Child:
         """Nothing was written beyond the pages of any tensor."""
         beyond = mapped.beyond()
         if beyond is not None:
-            raise Refused("beyond", "", beyond_words(mapped, *beyond))
+            raise Refused("guard", "", guard_words(mapped, *beyond))
 
     def block(self, words):
         """In three requests, so that the judge's clock brackets the calls and nothing else: bring, run, take."""
@@ -426,7 +426,7 @@ class Child:
         except BaseException as error:
             code, text = self.told(error)
         mode = self.mode.read()
-        return [ns, copied, at if code else NOTHING, code & 0xFFFFFFFF, *mode], text
+        return [ns, copied, at if code else NOTHING, code & 0xFFFFFFFF, *mode, ns], text
 
     def run_on_device(self, mapped, watched, tensor, flush):
         arrays, entry, scalars = self.arrays, self.entry, mapped.scalars
@@ -513,14 +513,15 @@ class Child:
             self.answer(nonce, kind, words, files)
 
 
-def beyond_words(mapped, slot, offset):
-    """Set, tensor, and bytes from the tensor's first byte."""
+def guard_words(mapped, slot, offset):
+    """Set, tensor, bytes from the tensor's first byte, and whether it lies in front of it."""
     for one, placed in enumerate(mapped.plan["sets"]):
         # Of two tensors in the same pages the last is the output.
         for tensor in reversed(range(len(placed))):
             if placed[tensor]["slot"] == slot:
-                return [one, tensor, offset - placed[tensor]["offset"]]
-    return [0, 0, offset]
+                offset -= placed[tensor]["offset"]
+                return [one, tensor, offset, offset < 0]
+    return [0, 0, offset, offset < 0]
 
 
 def leave(end):

@@ -79,7 +79,7 @@ impl Scene {
 
     fn judge(&self, candidate: &Path) -> Result<Judgement, JudgeError> {
         let launcher =
-            Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new() };
+            Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new(), env: Vec::new() };
         let mut setup = Setup::new(&self.loaded, candidate, launcher, &self.folder.path().join("scratch"));
         setup.quick = true;
         judge(&setup, &mut |_| {})

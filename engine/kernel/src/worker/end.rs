@@ -51,12 +51,6 @@ pub enum End {
         /// What it touched, where the processor tells.
         fault: Option<Fault>,
     },
-    /// It wrote beyond the pages of a tensor, where the worker itself looks.
-    #[error("it wrote {}", beyond(fault))]
-    Beyond {
-        /// Where.
-        fault: Fault,
-    },
     /// No answer came in time; it was killed.
     #[error("no answer after {limit_ms} ms")]
     Timeout {
@@ -72,6 +66,12 @@ pub enum End {
     /// It tried what the sandbox forbids, or answered for the worker.
     #[error("it tried what the sandbox forbids")]
     Sandbox,
+    /// On a device: it wrote beyond the pages of a tensor, into what lies between tensors there.
+    #[error("it wrote beyond its tensors{}", place(Some(fault)))]
+    Guard {
+        /// Where. [`Place::Before`] or [`Place::After`], always written.
+        fault: Fault,
+    },
     /// A launch failed, or the device reports an error after it.
     #[error("the device reports `{error}`")]
     Launch {
@@ -104,13 +104,6 @@ impl End {
     /// A failure of the system.
     pub(super) fn system(what: &'static str, reason: impl ToString) -> Self {
         Self::System { what, reason: reason.to_string() }
-    }
-}
-
-fn beyond(fault: &Fault) -> String {
-    match fault.place {
-        Place::Before => format!("{} bytes before tensor {}", -fault.offset, fault.tensor),
-        _ => format!("behind tensor {}, {} bytes from its start", fault.tensor, fault.offset),
     }
 }
 

@@ -26,9 +26,6 @@ use std::time::Duration;
 /// What runs in the interpreter.
 const CHILD: &str = include_str!("../../python/child.py");
 
-/// The word of [`Kind::Load`] that asks for an interpreter.
-pub(super) const FORM: u64 = 2;
-
 /// Longest start: importing torch takes seconds, and more from a cold disk.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -169,7 +166,9 @@ fn kinds() -> Value {
         ("symbol_missing", Kind::SymbolMissing),
         ("system", Kind::System),
         ("unsupported", Kind::Unsupported),
-        ("beyond", Kind::Beyond),
+        ("probe", Kind::Probe),
+        ("launch", Kind::Launch),
+        ("guard", Kind::Guard),
     ];
     kinds
         .into_iter()
