@@ -29,6 +29,9 @@ PAGE = mmap.PAGESIZE
 # Bytes in front of and behind each tensor's pages.
 GUARD = 16 * PAGE
 NO_MEMORY = -12
+# What outputs hold before a probe, and how many cycles of the device it holds its stream up: about a tenth of a second.
+POISON = 0xA5
+HELD = 200_000_000
 CLOCK = time.perf_counter_ns
 
 
@@ -184,6 +187,32 @@ class Torch:
             self.synchronize()
             self.set_stream(self.own)
 
+    def about(self):
+        """`About` of `src/worker/called.rs`; what a kernel takes is not known before it is compiled."""
+        seen = self.torch.cuda.get_device_properties(0)
+        uuid = str(getattr(seen, "uuid", ""))
+        version = getattr(self.torch._C, "_cuda_getDriverVersion", lambda: 0)()
+        return {
+            "name": seen.name,
+            "uuid": uuid if uuid.startswith("GPU-") or not uuid else f"GPU-{uuid}",
+            "driver": driver(),
+            "cuda": f"{version // 1000}.{version % 1000 // 10}" if version else self.torch.version.cuda or "",
+            "capability": [seen.major, seen.minor],
+            "l2_bytes": getattr(seen, "L2_cache_size", 0),
+            "multiprocessors": seen.multi_processor_count,
+            "registers": 0, "local_bytes": 0, "shared_bytes": 0,
+            "max_threads": getattr(seen, "max_threads_per_block", 1024),
+        }
+
+
+def driver():
+    try:
+        with open("/proc/driver/nvidia/version", encoding="ascii") as file:
+            words = file.readline().split()
+    except OSError:
+        return ""
+    return next((word for word in words if word[0].isdigit() and word.count(".") in (1, 2)), "")
+
 
 class Slot:
     """Pages of a tensor between guards, in a buffer that nothing else lies in."""
@@ -273,7 +302,7 @@ class Child:
     def __init__(self, settings, judge):
         self.settings, self.judge, self.kinds = settings, judge, settings["kinds"]
         self.mode, self.mapped, self.entry, self.arrays = Mode(), None, None, None
-        self.file = settings["file"]
+        self.file, self.spare = settings["file"], None
 
     def load(self):
         """Gives the bytes of address space that are in use when only the arrays' library is there."""
@@ -305,7 +334,8 @@ class Child:
         self.entry = module.__dict__.get(symbol)
         if not callable(self.entry):
             raise Refused("symbol_missing", symbol)
-        return [own]
+        # A device's own address space counts for nothing, and the reply tells of the device.
+        return ([own], None) if self.arrays.stream is None else ([], self.arrays.about())
 
     def map(self, words, files):
         self.mapped = None
@@ -324,6 +354,10 @@ class Child:
     def told(self, error):
         """Return code and text of what was raised."""
         code = NO_MEMORY if isinstance(error, MemoryError) or "can't allocate memory" in str(error) else 1
+        if self.arrays.stream is not None and ("CUDA error" in str(error) or "[CUDA]" in str(error)):
+            # Nothing on the device can be believed after that.
+            illegal = "illegal memory access" in str(error)
+            raise Refused("launch", "CUDA_ERROR_ILLEGAL_ADDRESS" if illegal else str(error).partition("\n")[0])
         line, trace = "", error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == self.file:
@@ -444,7 +478,7 @@ class Child:
                     end.record(arrays.own)
                     if at:
                         spans.append((begin, end))
-                    self.overwrite(flush)
+                    self.overwrite()
                     begin = event()
                     begin.record(arrays.own)
                 value = entry(inputs[:], outputs[:], scalars[:], arrays.stream)
@@ -475,10 +509,80 @@ class Child:
         mode = self.mode.read()
         return [ns, elapsed(copied) if copied and not code else 0, at if code else NOTHING, code & 0xFFFFFFFF, *mode, wall], text
 
-    def overwrite(self, count):
-        if getattr(self, "spare", None) is None or len(self.spare) < count:
-            self.spare = self.arrays.room(count)
+    def overwrite(self):
+        """Fills the second-level cache of the device with something else."""
+        if self.spare is None:
+            torch = self.arrays.torch
+            level = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
+            free, _ = torch.cuda.mem_get_info()
+            self.spare = self.arrays.room(min(max(4 * level, 256 << 20), free // 4))
         self.spare.zero_()
+
+    def probe(self, one):
+        """`Probed` of `src/worker/called.rs`, as far as torch tells it: limits of the device it does not."""
+        mapped, arrays = self.there(), self.arrays
+        if arrays.stream is None or one >= len(mapped.calls):
+            raise Refused("system", "no such set, or no device")
+        torch, (inputs, outputs) = arrays.torch, mapped.calls[one]
+        mapped.bring([one])
+        tensors = enumerate(mapped.plan["tensors"])
+        written = [mapped.tensor(one, at) for at, tensor in tensors if tensor["output"]]
+
+        def call():
+            code, text = self.returned(self.entry(inputs[:], outputs[:], mapped.scalars[:], arrays.stream))
+            if code != 0:
+                raise RuntimeError(text or f"it returned {code}")
+
+        def poison():
+            for one in written:
+                one.fill_(POISON)
+            arrays.finish()
+
+        try:
+            call()
+            arrays.finish()
+            right = [one.clone() for one in written]
+            reserved = torch.cuda.memory_stats().get("reserved_bytes.all.allocated", 0)
+            call()
+            arrays.finish()
+            allocated = torch.cuda.memory_stats().get("reserved_bytes.all.allocated", 0) - reserved
+            poison()
+            # Whatever the call enqueues on its stream waits behind this.
+            torch.cuda._sleep(HELD)
+            held = arrays.event()
+            held.record(arrays.own)
+            call()
+            waited, escaped = held.query(), False
+            if not waited:
+                time.sleep(0.02)
+                with torch.cuda.stream(torch.cuda.Stream(arrays.device)):
+                    seen = [one.cpu() for one in written]
+                escaped = not held.query() and any(bool((one != POISON).any()) for one in seen)
+            arrays.finish()
+            capture = self.capture(torch, call, poison, written, right)
+        except SystemExit as end:
+            leave(end)
+        except BaseException as error:
+            raise Refused("launch", self.told(error)[1]) from error
+        mapped.take([one])
+        self.within(mapped)
+        return {
+            "escaped": escaped, "waited": waited, "capture": capture, "allocated": max(allocated, 0), "changed": [],
+        }
+
+    def capture(self, torch, call, poison, written, right):
+        """Why a call does not replay from a graph; nothing if it does."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self.arrays.own):
+                call()
+        except RuntimeError as error:
+            self.arrays.finish()
+            return str(error).partition("\n")[0]
+        poison()
+        graph.replay()
+        self.arrays.finish()
+        return None if all(map(torch.equal, written, right)) else "differs"
 
     def answer(self, nonce, kind, words, files):
         try:
@@ -488,6 +592,9 @@ class Child:
                 words, text = self.call(words)
             elif kind == self.kinds["block"]:
                 words, text = self.block(words)
+            elif kind == self.kinds["probe"]:
+                self.reply(nonce, "done", [], "", self.probe(words[0]))
+                return
             else:
                 raise Refused("system", "unknown request")
             self.reply(nonce, "done", words, text)
@@ -499,10 +606,20 @@ class Child:
             for file in files:
                 os.close(file)
 
-    def reply(self, nonce, kind, words, text):
+    def reply(self, nonce, kind, words, text, more=None):
         words = [word & NOTHING for word in words][:8]
         text = text.encode(errors="replace")[:256]
-        self.judge.sendall(MESSAGE.pack(nonce, self.kinds[kind], *words, *[0] * (8 - len(words)), text))
+        message = MESSAGE.pack(nonce, self.kinds[kind], *words, *[0] * (8 - len(words)), text)
+        if more is None:
+            self.judge.sendall(message)
+            return
+        # What is too long for a message comes in memory of its own.
+        file = os.memfd_create("more")
+        try:
+            os.write(file, json.dumps(more).encode())
+            socket.send_fds(self.judge, [message], [file])
+        finally:
+            os.close(file)
 
     def serve(self):
         while True:
@@ -539,11 +656,11 @@ def main():
     child = Child(settings, judge)
     nonce = int(settings["nonce"])
     try:
-        words = child.load()
+        words, about = child.load()
     except Refused as refused:
         child.reply(nonce, refused.kind, refused.words, refused.text)
         return
-    child.reply(nonce, "done", words, "")
+    child.reply(nonce, "done", words, "", about)
     child.serve()
 
 

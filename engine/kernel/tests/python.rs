@@ -78,8 +78,11 @@ impl Scene {
     }
 
     fn judge(&self, candidate: &Path) -> Result<Judgement, JudgeError> {
-        let launcher =
-            Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new(), env: Vec::new() };
+        let launcher = Launcher {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
+            args: Vec::new(),
+            env: Vec::new(),
+        };
         let mut setup = Setup::new(&self.loaded, candidate, launcher, &self.folder.path().join("scratch"));
         setup.quick = true;
         judge(&setup, &mut |_| {})

@@ -33,6 +33,9 @@ pub struct Options {
     /// Few samples: enough for a factor of two, not for a few percent
     #[arg(long)]
     pub quick: bool,
+    /// Prove the baseline anew, whatever an earlier judgement kept of it
+    #[arg(long)]
+    pub fresh: bool,
     /// Judge again with the seeds of an earlier judgement: `seeds.secret` of its row, 64 hexadecimal digits
     #[arg(long, value_name = "SECRET")]
     pub seed: Option<String>,
@@ -65,6 +68,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let mut setup = Setup::new(&loaded, &candidate, worker::launcher()?, scratch.path());
     setup.seed = seed;
     setup.quick = options.quick;
+    setup.cache = Some(cx.paths.cache.clone());
+    setup.fresh = options.fresh;
     setup.parent.clone_from(&options.parent);
     let mut judgement = judged(cx, &setup)?;
     judgement.row.e2e = effect;

@@ -176,8 +176,5 @@ fn rows(rows: &[Row], standings: &[Standing]) -> String {
             ]
         })
         .collect();
-    table(
-        &["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio (95 %)", "Whole model", ""],
-        &cells,
-    )
+    table(&["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""], &cells)
 }

@@ -45,6 +45,11 @@ fn words(progress: &Progress) -> (String, Option<String>) {
             let line = format!("seeds: drawn and fixed, SHA-256 {commitment}");
             (line.clone(), Some(line))
         }
+        Progress::Remembered { proven } => {
+            let line = format!("baseline: proven {proven}, kept since");
+            (line.clone(), Some(line))
+        }
+        Progress::Waiting => ("baseline: another judgement is proving it".to_owned(), None),
         Progress::GateBegun { side, gate } => (format!("{side}: gate {}", gate.word()), None),
         Progress::GateEnded { side, record } => {
             let line = format!("{side}: gate {} {}", record.gate.word(), outcome(record));

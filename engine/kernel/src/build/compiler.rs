@@ -4,6 +4,7 @@ use super::BuildError;
 use assay_process::{Background, CaptureLimits, Captured, Io, Spawn, SpawnError};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where compilers are: the folders of a login shell, not the user's own.
@@ -26,6 +27,21 @@ pub struct Compiler {
 }
 
 impl Compiler {
+    /// The compiler `cc` of the usual folders. Which it is, is asked once in each process.
+    ///
+    /// # Errors
+    /// See [`Self::find`].
+    pub fn usual() -> Result<Self, BuildError> {
+        static KNOWN: Mutex<Option<Compiler>> = Mutex::new(None);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiler) = &*known {
+            return Ok(compiler.clone());
+        }
+        let compiler = Self::find(PATH.as_ref())?;
+        *known = Some(compiler.clone());
+        Ok(compiler)
+    }
+
     /// The compiler `cc` in the folders of `path`, which becomes the only variable of its environment.
     ///
     /// # Errors

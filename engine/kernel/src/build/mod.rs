@@ -121,7 +121,7 @@ pub struct Built {
 /// # Errors
 /// See [`BuildError`].
 pub fn c(source: &Path, flags: &[String], sanitize: bool, out: &Path) -> Result<Built, BuildError> {
-    Compiler::find(compiler::PATH.as_ref())?.build(source, flags, sanitize, out)
+    Compiler::usual()?.build(source, flags, sanitize, out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod data;
 mod ends;
 mod forms;
 mod gates;
+mod kept;
 mod proven;
 mod row;
 mod setup;

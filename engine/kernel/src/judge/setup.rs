@@ -43,6 +43,10 @@ pub struct Setup<'a> {
     pub quick: bool,
     /// Digest of the candidate that this one was made from.
     pub parent: Option<String>,
+    /// Folder in which proofs of baselines are kept for the next process, below `kernel`; `None` keeps none.
+    pub cache: Option<PathBuf>,
+    /// Whether the baseline is proven anew, whatever is kept.
+    pub fresh: bool,
 }
 
 impl<'a> Setup<'a> {
@@ -56,6 +60,8 @@ impl<'a> Setup<'a> {
             seed: SeedSource::System,
             quick: false,
             parent: None,
+            cache: None,
+            fresh: false,
         }
     }
 }
@@ -122,6 +128,13 @@ pub enum Progress {
         /// SHA-256 of the secret.
         commitment: String,
     },
+    /// The baseline has been proven before: its gates do not run again.
+    Remembered {
+        /// When, in UTC (RFC 3339).
+        proven: String,
+    },
+    /// Another process proves the same baseline; told again and again until it is done.
+    Waiting,
     /// A gate begins.
     GateBegun {
         /// Whose.
