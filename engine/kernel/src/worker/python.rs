@@ -24,7 +24,11 @@ use std::process::Command;
 use std::time::Duration;
 
 /// What runs in the interpreter.
-const CHILD: &str = include_str!("../../python/child.py");
+const CHILD: &str = concat!(
+    include_str!("../../python/memory.py"),
+    include_str!("../../python/device.py"),
+    include_str!("../../python/child.py")
+);
 
 /// Longest start: importing torch takes seconds, and more from a cold disk.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);

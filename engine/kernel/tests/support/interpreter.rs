@@ -8,17 +8,16 @@ use std::time::Duration;
 pub fn with_numpy() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let listed = std::env::split_paths(&folders).map(|folder| folder.join("python3"));
-    let found =
-        [PathBuf::from("/usr/bin/python3")].into_iter().chain(listed).find(|program| has(program, "numpy"));
+    // What a starter such as that of pyenv starts, not the starter.
+    let programs =
+        [PathBuf::from("/usr/bin/python3")].into_iter().chain(listed).filter(|program| program.is_file());
+    let look = "import numpy, sys; print(sys.executable)";
+    let mut told = programs.filter_map(|program| run(&program, &["-I", "-B", "-c", look], Path::new("/")));
+    let found = told.next().map(|told| PathBuf::from(told.trim()));
     if found.is_none() {
         eprintln!("skipped: no `python3` here has numpy; install it with `apt-get install python3-numpy`");
     }
     found
-}
-
-fn has(program: &Path, package: &str) -> bool {
-    program.is_file()
-        && run(program, &["-I", "-B", "-c", &format!("import {package}")], Path::new("/")).is_some()
 }
 
 /// What it prints, if it ends well.
