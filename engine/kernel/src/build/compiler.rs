@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Longest run of a compiler. A kernel takes seconds.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Most bytes kept of each stream; the vector headers of gcc 12 are 2 MB when they are expanded.
 const KEPT: usize = 64 << 20;
@@ -55,18 +55,23 @@ impl Compiler {
         Ok(compiler)
     }
 
-    /// Runs it to its end.
-    pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
+    /// Itself with arguments, not started yet; its output goes nowhere.
+    pub(super) fn spawn(&self, arguments: &[OsString], cwd: &Path) -> Spawn {
         let mut argv = vec![self.program.clone().into_os_string()];
         argv.extend_from_slice(arguments);
-        let spawn = Spawn {
+        Spawn {
             program: self.program.clone(),
             argv,
             env: vec![("PATH".into(), self.path.clone())],
             cwd: cwd.to_owned(),
             stdin: Io::Null,
             ..Spawn::default()
-        };
+        }
+    }
+
+    /// Runs it to its end.
+    pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
+        let spawn = self.spawn(arguments, cwd);
         let failed = |source| SpawnError::System { program: self.program.clone(), source };
         let limits = CaptureLimits { timeout: LIMIT, bytes: KEPT };
         let ended = Background::shared().map_err(failed)?.output(spawn, limits)?;

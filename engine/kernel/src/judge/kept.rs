@@ -7,7 +7,7 @@
 
 use super::setup::{GateRecord, Setup, hex, sha};
 use crate::build::Compiler;
-use crate::task::Form;
+use crate::task::{Device, Form};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -85,8 +85,8 @@ impl Kept {
     /// know, and where something cannot be looked at, which the proof itself will say better.
     pub fn of(setup: &Setup<'_>) -> Option<Self> {
         let loaded = setup.loaded;
-        let form = loaded.task.abi.form;
-        if !matches!(form, Form::CDltensor | Form::TvmFfi) {
+        let (form, device) = (loaded.task.abi.form, loaded.task.abi.device);
+        if !matches!(form, Form::CDltensor | Form::TvmFfi) || device != Device::Cpu {
             return None;
         }
         let folder = setup.cache.as_deref().map(|cache| cache.join("kernel")).filter(|it| usable(it))?;

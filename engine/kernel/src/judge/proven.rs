@@ -92,7 +92,7 @@ impl Proven {
     ) -> Result<(Self, Vec<GateRecord>), JudgeError> {
         let folder = folder()?;
         let loaded = setup.loaded;
-        let source = loaded.folder.join(&loaded.task.baseline.path);
+        let source = loaded.baseline();
         let mut bench = Bench {
             setup,
             side: Side::Baseline,
@@ -104,6 +104,7 @@ impl Proven {
             cases: crate::case::cases(loaded, secret.seed("baseline shapes"))?,
             baseline: None,
             timed: None,
+            watched: None,
             facts: Facts::default(),
             deadline: Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into()),
             progress,
