@@ -14,8 +14,8 @@ use super::mode::Mode;
 use super::socket::{self, Received};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io;
-use std::ptr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::time::Duration;
 
 /// `kDLCPU` of DLPack.
@@ -68,8 +68,7 @@ fn begin() -> io::Result<OwnedFd> {
 
 /// Why a build without the feature serves no device.
 #[cfg(not(feature = "cuda"))]
-const NO_DEVICE: &str =
-    "this build leaves CUDA out; build with `--features cuda`, which needs no CUDA on the machine that builds";
+const NO_DEVICE: &str = "this build leaves CUDA out; build with `--features cuda`, which needs no CUDA on the machine that builds";
 
 struct Worker {
     socket: OwnedFd,

@@ -133,7 +133,8 @@ impl Worker {
         let patience = if on_device { DEVICE_PATIENCE } else { PATIENCE };
         let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], patience)?;
         if on_device {
-            let about = serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
+            let about =
+                serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
             worker.about = Some(about);
         } else {
             worker.own = reply.words[0];
@@ -150,8 +151,7 @@ impl Worker {
         let pair = SocketType::SEQPACKET;
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
-        let mut spawn =
-            if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
+        let mut spawn = if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
         let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
@@ -183,7 +183,8 @@ impl Worker {
     fn patience(&self, calls: usize) -> Duration {
         let one = Duration::from_millis(self.limits.call_ms.into());
         let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
-        let bytes = self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
+        let bytes =
+            self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
         limit + bytes.map_or(Duration::ZERO, |bytes| Duration::from_secs(1 + (bytes >> 30) as u64))
     }
 
@@ -285,12 +286,7 @@ impl Worker {
         }
     }
 
-    fn exchange(
-        &mut self,
-        request: &Message,
-        fds: &[BorrowedFd<'_>],
-        limit: Duration,
-    ) -> Result<Reply, End> {
+    fn exchange(&mut self, request: &Message, fds: &[BorrowedFd<'_>], limit: Duration) -> Result<Reply, End> {
         match socket::send(&self.socket, request, fds) {
             // It died between two requests: its end is read below.
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
