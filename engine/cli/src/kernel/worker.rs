@@ -21,11 +21,17 @@ pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
     (verb == VERB && is_socket()).then(|| u8::try_from(worker::main()).unwrap_or(2))
 }
 
+/// Where the driver of a device is looked for, and which devices it shows. Workers without a device get none of it.
+fn device_environment() -> Vec<(OsString, OsString)> {
+    let names = ["LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"];
+    names.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
+}
+
 /// How the judge starts a worker.
 pub fn launcher() -> Result<Launcher, Failure> {
     let program = std::env::current_exe().map_err(|error| {
         Failure::new(ExitCode::Unsupported, "no-program", format!("cannot find this program: {error}"))
             .help("mount `/proc`: workers are this program again")
     })?;
-    Ok(Launcher { program, args: vec![VERB.into()] })
+    Ok(Launcher { program, args: vec![VERB.into()], env: device_environment() })
 }

@@ -25,6 +25,9 @@ fn code(end: &End) -> Option<Code> {
         End::EarlyExit { .. } => Code::EarlyExit,
         End::Sandbox => Code::SandboxViolation,
         End::Memory => Code::ResourceLimit,
+        End::Guard { .. } => Code::OobWrite,
+        // The driver's names of what code on a device did.
+        End::Launch { error } if error.contains("ILLEGAL_ADDRESS") => Code::OobAccess,
         End::Launch { .. } => Code::LaunchFailed,
         End::DeviceLost => Code::DeviceLost,
         End::System { .. } | End::Unsupported { .. } => return None,
@@ -43,7 +46,7 @@ fn of_fault(fault: &Fault) -> Code {
 fn finding(gate: Gate, case: Option<&Case>, code: Code, end: &End) -> Finding {
     let at = case.map(|case| format!(" at {}", case.title())).unwrap_or_default();
     let fault = match end {
-        End::Crashed { fault: Some(fault), .. } => touched(fault, case),
+        End::Crashed { fault: Some(fault), .. } | End::Guard { fault } => touched(fault, case),
         _ => Value::Null,
     };
     let evidence =
@@ -82,6 +85,11 @@ mod tests {
         assert_eq!(code(&End::Sandbox), Some(Code::SandboxViolation));
         assert_eq!(code(&End::EarlyExit { code: 0 }), Some(Code::EarlyExit));
         assert_eq!(code(&End::Crashed { signal: 8, fault: None }), Some(Code::Crashed));
+        let fault = Fault { set: 0, tensor: 0, place: Place::After, write: true, offset: 1 };
+        assert_eq!(code(&End::Guard { fault }), Some(Code::OobWrite));
+        let told = |error: &str| code(&End::Launch { error: error.to_owned() });
+        assert_eq!(told("CUDA_ERROR_ILLEGAL_ADDRESS"), Some(Code::OobAccess));
+        assert_eq!(told("CUDA_ERROR_INVALID_VALUE"), Some(Code::LaunchFailed));
         assert_eq!(code(&End::System { what: "x", reason: String::new() }), None);
     }
 }

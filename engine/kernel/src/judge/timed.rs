@@ -29,6 +29,15 @@ const PROBES: usize = 32;
 /// Elements of a shape up to which every sample has a right answer of its own; larger shapes have it in proportion more rarely.
 const WHOLE: usize = 16_384;
 
+/// A set whose data was changed for a sample.
+struct Changed {
+    set: usize,
+    /// Values of its inputs.
+    values: Vec<Vec<f64>>,
+    /// The input that was changed, and its bytes.
+    input: (usize, Vec<u8>),
+}
+
 /// Looks at the outputs of timed calls.
 pub struct Timed<'b, 'a> {
     bench: &'b mut Bench<'a>,
@@ -39,7 +48,7 @@ pub struct Timed<'b, 'a> {
     /// Which data is in each set.
     holds: [usize; SETS],
     /// The set whose data was changed for the sample, and how.
-    changed: Option<(usize, Vec<Vec<f64>>)>,
+    changed: Option<Changed>,
     random: StdRng,
     poison: u8,
     done: usize,
@@ -98,7 +107,7 @@ impl<'b, 'a> Timed<'b, 'a> {
     fn expected(&mut self, set: usize) -> Result<Vec<Expected>, JudgeError> {
         let data = &self.pools[self.shape][self.holds[set]];
         match &self.changed {
-            Some((changed, values)) if *changed == set => {
+            Some(Changed { set: changed, values, .. }) if *changed == set => {
                 let (values, case) = (values.clone(), self.cases[self.shape].clone());
                 let data = data.clone();
                 let data =
@@ -129,11 +138,35 @@ impl<'b, 'a> Timed<'b, 'a> {
         tolerance::errors(task, declared, &case.axes, expected, &case.tensors[tensor].layout.read(bytes))
     }
 
+    /// The inputs of every used set are what they were. Where they are mapped read-only nothing else can be.
+    fn inputs(&self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
+        if !self.bench.task().abi.own_memory() {
+            return Ok(());
+        }
+        let case = self.case();
+        for set in &sample.order[..sample.order.len().min(SETS)] {
+            let data = &self.pools[self.shape][self.holds[*set]];
+            let changed = self.changed.as_ref().filter(|changed| changed.set == *set);
+            for (at, (tensor, bytes)) in case.inputs().zip(&data.bytes).enumerate() {
+                let own = changed.map(|changed| &changed.input).filter(|(input, _)| *input == at);
+                if arena.bytes(*set, tensor) != own.map_or(bytes, |(_, bytes)| bytes) {
+                    let name = &case.tensors[tensor].name;
+                    return self.found(
+                        Code::InputMutated,
+                        format!("it changed the input `{name}`"),
+                        json!({ "tensor": name }),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Random elements of every used set that holds data of the pool.
     fn probe(&mut self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
         let used = &sample.order[..sample.order.len().min(SETS)];
         let outputs: Vec<usize> = self.case().outputs().collect();
-        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|(changed, _)| changed != *set))
+        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|changed| changed.set != **set))
         {
             for (output, tensor) in outputs.iter().enumerate() {
                 let layout = self.case().tensors[*tensor].layout.clone();
@@ -226,8 +259,8 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn prepare(&mut self, sample: &Sample, arena: &mut Arena) -> Result<(), Stop> {
-        if let Some((set, _)) = self.changed.take() {
-            self.fill(set, arena);
+        if let Some(changed) = self.changed.take() {
+            self.fill(changed.set, arena);
         }
         self.holds[sample.moved] = self.random.random_range(0..POOL);
         self.fill(sample.moved, arena);
@@ -241,7 +274,7 @@ impl Watch for Timed<'_, '_> {
             let place = layout.place(at) * size;
             layout.dtype.write(values[input][at], &mut bytes[place..place + size]);
         }
-        self.changed = Some((sample.picked, values));
+        self.changed = Some(Changed { set: sample.picked, values, input: (input, bytes.to_vec()) });
         self.poison = POISON[self.done % 2];
         Ok(())
     }
@@ -285,6 +318,7 @@ impl Watch for Timed<'_, '_> {
                 json!({ "tensor": name }),
             );
         }
+        self.inputs(sample, arena)?;
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;
         self.changed_set(sample, arena)

@@ -1,6 +1,7 @@
 //! What differs between the forms of a kernel: how it is built, and what can be told without running it.
 
 mod c;
+mod python;
 
 use super::bench::Bench;
 use super::setup::JudgeError;
@@ -17,20 +18,24 @@ pub fn supported(abi: &Abi) -> Result<(), JudgeError> {
         (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) => {
             Err(JudgeError::Unsupported { what: "kernels on GPUs cannot be judged yet".to_owned() })
         }
-        (Form::Python, _) => {
-            Err(JudgeError::Unsupported { what: "kernels in Python cannot be judged yet".to_owned() })
-        }
+        (Form::Python, _) => Ok(()),
     }
 }
 
 /// Builds the subject, or copies it where it is built already: `bench.library` from then on.
 pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    c::build(bench)
+    match bench.task().abi.form {
+        Form::Python => python::build(bench),
+        _ => c::build(bench),
+    }
 }
 
 /// What can be told of it without running it.
 pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    c::statics(bench)
+    match bench.task().abi.form {
+        Form::Python => python::statics(bench),
+        _ => c::statics(bench),
+    }
 }
 
 /// Begins what takes long and can be done while other gates run.

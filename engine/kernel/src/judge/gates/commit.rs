@@ -60,7 +60,7 @@ fn block(
         .block(&Block { sets, snapshot: Some((call, tensor)), flush: false })
         .map_err(|end| ends::stop(GATE, Some(case), end))?;
     bench.facts.cases.run += sample.order.len() as u64;
-    stage.returned(GATE, blocked.failed.map_or(0, |(_, rc)| rc))?;
+    stage.returned(GATE, blocked.failed.map_or(0, |(_, rc)| rc), worker.said())?;
     let span = case.tensors[tensor].layout.span();
     let set = sample.order[call];
     let snapshot = &stage.arena.snapshot()[..span];
@@ -69,6 +69,7 @@ fn block(
     then[output] = snapshot.to_vec();
     let data = &pool[set];
     for set in 0..SETS {
+        stage.unchanged(GATE, set)?;
         stage.bounds(GATE, set, POISON[0])?;
     }
     if !bench.errors(case, data, &then)[output].passed() {

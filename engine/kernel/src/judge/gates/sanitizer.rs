@@ -7,7 +7,7 @@ use crate::judge::ends;
 use crate::judge::forms::is_source;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
-use crate::task::Limits;
+use crate::task::{Form, Limits};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
@@ -22,6 +22,9 @@ const LINES: usize = 20;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    if bench.task().abi.form == Form::Python {
+        return Ok(skip(bench, "no sanitizer watches an interpreter"));
+    }
     if !is_source(bench) {
         return Ok(skip(bench, "there is no source to build again"));
     }
@@ -56,7 +59,7 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
         let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
             .map_err(|end| ends::stop(GATE, None, end))?;
         for edge in [Edge::End, Edge::Start] {
-            let mut stage = Stage::new(&case, 1, edge, task.abi.align, false)?;
+            let mut stage = Stage::new(&case, 1, edge, &task.abi, false)?;
             worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
             stage.load(0, &data);
             stage.poison(0, POISON[0]);
@@ -64,7 +67,7 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
             for _ in 0..2 {
                 bench.facts.cases.run += 1;
                 let called = worker.call(0).map_err(|end| stop(&case, &worker, end))?;
-                stage.returned(GATE, called.rc)?;
+                stage.returned(GATE, called.rc, worker.said())?;
             }
         }
     }

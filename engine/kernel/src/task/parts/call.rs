@@ -96,6 +96,11 @@ impl Abi {
             align: 1,
         }
     }
+
+    /// Whether tensors lie in memory of the worker's own, where nothing keeps a kernel from writing to its inputs.
+    pub fn own_memory(&self) -> bool {
+        self.device != Device::Cpu || self.form == Form::Python
+    }
 }
 
 /// How a `cuda_kernel` is launched. Sizes are expressions over the axes.
