@@ -3,6 +3,7 @@
 //! The compiler sees an empty environment but for `PATH`, so nothing that a user has set changes what is built. What a source
 //! could do to the flags from inside is refused ([`scan`]). Nothing that is built is run here.
 
+pub mod beside;
 mod compiler;
 mod scan;
 mod started;
@@ -15,12 +16,13 @@ use crate::verdict::{Code, Finding, Gate};
 use assay_process::{Captured, ResolveError, SpawnError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The header that kernels are written against.
-const HEADER: &str = include_str!("../../include/assay_kernel.h");
+/// The header that kernels are written against, `assay_kernel.h`.
+pub const HEADER: &str = include_str!("../../include/assay_kernel.h");
 
 /// What every library is built with, beside the task's flags.
 const LIBRARY: &[&str] = &["-fPIC", "-shared"];
@@ -114,6 +116,8 @@ pub struct Built {
     pub compiler: String,
     /// What the compiler said; warnings, as a rule empty.
     pub log: String,
+    /// The source and the files in its folder that the compiler read; empty for a build after another of the same source.
+    pub sources: BTreeSet<PathBuf>,
     /// Libraries that a worker must have in `LD_PRELOAD` to load it; empty but for builds that watch themselves.
     pub preload: Vec<PathBuf>,
 }
@@ -177,17 +181,17 @@ impl Compiler {
             let ended = self.run(&arguments, &out);
             (scan.join(), ended)
         });
-        scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let sources = scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let ended = ended?;
         let (command, log) = (self.command(&arguments), log(&ended));
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
         }
         let preload = if sanitize { vec![self.sanitizer(&out)?] } else { Vec::new() };
-        Ok(Built { library, command, compiler: self.version.clone(), log, preload })
+        Ok(Built { library, command, compiler: self.version.clone(), log, sources, preload })
     }
 
-    /// Looks at what the compiler sees once everything is included and expanded.
+    /// Looks at what the compiler sees once everything is included and expanded; gives the files in the source's folder that it read.
     fn scan(
         &self,
         source: &Path,
@@ -195,7 +199,7 @@ impl Compiler {
         common: &[OsString],
         include: &Path,
         out: &Path,
-    ) -> Result<(), BuildError> {
+    ) -> Result<BTreeSet<PathBuf>, BuildError> {
         let mut arguments = common.to_vec();
         arguments.extend(["-E".into(), source.as_os_str().to_owned()]);
         let ended = self.run(&arguments, out)?;
@@ -217,10 +221,10 @@ impl Compiler {
                 text: String::new(),
             }));
         }
-        match scan::look(source, &text, out, &folders) {
-            Some(objection) => Err(BuildError::Forbidden(objection)),
-            None => Ok(()),
-        }
+        let own = scan::look(source, &text, out, &folders).map_err(BuildError::Forbidden)?;
+        let folder = source.parent().unwrap_or(Path::new("/"));
+        let mine = |file: &PathBuf| file.starts_with(folder) && !file.starts_with(include);
+        Ok(own.into_iter().filter(mine).collect())
     }
 }
 

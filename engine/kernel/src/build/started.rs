@@ -4,6 +4,7 @@ use super::compiler::LIMIT;
 use super::{BuildError, Built, Compiler, Language, library_arguments};
 use assay_process::{Background, BackgroundChild, Exit, SpawnError};
 use rustix::fs::MemfdFlags;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,9 @@ impl Started {
             return Err(BuildError::Failed { command, log });
         }
         let (library, preload) = (self.library.clone(), vec![self.preload.clone()]);
-        Ok(Built { library, command, compiler: self.compiler.version.clone(), log, preload })
+        let compiler = self.compiler.version.clone();
+        // What it reads, the build before has told.
+        Ok(Built { library, command, compiler, log, sources: BTreeSet::new(), preload })
     }
 
     fn log(&self) -> String {

@@ -34,6 +34,8 @@ pub struct Facts {
     pub err: Option<ErrorFacts>,
     /// Compiler and command of the build.
     pub flags: Vec<String>,
+    /// Digest of the source with every file beside it that the compiler read, where there was one.
+    pub identity: Option<String>,
     /// Digest of the library.
     pub library_sha: String,
     /// What sanitizers said.
@@ -222,15 +224,18 @@ impl<'a> Bench<'a> {
         taken: &[Vec<u8>],
     ) -> Result<(), Finding> {
         let all = self.errors(case, data, taken);
-        let err = self.facts.err.get_or_insert_with(ErrorFacts::default);
         for errors in all.iter().filter(|errors| errors.passed()) {
-            err.max_u = err.max_u.max(errors.max_u);
+            ErrorFacts::raise(&mut self.facts.err.get_or_insert_default().max_u, errors.max_u);
         }
         let wrong = all.iter().enumerate().find(|(_, errors)| !errors.passed());
         let Some((output, errors)) = wrong else { return Ok(()) };
-        let name = case.outputs().nth(output).map_or("", |tensor| case.tensors[tensor].name.as_str());
+        let tensor = case.outputs().nth(output).map(|tensor| &case.tensors[tensor]);
+        let name = tensor.map_or("", |tensor| tensor.name.as_str());
+        let index = tensor.zip(errors.worst.as_ref()).map(|(tensor, miss)| tensor.layout.index(miss.at));
+        let scalars = self.task().varied(&case.scalars);
+        let with: String = scalars.iter().map(|(name, value)| format!(" {name}={value:e}")).collect();
         let message = format!(
-            "{} of {} elements of `{name}` are wrong at {}, {}{}",
+            "{} of {} elements of `{name}` are wrong at {}{with}, {}{}",
             errors.failed,
             errors.elements,
             case.title(),
@@ -241,7 +246,10 @@ impl<'a> Bench<'a> {
             gate,
             code,
             message,
-            json!({ "axes": case.axes, "kind": case.kind, "data": data.what, "errors": errors }),
+            json!({
+                "axes": case.axes, "scalars": scalars, "kind": case.kind, "data": data.what, "output": name, "index": index,
+                "errors": errors,
+            }),
         ))
     }
 

@@ -92,7 +92,7 @@ impl Proven {
     ) -> Result<(Self, Vec<GateRecord>), JudgeError> {
         let folder = folder()?;
         let loaded = setup.loaded;
-        let source = loaded.folder.join(&loaded.task.baseline.path);
+        let source = loaded.baseline();
         let mut bench = Bench {
             setup,
             side: Side::Baseline,

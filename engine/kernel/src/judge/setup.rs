@@ -1,5 +1,6 @@
 //! What a judgement is given, what it tells while it runs, and what comes out.
 
+use crate::build::beside;
 use crate::ledger::{Row, Seeds};
 use crate::oracle::OracleError;
 use crate::task::{Loaded, TaskError};
@@ -103,6 +104,12 @@ impl Secret {
 /// Bytes in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a candidate is, as a digest: its file with those beside it that it includes.
+pub(super) fn identity(source: &Path) -> Result<String, JudgeError> {
+    let failed = |error| JudgeError::File { path: source.to_owned(), source: error };
+    beside::digest(source, &beside::closure(source).map_err(failed)?).map_err(failed)
 }
 
 /// SHA-256 of a file.
@@ -269,6 +276,9 @@ pub enum JudgeError {
     /// The task cannot be used at a shape.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// The task asks for nothing, as far as its oracle tells.
+    #[error("the task asks for nothing: {0}")]
+    Lint(#[from] crate::task::Lint),
     /// There is no right answer.
     #[error(transparent)]
     Oracle(#[from] OracleError),

@@ -15,6 +15,8 @@ mod memory;
 mod needed;
 mod sweep;
 
+pub use imports::ALWAYS;
+
 use crate::task::Allow;
 use crate::verdict::{Code, Finding, Gate};
 use image::Image;

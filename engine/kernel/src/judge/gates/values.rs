@@ -50,6 +50,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::Measured => Code::WrongValue,
+        Kind::Scalar => Code::WrongScalar,
         Kind::Hidden | Kind::Random => Code::WrongHiddenShape,
         Kind::Strided => Code::WrongStrided,
     }
@@ -70,7 +71,7 @@ pub fn sweep(
 /// The data of a shape.
 fn drawn(task: &Task, oracle: &dyn Oracle, case: &Case, seed: u64) -> Result<Vec<Data>, JudgeError> {
     let mut all = Vec::new();
-    for (at, scale) in generate::scales(task).into_iter().enumerate() {
+    for (at, scale) in generate::scales_at(task, case.kind).into_iter().enumerate() {
         all.push(Data::draw(task, oracle, case, generate::seed(seed, &format!("scale {at}")), scale)?);
     }
     if let Some(first) = all.first() {
@@ -159,7 +160,10 @@ fn written(gate: Gate, case: &Case, taken: [&Vec<Vec<u8>>; 2]) -> Result<(), Sto
                     layout.len(),
                     case.title()
                 ),
-                json!({ "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first }),
+                json!({
+                    "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first,
+                    "index": first.map(|first| layout.index(first)),
+                }),
             )));
         }
     }
