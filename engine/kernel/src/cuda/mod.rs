@@ -9,6 +9,7 @@ mod library;
 mod nvrtc;
 
 pub use device::{KernelFacts, kernel_facts};
+pub(crate) use doctor::driver_version;
 pub use doctor::{Device, Facts, Library, facts};
 pub use library::preload;
 pub use nvrtc::{Compiled, compile};

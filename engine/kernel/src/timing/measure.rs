@@ -289,8 +289,11 @@ impl<'a> Measurement<'a> {
             return Err(Trouble::Clock { mismatch: clock::impossible() });
         }
         let counted: Vec<_> =
-            pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+            pairs.iter().zip(&looked.counts).filter(|(_, counts)| **counts).map(|(pair, _)| pair).collect();
         if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
+            if looked.one_sided {
+                return Err(Trouble::Clock { mismatch: clock::one_sided(&looked) });
+            }
             return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }
         let found = &mut self.shapes[shape];

@@ -3,8 +3,13 @@
 //! The judge sends requests of a fixed size and waits with a limit; the worker ([`main`]) is limited, filtered and thrown away.
 //! Whatever it does ends as an [`End`], never as an error of the judge's own process. Nothing here knows what is right.
 
+mod answer;
 mod arena;
 mod called;
+#[cfg(feature = "cuda")]
+mod deny;
+#[cfg(feature = "cuda")]
+mod device;
 mod end;
 mod entry;
 mod fault;
@@ -142,7 +147,8 @@ impl Worker {
         let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
         let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &files, patience)?;
         if on_device {
-            let about = serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
+            let about =
+                serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
             worker.about = Some(about);
         } else {
             worker.own = reply.words[0];
@@ -159,8 +165,7 @@ impl Worker {
         let pair = SocketType::SEQPACKET;
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
-        let mut spawn =
-            if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
+        let mut spawn = if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
         let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
@@ -193,7 +198,8 @@ impl Worker {
     fn patience(&self, calls: usize) -> Duration {
         let one = Duration::from_millis(self.limits.call_ms.into());
         let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
-        let bytes = self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
+        let bytes =
+            self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
         limit + bytes.map_or(Duration::ZERO, |bytes| Duration::from_secs(1 + (bytes >> 30) as u64))
     }
 
@@ -327,12 +333,7 @@ impl Worker {
         }
     }
 
-    fn exchange(
-        &mut self,
-        request: &Message,
-        fds: &[BorrowedFd<'_>],
-        limit: Duration,
-    ) -> Result<Reply, End> {
+    fn exchange(&mut self, request: &Message, fds: &[BorrowedFd<'_>], limit: Duration) -> Result<Reply, End> {
         match socket::send(&self.socket, request, fds) {
             // It died between two requests: its end is read below.
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
@@ -445,7 +446,7 @@ pub fn device_answers(launcher: &Launcher) -> Result<(), End> {
     let mut worker = Worker::spawn(launcher, &Limits::default(), true, None)?;
     match worker.ask(Kind::Open, &[], "", &[], PATIENCE) {
         Ok(_) => Ok(()),
-        Err(end @ (End::Unsupported { .. } | End::System { .. })) => Err(end),
+        Err(end @ End::Unsupported { .. }) => Err(end),
         Err(_) => Err(End::DeviceLost),
     }
 }

@@ -7,6 +7,7 @@
 
 mod filter;
 
+use super::answer::Refused;
 use super::end::End;
 use super::message::{Kind, Message};
 use crate::task::{Abi, Array, Device};
@@ -102,17 +103,10 @@ struct Settings {
 }
 
 /// Becomes the interpreter. Comes back only if that fails, with the reply to the request.
-pub(super) fn become_interpreter(
-    request: &Message,
-    files: Vec<OwnedFd>,
-    socket: &OwnedFd,
-) -> (Kind, u64, String) {
+pub(super) fn become_interpreter(request: &Message, files: Vec<OwnedFd>, socket: &OwnedFd) -> Refused {
     match begin(request, files, socket) {
         Ok(never) => match never {},
-        Err(error) => {
-            let number = error.raw_os_error().unwrap_or(0).unsigned_abs();
-            (Kind::System, number.into(), format!("the interpreter cannot be started: {error}"))
-        }
+        Err(error) => Refused::failed("the interpreter cannot be started", &error),
     }
 }
 
