@@ -75,7 +75,7 @@ impl Scene {
         forget();
         let loaded = task::load(&self.path("task.yaml")).expect("a task");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker"));
-        let launcher = Launcher { program, args: Vec::new() };
+        let launcher = Launcher { program, args: Vec::new(), env: Vec::new() };
         let mut setup = Setup::new(&loaded, &self.path("wrong.c"), launcher, &self.path("scratch"));
         setup.cache = Some(self.path("cache"));
         change(&mut setup);
@@ -184,7 +184,7 @@ fn one_of_two() {
     let loaded = task::load(&folder.join("task.yaml")).expect("a task");
     let program = PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker"));
     let scratch = tempfile::tempdir().expect("a folder");
-    let launcher = Launcher { program, args: Vec::new() };
+    let launcher = Launcher { program, args: Vec::new(), env: Vec::new() };
     let mut setup = Setup::new(&loaded, &folder.join("wrong.c"), launcher, scratch.path());
     setup.cache = Some(folder.join("cache"));
     let mut how = "";

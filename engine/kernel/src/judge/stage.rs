@@ -52,13 +52,7 @@ pub struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// Memory for `sets` times a case.
-    pub fn new(
-        case: &'a Case,
-        sets: usize,
-        edge: Edge,
-        abi: &Abi,
-        alias: bool,
-    ) -> Result<Self, JudgeError> {
+    pub fn new(case: &'a Case, sets: usize, edge: Edge, abi: &Abi, alias: bool) -> Result<Self, JudgeError> {
         let arena = Arena::new(case, sets, edge, abi.align, alias)
             .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
         let outputs = case

@@ -26,7 +26,8 @@ fn right_host_code_is_right_and_has_nothing_to_hide() {
 #[test]
 fn return_codes_come_back() {
     let bench = bench(Form::CDltensor);
-    let mut worker = bench.library("static int calls; KERNEL { run(stream, 0); return ++calls == 3 ? -12 : 0; }");
+    let mut worker =
+        bench.library("static int calls; KERNEL { run(stream, 0); return ++calls == 3 ? -12 : 0; }");
     let arena = filled(100, 1, Edge::End, false);
     worker.map(&arena).expect("mapped");
     assert_eq!(worker.call(0).expect("comes back").rc, 0);
@@ -88,7 +89,8 @@ fn work_that_is_put_off_is_not_in_the_snapshot() {
 #[test]
 fn a_call_that_waits_is_seen_and_cannot_be_captured() {
     let bench = bench(Form::CDltensor);
-    let probed = bench.probed("KERNEL { int error = run(stream, 0); cuStreamSynchronize(stream); return error; }");
+    let probed =
+        bench.probed("KERNEL { int error = run(stream, 0); cuStreamSynchronize(stream); return error; }");
     assert!(probed.waited && !probed.escaped, "{probed:?}");
     assert_eq!(probed.capture.as_deref(), Some("CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"));
     let probed = bench.probed("KERNEL { int error = run(stream, 0); cuCtxSynchronize(); return error; }");
@@ -109,7 +111,8 @@ fn memory_that_is_taken_in_a_call_is_counted() {
     assert!(probed.allocated >= 1 << 20 && !probed.waited, "{probed:?}");
     let probed = bench.probed(&format!("{mebibyte} cuMemAlloc(&p, 1 << 20); return run(stream, 0); }}"));
     assert!(probed.allocated >= 1 << 20 && !probed.waited, "kept: {probed:?}");
-    let once = bench.probed("CUdeviceptr p; KERNEL { if (!p) cuMemAlloc(&p, 1 << 20); return run(stream, 0); }");
+    let once =
+        bench.probed("CUdeviceptr p; KERNEL { if (!p) cuMemAlloc(&p, 1 << 20); return run(stream, 0); }");
     assert_eq!(once, Probed::default(), "taken once, by the first call");
 }
 
@@ -159,7 +162,8 @@ fn functions_of_tvm_ffi_are_told_the_stream() {
           DLTensor *in = args[0].v.p, *out = args[2].v.p; const double *scalars = &args[1].v.f;
           return run(STREAM, 0); }";
     // As the library of tvm-ffi keeps it; here in the library itself.
-    let set = "static void *told; int TVMFFIEnvSetStream(int32_t type, int32_t id, void *stream, void **old) {
+    let set =
+        "static void *told; int TVMFFIEnvSetStream(int32_t type, int32_t id, void *stream, void **old) {
         if (type != 2 || id != 0) return -1; told = stream; return 0; }";
     let mut worker = bench.library(&body.replace("SET", set).replace("STREAM", "told"));
     let arena = filled(1000, 1, Edge::End, false);
@@ -178,7 +182,10 @@ fn host_code_that_crashes_is_told_as_such() {
     let end = bench.end(bench.library("KERNEL { *(volatile int *)8 = 1; return run(stream, 0); }"));
     assert!(matches!(end, End::Crashed { signal: libc::SIGSEGV, fault: Some(_) }), "{end:?}");
     assert_eq!(bench.end(bench.library("KERNEL { exit(3); }")), End::EarlyExit { code: 3 });
-    assert_eq!(bench.end(bench.library("KERNEL { abort(); }")), End::Crashed { signal: libc::SIGABRT, fault: None });
+    assert_eq!(
+        bench.end(bench.library("KERNEL { abort(); }")),
+        End::Crashed { signal: libc::SIGABRT, fault: None }
+    );
     let swallowed = "KERNEL { run(stream, 1 << 20); return 0; }";
     let mut worker = bench.library(swallowed);
     let arena = filled(100, 1, Edge::End, false);
