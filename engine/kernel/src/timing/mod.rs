@@ -9,3 +9,5 @@ pub mod decide;
 pub mod estimate;
 pub mod measure;
 pub mod schedule;
+
+pub(crate) use cpu::CpuClock;
