@@ -50,6 +50,7 @@ fn words(progress: &Progress) -> (String, Option<String>) {
             let line = format!("{side}: gate {} {}", record.gate.word(), outcome(record));
             (line.clone(), Some(line))
         }
+        Progress::Waits { what } => (what.clone(), None),
         Progress::Samples { lane: of_lane, done, of } => {
             (format!("timing: {}, {done} of {of}", lane(of_lane)), None)
         }

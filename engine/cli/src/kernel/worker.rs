@@ -27,5 +27,5 @@ pub fn launcher() -> Result<Launcher, Failure> {
         Failure::new(ExitCode::Unsupported, "no-program", format!("cannot find this program: {error}"))
             .help("mount `/proc`: workers are this program again")
     })?;
-    Ok(Launcher { program, args: vec![VERB.into()] })
+    Ok(Launcher { program, args: vec![VERB.into()], env: Vec::new() })
 }

@@ -76,7 +76,8 @@ impl Proven {
             facts: Facts::default(),
             deadline: Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into()),
             progress,
-            model: None,
+            exclusive: None,
+        model: None,
         };
         let (_, findings) = run_gates(&mut bench, BASELINE_GATES)?;
         if let Some(finding) = findings.into_iter().next() {

@@ -1,5 +1,6 @@
 //! What a judgement is given, what it tells while it runs, and what comes out.
 
+use crate::build::Toolkit;
 use crate::ledger::{Row, Seeds};
 use crate::oracle::OracleError;
 use crate::task::{Loaded, TaskError};
@@ -43,6 +44,8 @@ pub struct Setup<'a> {
     pub quick: bool,
     /// Digest of the candidate that this one was made from.
     pub parent: Option<String>,
+    /// Parts of CUDA that lie where nobody looks.
+    pub toolkit: Toolkit,
 }
 
 impl<'a> Setup<'a> {
@@ -56,6 +59,7 @@ impl<'a> Setup<'a> {
             seed: SeedSource::System,
             quick: false,
             parent: None,
+            toolkit: Toolkit::default(),
         }
     }
 }
@@ -136,6 +140,11 @@ pub enum Progress {
         /// What became of it.
         record: GateRecord,
     },
+    /// It waits for others.
+    Waits {
+        /// For what, a fragment.
+        what: String,
+    },
     /// Samples were taken.
     Samples {
         /// Of which measurement.
@@ -209,11 +218,13 @@ pub enum JudgeError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The candidate is neither a source nor a library.
-    #[error("`{}` is no kernel that can be judged: give a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)", path.display())]
+    /// The candidate is nothing that the task's form takes.
+    #[error("`{}` is no kernel that can be judged: give {takes}", path.display())]
     Candidate {
         /// The file.
         path: PathBuf,
+        /// What the form takes.
+        takes: &'static str,
     },
     /// This machine lacks what the task needs.
     #[error("unsupported here: {what}")]

@@ -25,6 +25,8 @@ pub struct Launcher {
     pub program: PathBuf,
     /// Arguments behind the name.
     pub args: Vec<OsString>,
+    /// Variables of its environment that a driver needs; no others are there.
+    pub env: Vec<(OsString, OsString)>,
 }
 
 impl Launcher {
@@ -35,6 +37,7 @@ impl Launcher {
         Spawn {
             program: self.program.clone(),
             argv,
+            env: self.env.clone(),
             cwd: "/".into(),
             stdin: socket.into(),
             ..Spawn::default()

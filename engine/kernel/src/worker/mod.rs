@@ -193,6 +193,16 @@ impl Worker {
         Ok(Blocked { ns, wall_ns: ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
     }
 
+    /// TEMPORARY
+    pub fn probe(&mut self, _set: usize) -> Result<Probed, End> {
+        Err(End::Unsupported { what: String::new() })
+    }
+
+    /// TEMPORARY
+    pub fn about(&self) -> Option<&About> {
+        None
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.identity.pid
@@ -324,6 +334,11 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// TEMPORARY
+pub fn device_answers(_launcher: &Launcher) -> Result<(), End> {
+    Ok(())
 }
 
 /// A return code as it travels.

@@ -105,7 +105,7 @@ fn run(spawn: Spawn) -> Captured {
 }
 
 fn launcher() -> Launcher {
-    Launcher { program: env!("CARGO_BIN_EXE_assay-kernel-worker").into(), args: Vec::new() }
+    Launcher { program: env!("CARGO_BIN_EXE_assay-kernel-worker").into(), args: Vec::new(), env: Vec::new() }
 }
 
 fn case(elements: usize) -> Case {

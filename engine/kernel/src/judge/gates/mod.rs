@@ -7,6 +7,7 @@ pub mod alias;
 pub mod build;
 pub mod commit;
 pub mod determinism;
+pub mod device;
 pub mod load;
 pub mod locks;
 pub mod locks_again;
