@@ -41,7 +41,7 @@ pub const ADVICE: &[Advice] = &[
     ),
     advice(
         Code::NoisyDevice,
-        "The machine is too noisy to tell: the baseline differs from itself by more than `timing.max_aa`, or clocks disagree on it.",
+        "The machine is too noisy to tell: the baseline differs from itself by more than `timing.max_aa`, or may do so by its interval, or clocks disagree on it.",
         "Stop other work on the machine, fix its clocks if you may, and judge again.",
     ),
     advice(

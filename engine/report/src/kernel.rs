@@ -170,8 +170,8 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
         Column::number("baseline_ns", "Baseline"),
         Column::number("candidate_ns", "Candidate"),
         Column::number("ratio", "Ratio"),
-        Column::number("low", "95 % low"),
-        Column::number("high", "95 % high"),
+        Column::number("low", "Low"),
+        Column::number("high", "High"),
         Column::number("calls", "Calls of a block"),
     ];
     let exact = |value: f64, shown: String| Cell { exact: format!("{value}"), shown };
@@ -187,9 +187,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
             Cell::count(row.calls as u64),
         ]
     });
-    let caption =
-        "Median time of a call, and the ratio baseline / candidate: above 1 the candidate is faster"
-            .to_owned();
+    let level = timing.geomean.level_words();
+    let caption = format!(
+        "Median time of a call, and the ratio baseline / candidate with its {level} interval: above 1 the candidate is faster"
+    );
     let table =
         Table { id: "times".to_owned(), caption, columns, rows: rows.collect(), empty: String::new() };
     let line = |label: String, of: &Interval, hollow| Ratio {
@@ -204,8 +205,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
     lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
     let mut blocks = Vec::new();
     if let Some(svg) = ratios::picture("Ratio of times by shape", &lines, None) {
-        let caption = "Ratio baseline / candidate with its 95 % interval. Hollow: does not count for the geometric mean.";
-        blocks.push(Block::Figure(Figure { id: "ratios".to_owned(), caption: caption.to_owned(), svg }));
+        let caption = format!(
+            "Ratio baseline / candidate with its {level} interval. Hollow: does not count for the geometric mean."
+        );
+        blocks.push(Block::Figure(Figure { id: "ratios".to_owned(), caption, svg }));
     }
     blocks.push(Block::Text(format!(
         "Caches: {}. {} process pairs, {} pairs of blocks in random order. The estimate is the median within a process pair; the \

@@ -92,7 +92,7 @@ fn picture(rows: &[(usize, &Row, Standing)]) -> Option<Block> {
         .collect();
     let newest = &lines[lines.len().saturating_sub(DRAWN)..];
     let svg = ratios::picture("Ratio of times by judgement", newest, None)?;
-    let caption = "Geometric mean of baseline / candidate with its 95 % interval, for candidates that are right. Hollow: stale.";
+    let caption = "Geometric mean of baseline / candidate with its interval, for candidates that are right. Hollow: stale.";
     Some(Block::Figure(Figure { id: "ledger".to_owned(), caption: caption.to_owned(), svg }))
 }
 

@@ -177,7 +177,7 @@ fn rows(rows: &[Row], standings: &[Standing]) -> String {
         })
         .collect();
     table(
-        &["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio (95 %)", "Whole model", ""],
+        &["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""],
         &cells,
     )
 }

@@ -108,7 +108,8 @@ fn times(timing: &TimingFacts, aa: Option<&Interval>, quick: bool) -> String {
             ]
         })
         .collect();
-    let mut text = table(&["Shape", "Baseline", "Candidate", "Baseline / candidate (95 %)"], &rows);
+    let ratio = format!("Baseline / candidate ({})", timing.geomean.level_words());
+    let mut text = table(&["Shape", "Baseline", "Candidate", &ratio], &rows);
     let rough = if quick { "; a quick look, so only a large difference shows" } else { "" };
     text.push_str(&format!(
         "Geometric mean of the headline shapes: {} over {} process pairs and {} pairs of blocks{rough}.\n",

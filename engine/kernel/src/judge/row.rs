@@ -61,8 +61,13 @@ pub fn judgement(
 fn told(bench: &Bench<'_>, decision: Decision) -> String {
     let Some(timing) = &bench.facts.timing else { return String::new() };
     let at = timing.geomean;
-    let figures =
-        format!("{:.3} times as fast as the baseline, 95 % interval {:.3} to {:.3}", at.ratio, at.lo, at.hi);
+    let figures = format!(
+        "{:.3} times as fast as the baseline, {} interval {:.3} to {:.3}",
+        at.ratio,
+        at.level_words(),
+        at.lo,
+        at.hi
+    );
     match decision {
         Decision::Faster | Decision::Same | Decision::Slower => figures,
         Decision::Undecided => format!("{figures}, which decides nothing"),

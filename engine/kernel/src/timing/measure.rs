@@ -123,12 +123,12 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The interval of baseline / candidate.
+    /// The interval of baseline / candidate, which misses the truth with probability `alpha`.
     ///
     /// # Errors
     /// See [`interval`].
-    pub fn interval(&self) -> Result<Interval, StatsError> {
-        interval(&self.medians)
+    pub fn interval(&self, alpha: f64) -> Result<Interval, StatsError> {
+        interval(&self.medians, alpha)
     }
 
     /// Median nanoseconds of a call of the baseline and the candidate.
@@ -169,13 +169,13 @@ impl<'a> Measurement<'a> {
         self.last
     }
 
-    /// The interval of the geometric mean over some of the shapes.
+    /// The interval of the geometric mean over some of the shapes, which misses the truth with probability `alpha`.
     ///
     /// # Errors
     /// See [`geomean`].
-    pub fn geomean(&self, of: impl Fn(usize) -> bool) -> Result<Interval, StatsError> {
+    pub fn geomean(&self, alpha: f64, of: impl Fn(usize) -> bool) -> Result<Interval, StatsError> {
         let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
-        geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>())
+        geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>(), alpha)
     }
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.

@@ -27,10 +27,10 @@ pub(crate) const DOCS: &[OutputDoc] = &[
     doc("way_out", "What to do about it, one sentence"),
     doc("sign_off", "Whether a person must read the source before the result is believed"),
     doc("ratio", "Geometric mean of baseline / candidate over the headline shapes; null if it was not timed"),
-    doc("low", "Lower end of its 95 % interval; null if it was not timed"),
-    doc("high", "Upper end of its 95 % interval; null if it was not timed"),
-    doc("geomean", "The three together, `{ratio, lo, hi}`; null if it was not timed"),
-    doc("noise", "The baseline against itself, `{ratio, lo, hi}`; null if it was not measured"),
+    doc("low", "Lower end of its interval; null if it was not timed"),
+    doc("high", "Upper end of its interval; null if it was not timed"),
+    doc("geomean", "The three together, `{ratio, lo, hi, level}`; null if it was not timed"),
+    doc("noise", "The baseline against itself, `{ratio, lo, hi, level}`; null if it was not measured"),
     doc(
         "rows",
         "Times by shape: `{shape, headline, baseline_us, candidate_us, ratio, ci_low, ci_high}` each",
@@ -110,7 +110,7 @@ fn times(row: &TimingRow) -> Value {
 /// What a dry run shows to later steps.
 pub(crate) fn stub() -> ValueMap {
     let file = json!({"path": "kernel.md", "sha256": "0".repeat(64), "bytes": 1});
-    let one = json!({"ratio": 1.0, "lo": 1.0, "hi": 1.0});
+    let one = json!({"ratio": 1.0, "lo": 1.0, "hi": 1.0, "level": 0.95});
     let value = json!({
         "accepted": false, "verdict": "inconclusive", "code": "NO_CHANGE", "gate": "timing", "reason": "this is a rehearsal",
         "way_out": "", "sign_off": false, "ratio": 1.0, "low": 1.0, "high": 1.0, "geomean": one, "noise": one, "rows": [],

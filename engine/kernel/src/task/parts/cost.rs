@@ -17,7 +17,7 @@ pub struct Timing {
     /// Length of a block, in microseconds.
     #[schemars(range(min = 50))]
     pub block_us: u32,
-    /// Largest difference of the baseline to itself that is no noise, as a share.
+    /// Largest difference of the baseline to itself that is no noise, as a share; its interval may be twice as wide.
     pub max_aa: f64,
     /// Least gain that counts, as a share.
     pub min_effect: f64,
