@@ -312,6 +312,13 @@ impl Gate {
     }
 }
 
+impl crate::task::Cache {
+    /// As tasks spell it: `cold`.
+    pub fn word(self) -> String {
+        spelled(&self)
+    }
+}
+
 impl crate::verdict::Class {
     /// As records spell it: `accept`.
     pub fn word(self) -> String {

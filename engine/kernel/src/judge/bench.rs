@@ -10,7 +10,7 @@ use super::stage::{Stage, Stop};
 use crate::case::{Case, Kind};
 use crate::ledger::{CaseCounts, ErrorFacts, RooflineFacts, SanitizerFacts, TimingFacts};
 use crate::oracle::Oracle;
-use crate::task::{Output, OutputMode, Task};
+use crate::task::{Abi, Output, OutputMode, Task};
 use crate::timing::decide::Decision;
 use crate::timing::estimate::Interval;
 use crate::tolerance::{self, Errors};
@@ -123,7 +123,7 @@ impl<'a> Bench<'a> {
 
     /// Memory for a case.
     pub fn stage<'c>(&self, case: &'c Case, sets: usize, edge: Edge) -> Result<Stage<'c>, JudgeError> {
-        Stage::new(case, sets, edge, self.task().abi.align, false)
+        Stage::new(case, sets, edge, &self.task().abi, false)
     }
 
     /// Measured shapes.
@@ -181,7 +181,7 @@ impl<'a> Bench<'a> {
             self.model = self.reference()?;
         }
         let Some(model) = &mut self.model else { return Ok(data) };
-        let outputs = answers_of(model, case, &data, self.setup.loaded.task.abi.align)?;
+        let outputs = answers_of(model, case, &data, &self.setup.loaded.task.abi)?;
         for at in bitwise {
             let tensor = case.outputs().nth(at).unwrap_or(0);
             data.expected[at].values = case.tensors[tensor].layout.read(&outputs[at]);
@@ -273,10 +273,10 @@ pub fn answers_of(
     worker: &mut Worker,
     case: &Case,
     data: &Data,
-    align: usize,
+    abi: &Abi,
 ) -> Result<Vec<Vec<u8>>, JudgeError> {
     let failed = JudgeError::from;
-    let mut stage = Stage::new(case, 1, Edge::End, align, false)?;
+    let mut stage = Stage::new(case, 1, Edge::End, abi, false)?;
     worker.map(&stage.arena).map_err(failed)?;
     stage.load(0, data);
     stage.poison(0, POISON[0]);

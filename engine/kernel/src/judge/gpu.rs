@@ -72,7 +72,7 @@ impl Gpu {
 }
 
 /// Asks for the state of one device.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Smi {
     program: PathBuf,
     uuid: String,

@@ -4,6 +4,7 @@ use super::data::Data;
 use super::ends;
 use super::setup::JudgeError;
 use crate::case::Case;
+use crate::task::{Abi, Device};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Called, Edge, Worker};
 use serde_json::json;
@@ -45,6 +46,8 @@ pub struct Stage<'a> {
     /// Outputs in the order of the call, with the bytes that belong to elements where rows have gaps.
     outputs: Vec<(usize, Option<Vec<bool>>)>,
     alias: bool,
+    /// On a device, what each set's inputs are: nothing there keeps a kernel from writing to them.
+    inputs: Option<Vec<Vec<Vec<u8>>>>,
 }
 
 impl<'a> Stage<'a> {
@@ -53,10 +56,10 @@ impl<'a> Stage<'a> {
         case: &'a Case,
         sets: usize,
         edge: Edge,
-        align: usize,
+        abi: &Abi,
         alias: bool,
     ) -> Result<Self, JudgeError> {
-        let arena = Arena::new(case, sets, edge, align, alias)
+        let arena = Arena::new(case, sets, edge, abi.align, alias)
             .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
         let outputs = case
             .outputs()
@@ -65,13 +68,17 @@ impl<'a> Stage<'a> {
                 (tensor, (!layout.is_contiguous()).then(|| layout.used()))
             })
             .collect();
-        Ok(Self { case, arena, outputs, alias })
+        let inputs = (abi.device != Device::Cpu).then(|| vec![Vec::new(); sets]);
+        Ok(Self { case, arena, outputs, alias, inputs })
     }
 
     /// Puts inputs into a set.
     pub fn load(&mut self, set: usize, data: &Data) {
         for (tensor, bytes) in self.case.inputs().zip(&data.bytes) {
             self.arena.bytes_mut(set, tensor).copy_from_slice(bytes);
+        }
+        if let Some(inputs) = &mut self.inputs {
+            inputs[set].clone_from(&data.bytes);
         }
     }
 
@@ -98,6 +105,7 @@ impl<'a> Stage<'a> {
         let called = worker.call(set).map_err(|end| ends::stop(gate, Some(self.case), end))?;
         self.returned(gate, called.rc)?;
         self.mode(gate, &called)?;
+        self.unchanged(gate, set)?;
         self.bounds(gate, set, poison)?;
         Ok(called)
     }
@@ -118,6 +126,24 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         Err(Stop::Found(mode_changed(gate, self.case, called)))
+    }
+
+    /// The inputs of a set are what they were. Where they are mapped read-only nothing else can be.
+    pub fn unchanged(&self, gate: Gate, set: usize) -> Result<(), Stop> {
+        let Some(inputs) = &self.inputs else { return Ok(()) };
+        // Where output 0 lies in input 0's memory that one is an output.
+        for (tensor, bytes) in self.case.inputs().zip(&inputs[set]).skip(usize::from(self.alias)) {
+            if self.arena.bytes(set, tensor) != bytes {
+                let (name, title) = (&self.case.tensors[tensor].name, self.case.title());
+                return Err(Stop::Found(Finding::new(
+                    gate,
+                    Code::InputMutated,
+                    format!("it changed the input `{name}` at {title}"),
+                    json!({ "axes": self.case.axes, "kind": self.case.kind, "tensor": name }),
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Nothing was written around tensors or between rows.

@@ -5,12 +5,14 @@
 //! compared as a whole, and, as often as the shape is small, so are the outputs of the changed set, with a right answer of their own.
 
 use super::bench::{Bench, POISON};
+use super::gpu::{self, Smi, State};
 use super::data::Data;
 use super::setup::{JudgeError, Lane};
 use super::stage::Stop;
 use crate::case::Case;
 use crate::generate;
 use crate::oracle::Expected;
+use crate::task::Device;
 use crate::timing::measure::Watch;
 use crate::timing::schedule::{SETS, Sample};
 use crate::tolerance;
@@ -29,6 +31,15 @@ const PROBES: usize = 32;
 /// Elements of a shape up to which every sample has a right answer of its own; larger shapes have it in proportion more rarely.
 const WHOLE: usize = 16_384;
 
+/// A set whose data was changed for a sample.
+struct Changed {
+    set: usize,
+    /// Values of its inputs.
+    values: Vec<Vec<f64>>,
+    /// The input that was changed, and its bytes.
+    input: (usize, Vec<u8>),
+}
+
 /// Looks at the outputs of timed calls.
 pub struct Timed<'b, 'a> {
     bench: &'b mut Bench<'a>,
@@ -39,8 +50,11 @@ pub struct Timed<'b, 'a> {
     /// Which data is in each set.
     holds: [usize; SETS],
     /// The set whose data was changed for the sample, and how.
-    changed: Option<(usize, Vec<Vec<f64>>)>,
+    changed: Option<Changed>,
     random: StdRng,
+    /// Who tells the state of the device, and what it was when the process pair was warm.
+    smi: Option<Smi>,
+    before: Option<State>,
     poison: u8,
     done: usize,
     of: usize,
@@ -65,7 +79,12 @@ impl<'b, 'a> Timed<'b, 'a> {
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
         let poison = POISON[0];
-        Ok(Self { bench, lane, cases, pools, shape: 0, holds, changed: None, random, poison, done: 0, of: 0 })
+        let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
+        if smi == Some(None) {
+            bench.facts.notes.push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
+        }
+        let (smi, before, changed, shape, done, of) = (smi.flatten(), None, None, 0, 0, 0);
+        Ok(Self { bench, lane, cases, pools, shape, holds, changed, random, smi, before, poison, done, of })
     }
 
     /// Another lane with the same data.
@@ -98,7 +117,7 @@ impl<'b, 'a> Timed<'b, 'a> {
     fn expected(&mut self, set: usize) -> Result<Vec<Expected>, JudgeError> {
         let data = &self.pools[self.shape][self.holds[set]];
         match &self.changed {
-            Some((changed, values)) if *changed == set => {
+            Some(Changed { set: changed, values, .. }) if *changed == set => {
                 let (values, case) = (values.clone(), self.cases[self.shape].clone());
                 let data = data.clone();
                 let data =
@@ -129,11 +148,35 @@ impl<'b, 'a> Timed<'b, 'a> {
         tolerance::errors(task, declared, &case.axes, expected, &case.tensors[tensor].layout.read(bytes))
     }
 
+    /// The inputs of every used set are what they were. Where they are mapped read-only nothing else can be.
+    fn inputs(&self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
+        if self.bench.task().abi.device == Device::Cpu {
+            return Ok(());
+        }
+        let case = self.case();
+        for set in &sample.order[..sample.order.len().min(SETS)] {
+            let data = &self.pools[self.shape][self.holds[*set]];
+            let changed = self.changed.as_ref().filter(|changed| changed.set == *set);
+            for (at, (tensor, bytes)) in case.inputs().zip(&data.bytes).enumerate() {
+                let own = changed.map(|changed| &changed.input).filter(|(input, _)| *input == at);
+                if arena.bytes(*set, tensor) != own.map_or(bytes, |(_, bytes)| bytes) {
+                    let name = &case.tensors[tensor].name;
+                    return self.found(
+                        Code::InputMutated,
+                        format!("it changed the input `{name}`"),
+                        json!({ "tensor": name }),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Random elements of every used set that holds data of the pool.
     fn probe(&mut self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
         let used = &sample.order[..sample.order.len().min(SETS)];
         let outputs: Vec<usize> = self.case().outputs().collect();
-        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|(changed, _)| changed != *set))
+        for set in used.iter().filter(|set| self.changed.as_ref().is_none_or(|changed| changed.set != **set))
         {
             for (output, tensor) in outputs.iter().enumerate() {
                 let layout = self.case().tensors[*tensor].layout.clone();
@@ -226,8 +269,8 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn prepare(&mut self, sample: &Sample, arena: &mut Arena) -> Result<(), Stop> {
-        if let Some((set, _)) = self.changed.take() {
-            self.fill(set, arena);
+        if let Some(changed) = self.changed.take() {
+            self.fill(changed.set, arena);
         }
         self.holds[sample.moved] = self.random.random_range(0..POOL);
         self.fill(sample.moved, arena);
@@ -241,7 +284,7 @@ impl Watch for Timed<'_, '_> {
             let place = layout.place(at) * size;
             layout.dtype.write(values[input][at], &mut bytes[place..place + size]);
         }
-        self.changed = Some((sample.picked, values));
+        self.changed = Some(Changed { set: sample.picked, values, input: (input, bytes.to_vec()) });
         self.poison = POISON[self.done % 2];
         Ok(())
     }
@@ -285,9 +328,25 @@ impl Watch for Timed<'_, '_> {
                 json!({ "tensor": name }),
             );
         }
+        self.inputs(sample, arena)?;
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;
         self.changed_set(sample, arena)
+    }
+
+    fn warm(&mut self) {
+        self.before = self.smi.as_ref().and_then(Smi::state);
+    }
+
+    fn disturbed(&mut self) -> Option<String> {
+        let before = self.before.take()?;
+        let after = self.smi.as_ref().and_then(Smi::state)?;
+        let why = gpu::disturbed(&before, &after);
+        let seen = &mut self.bench.facts.gpu;
+        seen.saw(before);
+        seen.saw(after);
+        seen.dropped += usize::from(why.is_some());
+        why
     }
 
     fn done(&mut self) {

@@ -26,7 +26,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let mut worker = bench.worker(GATE)?;
     for (what, case) in case::rejected(bench.task(), &smallest.axes).map_err(JudgeError::from)? {
         bench.in_time(GATE)?;
-        let mut stage = Stage::new(&case, 1, Edge::End, bench.task().abi.align, false)?;
+        let mut stage = Stage::new(&case, 1, Edge::End, &bench.task().abi, false)?;
         for (tensor, one) in case.tensors.iter().enumerate().filter(|(_, one)| one.role == Role::Input) {
             let mut bytes = vec![0; one.layout.span()];
             generate::fill(bench.task(), &case, tensor, bench.seed("refused"), 1.0, &mut bytes);

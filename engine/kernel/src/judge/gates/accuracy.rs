@@ -33,7 +33,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         let own = bench.errors(case, &data, &taken);
         let baseline = match &mut reference {
             Some(reference) => {
-                let taken = answers_of(reference, case, &data, bench.task().abi.align)?;
+                let taken = answers_of(reference, case, &data, &bench.task().abi)?;
                 Some(bench.errors(case, &data, &taken))
             }
             None => None,

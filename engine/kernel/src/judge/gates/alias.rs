@@ -35,7 +35,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         }
         let data = bench.draw(&case, bench.seed("alias"), 1.0)?;
         let mut worker = bench.worker(GATE)?;
-        let mut stage = Stage::new(&case, 1, Edge::End, bench.task().abi.align, true)?;
+        let mut stage = Stage::new(&case, 1, Edge::End, &bench.task().abi, true)?;
         worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
         let taken = bench.answer(GATE, &mut worker, &mut stage, &data, POISON[0])?;
         bench.compare(GATE, Code::AliasFailure, &case, &data, &taken).map_err(|mut wrong| {

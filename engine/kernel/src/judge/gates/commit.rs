@@ -69,6 +69,7 @@ fn block(
     then[output] = snapshot.to_vec();
     let data = &pool[set];
     for set in 0..SETS {
+        stage.unchanged(GATE, set)?;
         stage.bounds(GATE, set, POISON[0])?;
     }
     if !bench.errors(case, data, &then)[output].passed() {

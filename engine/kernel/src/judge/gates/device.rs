@@ -40,8 +40,8 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
             let message = format!("{message}, at {}", case.title());
             return Err(Stop::Found(Finding::new(GATE, code, message, evidence(case, &probed))));
         }
-        for note in noted(&probed) {
-            let note = format!("{note}; the task allows it");
+        if let Some(what) = unfit(&probed) {
+            let note = format!("{what}; the task allows it");
             if !bench.facts.notes.contains(&note) {
                 bench.facts.notes.push(note);
             }
@@ -78,11 +78,6 @@ fn unfit(probed: &Probed) -> Option<String> {
         return Some(format!("it cannot be captured in a graph: {why}"));
     }
     probed.waited.then(|| "it waits for the device inside of the call, which no graph can hold".to_owned())
-}
-
-/// What a task may allow and a reader should know.
-fn noted(probed: &Probed) -> Option<String> {
-    unfit(probed)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
         let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
             .map_err(|end| ends::stop(GATE, None, end))?;
         for edge in [Edge::End, Edge::Start] {
-            let mut stage = Stage::new(&case, 1, edge, task.abi.align, false)?;
+            let mut stage = Stage::new(&case, 1, edge, &task.abi, false)?;
             worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
             stage.load(0, &data);
             stage.poison(0, POISON[0]);

@@ -131,7 +131,7 @@ fn written(gate: Gate, case: &Case, taken: [&Vec<Vec<u8>>; 2]) -> Result<(), Sto
 /// What a wrong answer means that came after other calls: where a fresh process is right on the same data, the answer came from memory.
 fn told(bench: &mut Bench<'_>, case: &Case, data: &Data, mut wrong: Finding) -> Result<Finding, Stop> {
     let mut worker = bench.worker(wrong.gate)?;
-    let Ok(taken) = answers_of(&mut worker, case, data, bench.task().abi.align) else { return Ok(wrong) };
+    let Ok(taken) = answers_of(&mut worker, case, data, &bench.task().abi) else { return Ok(wrong) };
     if bench.errors(case, data, &taken).iter().all(crate::tolerance::Errors::passed) {
         wrong.code = Code::StaleResult;
         wrong.message.push_str("; a process without earlier calls is right on the same data");
