@@ -5,6 +5,7 @@ use crate::fail::Failure;
 use crate::kernel::screen::Screen;
 use crate::kernel::{files, output, refused, worker};
 use crate::reply::Reply;
+use assay_kernel::build::Toolkit;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
@@ -21,7 +22,7 @@ use std::sync::atomic::Ordering;
 pub struct Options {
     /// The task: its file, or the folder that holds its `task.yaml`
     pub task: String,
-    /// The candidate: a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)
+    /// The candidate: a source (`.c`, `.cc`, `.cpp`, `.cxx`, `.cu`), a shared library (`.so`), PTX or machine code (`.ptx`, `.cubin`)
     #[arg(long, short, value_name = "FILE")]
     pub candidate: String,
     /// Add the judgement to this ledger
@@ -66,6 +67,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.seed = seed;
     setup.quick = options.quick;
     setup.parent.clone_from(&options.parent);
+    let folder_of = |name: &str| cx.env.get(name).map(|folder| absolute(&cx.paths.cwd, folder));
+    setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
     let mut judgement = judged(cx, &setup)?;
     judgement.row.e2e = effect;
     let appended = match &ledger {

@@ -1,6 +1,7 @@
 //! What runs foreign kernels: this program again, under a hidden verb. Must be reached before anything opens files or starts threads.
 
 use crate::fail::Failure;
+use assay_kernel::build::child;
 use assay_kernel::worker::{self, Launcher};
 use assay_protocol::ExitCode;
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -9,9 +10,13 @@ use std::ffi::OsString;
 /// The hidden verb.
 const VERB: &str = "kernel-worker";
 
-/// Whether this process is a worker. The judge hands a worker its socket as standard input; without one the words on the command line
+/// Whether this process is a worker, or compiles for the judge. The judge hands a worker its socket as standard input; without one the words on the command line
 /// are somebody's mistake.
 pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
+    if let [_, verb, word] = args {
+        let compiles = verb == VERB && word == child::WORD;
+        return compiles.then(|| u8::try_from(child::main()).unwrap_or(2));
+    }
     let [_, verb] = args else { return None };
     let stdin = std::io::stdin();
     let is_socket = || {
@@ -21,11 +26,17 @@ pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
     (verb == VERB && is_socket()).then(|| u8::try_from(worker::main()).unwrap_or(2))
 }
 
+/// Where the driver of a device is looked for, and which devices it shows. Workers without a device get none of it.
+fn device_environment() -> Vec<(OsString, OsString)> {
+    let names = ["LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"];
+    names.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
+}
+
 /// How the judge starts a worker.
 pub fn launcher() -> Result<Launcher, Failure> {
     let program = std::env::current_exe().map_err(|error| {
         Failure::new(ExitCode::Unsupported, "no-program", format!("cannot find this program: {error}"))
             .help("mount `/proc`: workers are this program again")
     })?;
-    Ok(Launcher { program, args: vec![VERB.into()], env: Vec::new() })
+    Ok(Launcher { program, args: vec![VERB.into()], env: device_environment() })
 }

@@ -27,6 +27,7 @@ fn code(end: &End) -> Option<Code> {
         End::EarlyExit { .. } => Code::EarlyExit,
         End::Sandbox => Code::SandboxViolation,
         End::Memory => Code::ResourceLimit,
+        End::Guard { .. } => Code::OobWrite,
         End::Launch { error } => of_launch(error),
         End::DeviceLost => Code::DeviceLost,
         End::System { .. } | End::Unsupported { .. } => return None,
@@ -80,7 +81,7 @@ pub fn after(bench: &Bench<'_>, finding: &mut Finding) {
 fn finding(gate: Gate, case: Option<&Case>, code: Code, end: &End) -> Finding {
     let at = case.map(|case| format!(" at {}", case.title())).unwrap_or_default();
     let fault = match end {
-        End::Crashed { fault: Some(fault), .. } => touched(fault, case),
+        End::Crashed { fault: Some(fault), .. } | End::Guard { fault } => touched(fault, case),
         _ => Value::Null,
     };
     let evidence =
@@ -125,6 +126,8 @@ mod tests {
         assert_eq!(code(&End::DeviceLost), Some(Code::DeviceLost));
         assert_eq!(code(&End::Unsupported { what: String::new() }), None);
         assert_eq!(code(&End::Crashed { signal: 8, fault: None }), Some(Code::Crashed));
+        let fault = Fault { set: 0, tensor: 0, place: Place::After, write: true, offset: 1 };
+        assert_eq!(code(&End::Guard { fault }), Some(Code::OobWrite));
         assert_eq!(code(&End::System { what: "x", reason: String::new() }), None);
     }
 }

@@ -77,6 +77,8 @@ pub struct About {
     pub name: String,
     /// Its identity, as the driver writes it: `GPU-...`.
     pub uuid: String,
+    /// Version of the driver, such as `580.65.06`; empty where the system does not tell.
+    pub driver: String,
     /// Newest CUDA that the driver serves, such as `13.0`.
     pub cuda: String,
     /// Compute capability, such as (9, 0).

@@ -66,6 +66,12 @@ pub enum End {
     /// It tried what the sandbox forbids, or answered for the worker.
     #[error("it tried what the sandbox forbids")]
     Sandbox,
+    /// On a device: it wrote beyond the pages of a tensor, into what lies between tensors there.
+    #[error("it wrote beyond its tensors{}", place(Some(fault)))]
+    Guard {
+        /// Where. [`Place::Before`] or [`Place::After`], always written.
+        fault: Fault,
+    },
     /// A launch failed, or the device reports an error after it.
     #[error("the device reports `{error}`")]
     Launch {

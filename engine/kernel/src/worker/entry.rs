@@ -60,12 +60,23 @@ pub(super) enum NoEntry {
     Symbol(String),
 }
 
-/// The name under which the entry is exported.
-pub(super) fn exported(form: Form, symbol: &str) -> Option<String> {
+/// Forms as they travel.
+pub(super) mod code {
+    /// A function over arrays of `DLTensor`.
+    pub(in crate::worker) const PLAIN: u64 = 0;
+    /// A function of tvm-ffi.
+    pub(in crate::worker) const PACKED: u64 = 1;
+    /// A kernel that the worker launches.
+    pub(in crate::worker) const KERNEL: u64 = 2;
+}
+
+/// How the form travels, and the name under which the entry is exported.
+pub(super) fn exported(form: Form, symbol: &str) -> Option<(u64, String)> {
     match form {
-        Form::CDltensor => Some(symbol.to_owned()),
-        Form::TvmFfi => Some(format!("__tvm_ffi_{symbol}")),
-        Form::CudaKernel | Form::Python => None,
+        Form::CDltensor => Some((code::PLAIN, symbol.to_owned())),
+        Form::TvmFfi => Some((code::PACKED, format!("__tvm_ffi_{symbol}"))),
+        Form::CudaKernel => Some((code::KERNEL, symbol.to_owned())),
+        Form::Python => None,
     }
 }
 

@@ -25,9 +25,12 @@ pub struct Launcher {
     pub program: PathBuf,
     /// Arguments behind the name.
     pub args: Vec<OsString>,
-    /// Variables of its environment that a driver needs; no others are there.
+    /// What workers of a device find in their environment, such as `LD_LIBRARY_PATH` and `CUDA_VISIBLE_DEVICES`; others find nothing.
     pub env: Vec<(OsString, OsString)>,
 }
+
+/// What a worker of a device always finds: modules are loaded whole, before any call, and nothing is written to a cache of the user's.
+const DEVICE: [(&str, &str); 2] = [("CUDA_MODULE_LOADING", "EAGER"), ("CUDA_CACHE_DISABLE", "1")];
 
 impl Launcher {
     /// Its program with this standard input, no environment, and output that goes nowhere.
@@ -37,11 +40,18 @@ impl Launcher {
         Spawn {
             program: self.program.clone(),
             argv,
-            env: self.env.clone(),
             cwd: "/".into(),
             stdin: socket.into(),
             ..Spawn::default()
         }
+    }
+
+    /// As [`Self::spawn`], with the environment that the driver of a device needs.
+    pub(super) fn spawn_for_device(&self, socket: OwnedFd) -> Spawn {
+        let mut spawn = self.spawn(socket);
+        spawn.env = self.env.clone();
+        spawn.env.extend(DEVICE.map(|(name, value)| (name.into(), value.into())));
+        spawn
     }
 }
 

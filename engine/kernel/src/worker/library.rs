@@ -1,6 +1,7 @@
 //! The library as a worker gets it: a copy in memory that nobody can change any more.
 
 use super::end::End;
+use crate::task::Form;
 use object::elf;
 use rustix::fs::{MemfdFlags, SealFlags};
 use std::os::fd::OwnedFd;
@@ -16,11 +17,15 @@ const OWN: elf::Machine = elf::EM_X86_64;
 #[cfg(target_arch = "aarch64")]
 const OWN: elf::Machine = elf::EM_AARCH64;
 
-/// Copies a library. The loader reports one for another machine as a missing file, so that is looked at here.
-pub(super) fn private_copy(library: &Path) -> Result<OwnedFd, End> {
+/// Copies a library. The loader reports one for another machine as a missing file, so that is looked at here. What an image of a
+/// kernel is for, its driver says.
+pub(super) fn private_copy(library: &Path, form: Form) -> Result<OwnedFd, End> {
     let refuse = |message: String| End::LoadFailed { message };
     let bytes =
         std::fs::read(library).map_err(|error| refuse(format!("`{}`: {error}", library.display())))?;
+    if form == Form::CudaKernel {
+        return copy(&bytes).map_err(|error| End::system("the kernel cannot be copied", error));
+    }
     let header = bytes.get(..HEADER).filter(|header| header.starts_with(&elf::ELFMAG));
     let header = header.ok_or_else(|| refuse(format!("`{}` is no ELF file", library.display())))?;
     let machine = elf::Machine(u16::from_le_bytes([header[18], header[19]]));

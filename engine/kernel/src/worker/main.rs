@@ -54,6 +54,8 @@ fn begin() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+const NO_DEVICE: &str = "this program calls no kernels on devices yet";
+
 struct Worker {
     socket: OwnedFd,
     entry: Option<Entry>,
@@ -72,6 +74,7 @@ impl Worker {
             Kind::Map => self.map(request, fds),
             Kind::Call => self.call(request.words[0]),
             Kind::Block => self.block(request.words),
+            Kind::Open => Err((Kind::Unsupported, 0, NO_DEVICE.to_owned())),
             _ => Err((Kind::System, 0, "unknown request".to_owned())),
         };
         match answer {
@@ -82,13 +85,16 @@ impl Worker {
 
     /// Words of the answer: bytes of address space before the library came.
     fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
-        let [packed, memory, watched, ..] = request.words;
+        let [form, memory, watched, on_device, ..] = request.words;
+        if on_device != 0 {
+            return Err((Kind::Unsupported, 0, NO_DEVICE.to_owned()));
+        }
         let Some(file) = fds.into_iter().next() else { return Err(system("no library came")) };
         let own = limit(memory).map_err(|error| failed("limits", &error))?;
         let socket = self.socket.as_raw_fd();
         filter::while_loading(socket, watched != 0)
             .map_err(|error| system(&format!("the first filter: {error}")))?;
-        let entry = entry::load(&file, packed != 0, &request.text()).map_err(|error| match error {
+        let entry = entry::load(&file, form == entry::code::PACKED, &request.text()).map_err(|error| match error {
             NoEntry::Library(reason) => (Kind::LoadFailed, 0, reason),
             NoEntry::Symbol(symbol) => (Kind::SymbolMissing, 0, symbol),
         })?;
@@ -136,7 +142,7 @@ impl Worker {
     }
 
     /// Words of the answer: nanoseconds of the calls, nanoseconds of the copy, the first call that failed (or `u64::MAX`) and its
-    /// return code, the first mode that is not the default (two words).
+    /// return code, the first mode that is not the default (two words), nanoseconds until all is done.
     fn block(&self, words: [u64; super::message::WORDS]) -> Answer {
         let (Some(entry), Some(calls), Some(memory)) = (self.entry, &self.calls, &self.memory) else {
             return Err(system("nothing is mapped"));
@@ -176,7 +182,7 @@ impl Worker {
         }
         ns += since(start);
         let (at, code) = failed.unwrap_or((u64::MAX, 0));
-        Ok(done(&[ns, copied, at, code_word(code), mode.vector, mode.x87]))
+        Ok(done(&[ns, copied, at, code_word(code), mode.vector, mode.x87, ns]))
     }
 }
 

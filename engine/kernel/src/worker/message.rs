@@ -16,14 +16,14 @@ pub(super) const SIZE: usize = 8 + 8 + WORDS * 8 + TEXT;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Kind {
-    /// Request: load the library that comes with it. Words: form, bytes of memory, whether a sanitizer
-    /// watches. Text: the symbol.
+    /// Request: load the library that comes with it. Words: form (see `entry::code`), bytes of memory, whether a sanitizer
+    /// watches, whether its tensors lie on a device. Text: the symbol. On a device the reply brings an `About`.
     Load = 1,
     /// Request: map the memory that comes with it. Words: bytes of the plan.
     Map,
     /// Request: one call. Words: set.
     Call,
-    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor.
+    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor, whether the cache is overwritten.
     Block,
     /// Reply: done. Words depend on the request.
     Done,
@@ -36,10 +36,21 @@ pub(super) enum Kind {
     Fault,
     /// Reply: the system refused. Words: error number. Text: what.
     System,
+    /// Request: one call on a device, looked at from all sides. Words: set. The reply brings a `Probed`.
+    Probe,
+    /// Request: open the device and no more, with nothing loaded.
+    Open,
+    /// Reply: the machine lacks what is needed. Text: what, with a way out.
+    Unsupported,
+    /// Reply: a launch failed, or the device reports an error. Text: the driver's name of it.
+    Launch,
+    /// Reply: something was written between tensors on a device. Words: set, tensor, offset from the tensor's first byte, whether it
+    /// lies in front of it.
+    Guard,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 14] = [
         Self::Load,
         Self::Map,
         Self::Call,
@@ -49,6 +60,11 @@ impl Kind {
         Self::SymbolMissing,
         Self::Fault,
         Self::System,
+        Self::Probe,
+        Self::Open,
+        Self::Unsupported,
+        Self::Launch,
+        Self::Guard,
     ];
 }
 

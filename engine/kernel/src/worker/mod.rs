@@ -15,6 +15,7 @@ mod main;
 mod memory;
 mod message;
 mod mode;
+mod more;
 mod plan;
 mod socket;
 
@@ -26,7 +27,7 @@ pub use main::main;
 pub use mode::Mode;
 pub use plan::MOST_CALLS;
 
-use crate::task::{Abi, Form, Limits};
+use crate::task::{Abi, Device, Limits};
 use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
@@ -43,10 +44,16 @@ use std::time::{Duration, Instant};
 /// Longest wait for what the worker does by itself: starting, mapping, dying.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The same for a device, whose driver makes a context and compiles what it loads.
+const DEVICE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
 
-/// A worker with a library. Dropping it kills it.
+/// Calls of a probe, at most.
+const PROBE_CALLS: usize = 6;
+
+/// A worker with a library or a kernel. Dropping it kills it.
 #[derive(Debug)]
 pub struct Worker {
     socket: OwnedFd,
@@ -55,10 +62,18 @@ pub struct Worker {
     /// Bytes of the worker's address space without library and arena.
     own: u64,
     mapped: Option<Mapped>,
+    /// The device that its tensors lie on, with its kernel.
+    about: Option<About>,
     /// Where a sanitizer writes.
     report: Option<Arc<OwnedFd>>,
     /// Why there is no worker any more.
     ended: Option<End>,
+}
+
+/// A message with what was too long for it.
+struct Reply {
+    words: [u64; message::WORDS],
+    more: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -100,27 +115,44 @@ impl Worker {
         limits: &Limits,
         watch: Option<&[PathBuf]>,
     ) -> Result<Self, End> {
-        let Some(symbol) = entry::exported(abi.form, &abi.symbol) else {
-            return Err(End::system("this worker calls shared libraries", "the task's form is another"));
+        let Some((form, symbol)) = entry::exported(abi.form, &abi.symbol) else {
+            return Err(End::system("this worker calls libraries and kernels", "the task's form is another"));
         };
         if symbol.len() >= message::TEXT {
             return Err(End::SymbolMissing { symbol });
         }
-        let library = library::private_copy(library)?;
+        let library = library::private_copy(library, abi.form)?;
+        let on_device = abi.device == Device::Cuda;
+        let mut worker = Self::spawn(launcher, limits, on_device, watch)?;
+        let words = [form, worker.memory(), u64::from(watch.is_some()), u64::from(on_device)];
+        let patience = if on_device { DEVICE_PATIENCE } else { PATIENCE };
+        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], patience)?;
+        if on_device {
+            let about = serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
+            worker.about = Some(about);
+        } else {
+            worker.own = reply.words[0];
+        }
+        Ok(worker)
+    }
+
+    fn spawn(
+        launcher: &Launcher,
+        limits: &Limits,
+        on_device: bool,
+        watch: Option<&[PathBuf]>,
+    ) -> Result<Self, End> {
         let pair = SocketType::SEQPACKET;
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
-        let mut spawn = launcher.spawn(theirs);
+        let mut spawn =
+            if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
         let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
-        let mut worker = Self { socket, child, limits: *limits, own: 0, mapped: None, report, ended: None };
-        let packed = u64::from(abi.form == Form::TvmFfi);
-        let words = [packed, worker.memory(), u64::from(watch.is_some())];
-        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], PATIENCE)?;
-        worker.own = reply.words[0];
-        Ok(worker)
+        let (limits, own) = (*limits, if on_device { u64::MAX } else { 0 });
+        Ok(Self { socket, child, limits, own, mapped: None, about: None, report, ended: None })
     }
 
     /// What a sanitizer wrote; empty for a worker that none watches.
@@ -129,13 +161,25 @@ impl Worker {
         launch::read_report(report)
     }
 
+    /// The device that its tensors lie on, with its kernel; `None` for a worker of the processor.
+    pub fn about(&self) -> Option<&About> {
+        self.about.as_ref()
+    }
+
     /// Bytes of memory that it may take beside the tensors; `u64::MAX` is no limit.
     fn memory(&self) -> u64 {
-        match self.report {
-            // A sanitizer reserves terabytes for its notes.
-            Some(_) => u64::MAX,
-            None => self.limits.memory_mib.saturating_mul(1 << 20),
-        }
+        // A sanitizer reserves terabytes for its notes, the driver of a device for its addresses.
+        let unlimited = self.report.is_some() || self.own == u64::MAX;
+        if unlimited { u64::MAX } else { self.limits.memory_mib.saturating_mul(1 << 20) }
+    }
+
+    /// How long `calls` calls may take: each its limit, all together at most ten seconds more than one. On a device the tensors are
+    /// brought there and back as well, for which a second for each GiB is plenty.
+    fn patience(&self, calls: usize) -> Duration {
+        let one = Duration::from_millis(self.limits.call_ms.into());
+        let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
+        let bytes = self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
+        limit + bytes.map_or(Duration::ZERO, |bytes| Duration::from_secs(1 + (bytes >> 30) as u64))
     }
 
     /// Maps an arena in place of the one before. It may be mapped by several workers; it is theirs only during a call.
@@ -163,8 +207,7 @@ impl Worker {
     /// # Errors
     /// The call did not come back, or nothing is mapped.
     pub fn call(&mut self, set: usize) -> Result<Called, End> {
-        let limit = Duration::from_millis(self.limits.call_ms.into());
-        let (reply, host_ns) = self.ask(Kind::Call, &[set as u64], "", &[], limit)?;
+        let (reply, host_ns) = self.ask(Kind::Call, &[set as u64], "", &[], self.patience(1))?;
         let [rc, ns, ..] = reply.words;
         let mode = |at: usize| Mode { vector: reply.words[at], x87: reply.words[at + 1] };
         Ok(Called { rc: code(rc), ns, host_ns, mode_before: mode(2), mode_after: mode(4) })
@@ -185,22 +228,23 @@ impl Worker {
             .map_err(|error| End::system("no block", error))?;
         let (call, tensor) =
             block.snapshot.map_or((u64::MAX, 0), |(call, tensor)| (call as u64, tensor as u64));
-        let one = Duration::from_millis(self.limits.call_ms.into());
-        let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
-        let (reply, host_ns) = self.ask(Kind::Block, &[calls as u64, call, tensor], "", &[], limit)?;
-        let [ns, copy_ns, at, rc, vector, x87, ..] = reply.words;
+        let words = [calls as u64, call, tensor, u64::from(block.flush)];
+        let (reply, host_ns) = self.ask(Kind::Block, &words, "", &[], self.patience(calls))?;
+        let [ns, copy_ns, at, rc, vector, x87, wall_ns, ..] = reply.words;
         let failed = usize::try_from(at).ok().filter(|at| *at < calls).map(|at| (at, code(rc)));
-        Ok(Blocked { ns, wall_ns: ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+        Ok(Blocked { ns, wall_ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
     }
 
-    /// TEMPORARY
-    pub fn probe(&mut self, _set: usize) -> Result<Probed, End> {
-        Err(End::Unsupported { what: String::new() })
-    }
-
-    /// TEMPORARY
-    pub fn about(&self) -> Option<&About> {
-        None
+    /// Looks at a call with a set of the mapped arena for what only a device lets it do. Afterwards the outputs of the set are those of
+    /// a replayed graph, where there is one.
+    ///
+    /// # Errors
+    /// As [`Self::call`], or the worker has no device.
+    pub fn probe(&mut self, set: usize) -> Result<Probed, End> {
+        // A handful of calls, one of which is held up.
+        let limit = self.patience(PROBE_CALLS) + BLOCK_EXTRA;
+        let (reply, _) = self.ask(Kind::Probe, &[set as u64], "", &[], limit)?;
+        serde_json::from_slice(&reply.more).map_err(|error| End::system("the probe", error))
     }
 
     /// Its process.
@@ -220,7 +264,7 @@ impl Worker {
         text: &str,
         fds: &[BorrowedFd<'_>],
         limit: Duration,
-    ) -> Result<(Message, u64), End> {
+    ) -> Result<(Reply, u64), End> {
         self.alive()?;
         let request = Message::new(rand::random(), kind, words).with_text(text);
         let start = Instant::now();
@@ -241,7 +285,7 @@ impl Worker {
         request: &Message,
         fds: &[BorrowedFd<'_>],
         limit: Duration,
-    ) -> Result<Message, End> {
+    ) -> Result<Reply, End> {
         match socket::send(&self.socket, request, fds) {
             // It died between two requests: its end is read below.
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
@@ -250,22 +294,31 @@ impl Worker {
         if !self.readable(limit)? {
             return Err(End::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) });
         }
-        let reply = match socket::receive(&self.socket) {
-            Ok(Received::Message(reply, _)) if reply.nonce == request.nonce => *reply,
+        let (reply, more) = match socket::receive(&self.socket) {
+            Ok(Received::Message(reply, fds)) if reply.nonce == request.nonce => {
+                (*reply, fds.first().map(more::read).unwrap_or_default())
+            }
             // Only the library can have written that.
             Ok(Received::Message(..) | Received::Garbage) => return Err(End::Sandbox),
             Ok(Received::Closed) => return Err(self.how_it_ended()),
             Err(error) => return Err(End::system("no reply can be read", error)),
         };
-        match reply.kind {
-            Kind::Done => Ok(reply),
-            Kind::LoadFailed => Err(End::LoadFailed { message: reply.text() }),
-            Kind::SymbolMissing => Err(End::SymbolMissing { symbol: reply.text() }),
-            Kind::Fault => Err(self.fault(&reply)),
-            Kind::System if reply.words[0] == u64::from(libc::ENOMEM.unsigned_abs()) => Err(End::Memory),
-            Kind::System => Err(End::system("the worker", reply.text())),
-            Kind::Load | Kind::Map | Kind::Call | Kind::Block => Err(End::Sandbox),
-        }
+        let text = || match more.is_empty() {
+            true => reply.text(),
+            false => String::from_utf8_lossy(&more).into_owned(),
+        };
+        Err(match reply.kind {
+            Kind::Done => return Ok(Reply { words: reply.words, more }),
+            Kind::LoadFailed => End::LoadFailed { message: text() },
+            Kind::SymbolMissing => End::SymbolMissing { symbol: text() },
+            Kind::Fault => self.fault(&reply),
+            Kind::Unsupported => End::Unsupported { what: text() },
+            Kind::Launch => End::Launch { error: text() },
+            Kind::Guard => guard(&reply),
+            Kind::System if reply.words[0] == u64::from(libc::ENOMEM.unsigned_abs()) => End::Memory,
+            Kind::System => End::system("the worker", text()),
+            Kind::Load | Kind::Map | Kind::Call | Kind::Block | Kind::Probe | Kind::Open => End::Sandbox,
+        })
     }
 
     fn readable(&self, limit: Duration) -> Result<bool, End> {
@@ -336,9 +389,26 @@ impl Drop for Worker {
     }
 }
 
-/// TEMPORARY
-pub fn device_answers(_launcher: &Launcher) -> Result<(), End> {
-    Ok(())
+/// Whether the device still answers: a fresh worker opens it, uses its memory, and ends. To be asked after a call on a device did not
+/// come back.
+///
+/// # Errors
+/// It does not answer any more, or there is none.
+pub fn device_answers(launcher: &Launcher) -> Result<(), End> {
+    let mut worker = Worker::spawn(launcher, &Limits::default(), true, None)?;
+    match worker.ask(Kind::Open, &[], "", &[], PATIENCE) {
+        Ok(_) => Ok(()),
+        Err(end @ (End::Unsupported { .. } | End::System { .. })) => Err(end),
+        Err(_) => Err(End::DeviceLost),
+    }
+}
+
+fn guard(reply: &Message) -> End {
+    let [set, tensor, offset, before, ..] = reply.words;
+    let number = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
+    let place = if before != 0 { Place::Before } else { Place::After };
+    let offset = i64::from_ne_bytes(offset.to_ne_bytes());
+    End::Guard { fault: Fault { set: number(set), tensor: number(tensor), place, write: true, offset } }
 }
 
 /// A return code as it travels.

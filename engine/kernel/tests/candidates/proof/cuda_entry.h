@@ -8,7 +8,7 @@ static struct {
 
 static char on_cpu_stacks[ON_CPU_THREADS][1 << 16];
 
-static void on_cpu_thread() {
+static void on_cpu_run() {
     auto &call = on_cpu_call;
     rmsnorm(call.x, call.w, call.y, call.rows, call.columns, call.x_step, call.y_step, call.eps);
     on_cpu_done[threadIdx.x] = true;
@@ -23,13 +23,13 @@ static void on_cpu_block() {
         context->uc_stack.ss_sp = on_cpu_stacks[thread];
         context->uc_stack.ss_size = sizeof on_cpu_stacks[thread];
         context->uc_link = nullptr;
-        makecontext(context, on_cpu_thread, 0);
+        makecontext(context, on_cpu_run, 0);
     }
     for (bool more = true; more;) {
         more = false;
         for (unsigned thread = 0; thread < ON_CPU_THREADS; thread++) {
             if (on_cpu_done[thread]) continue;
-            threadIdx.x = thread;
+            threadIdx.x = on_cpu_thread = thread;
             swapcontext(&on_cpu_turns, &on_cpu_threads[thread]);
             more = more || !on_cpu_done[thread];
         }

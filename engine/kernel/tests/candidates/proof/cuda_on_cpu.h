@@ -10,25 +10,29 @@
 #define __launch_bounds__(threads)
 
 struct Place {
-    unsigned x;
+    unsigned x, y, z;
 };
 struct uint4 {
     unsigned x, y, z, w;
 };
-static Place threadIdx, blockIdx;
+static Place threadIdx, blockIdx, blockDim, gridDim;
 
+#ifndef ON_CPU_THREADS
 #define ON_CPU_THREADS 256
+#endif
+/* The thread whose turn it is, among all of its block. */
+static unsigned on_cpu_thread;
 static ucontext_t on_cpu_threads[ON_CPU_THREADS], on_cpu_turns;
 static bool on_cpu_done[ON_CPU_THREADS];
 static float on_cpu_shuffled[ON_CPU_THREADS];
 
-static inline void __syncthreads() { swapcontext(&on_cpu_threads[threadIdx.x], &on_cpu_turns); }
+static inline void __syncthreads() { swapcontext(&on_cpu_threads[on_cpu_thread], &on_cpu_turns); }
 
 /* Every thread of the block must come here, which is more than CUDA asks for. */
 static inline float __shfl_xor_sync(unsigned, float value, int away) {
-    on_cpu_shuffled[threadIdx.x] = value;
+    on_cpu_shuffled[on_cpu_thread] = value;
     __syncthreads();
-    float other = on_cpu_shuffled[threadIdx.x ^ (unsigned)away];
+    float other = on_cpu_shuffled[on_cpu_thread ^ (unsigned)away];
     __syncthreads();
     return other;
 }

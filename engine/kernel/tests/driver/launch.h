@@ -1,0 +1,10 @@
+/* Between the simulated driver and the libraries of kernels. */
+#pragma once
+#include <functional>
+
+struct SimLaunch {
+    unsigned grid[3], block[3], shared;
+};
+
+/* `sim_bind_<kernel>`: copies the arguments, and gives what runs the launch. */
+typedef void SimBind(const SimLaunch &launch, void **params, std::function<void()> *run);

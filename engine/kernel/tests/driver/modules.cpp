@@ -1,0 +1,158 @@
+/* Images, kernels, launches. An image is known by its bytes: the kernel stands in a library named after their hash. */
+#include "state.h"
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+
+struct CUmod_st {
+    void *library;
+    std::string text;
+};
+
+struct CUfunc_st {
+    SimBind *bind;
+    unsigned threads = sim::MOST_THREADS, shared = sim::STATIC_SHARED;
+};
+
+namespace sim {
+
+/* FNV-1a with 64 bits (draft-eastlake-fnv). */
+static unsigned long long hash(const std::string &bytes) {
+    unsigned long long sum = 0xcbf29ce484222325u;
+    for (unsigned char byte : bytes) sum = (sum ^ byte) * 0x100000001b3u;
+    return sum;
+}
+
+static std::string image_bytes(const void *image) {
+    const char *first = static_cast<const char *>(image);
+    if (memcmp(first, ELFMAG, SELFMAG) != 0) return first;
+    Elf64_Ehdr header;
+    memcpy(&header, first, sizeof header);
+    size_t sections = header.e_shoff + size_t(header.e_shnum) * header.e_shentsize;
+    size_t segments = header.e_phoff + size_t(header.e_phnum) * header.e_phentsize;
+    return std::string(first, std::max(sections, segments));
+}
+
+/* The architecture that a cubin is for, such as 90; its place in the flags moved with version 8 of the ABI. */
+static unsigned cubin_arch(const std::string &image) {
+    Elf64_Ehdr header;
+    memcpy(&header, image.data(), sizeof header);
+    bool newer = header.e_ident[EI_ABIVERSION] >= 8;
+    return (newer ? header.e_flags >> 8 : header.e_flags) & 0xff;
+}
+
+static unsigned number_behind(const std::string &text, const char *word) {
+    size_t at = text.find(word);
+    return at == std::string::npos ? 0 : static_cast<unsigned>(atoi(text.c_str() + at + strlen(word)));
+}
+
+struct Log {
+    char *text = nullptr;
+    size_t room = 0;
+    void **told = nullptr;
+
+    void say(const std::string &line) {
+        if (!text || !room) return;
+        snprintf(text, room, "%s", line.c_str());
+        if (told) *told = reinterpret_cast<void *>(strlen(text));
+    }
+};
+
+static int load(CUmodule *module, const void *image, Log log) {
+    if (int error = ready()) return error;
+    if (int error = unsafe_in_capture()) return error;
+    std::string bytes = image_bytes(image);
+    bool text = memcmp(bytes.data(), ELFMAG, std::min<size_t>(bytes.size(), SELFMAG)) != 0;
+    unsigned own = MAJOR * 10 + MINOR;
+    if (!text && cubin_arch(bytes) != own) return CUDA_ERROR_NO_BINARY_FOR_GPU;
+    if (text && bytes.find(".version") == std::string::npos) {
+        log.say("ptxas application ptx input, line 1; fatal   : Missing .version directive at start of file");
+        return CUDA_ERROR_INVALID_PTX;
+    }
+    if (text && number_behind(bytes, ".target sm_") > own) {
+        log.say("ptxas application ptx input; fatal   : SM version specified by .target is higher than default SM version assumed");
+        return CUDA_ERROR_INVALID_PTX;
+    }
+    const char *folder = getenv("SIM_CUDA_KERNELS");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%016llx.so", folder ? folder : "", hash(bytes));
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        log.say(std::string("ptxas fatal   : the simulated driver has no kernel for this image: ") + dlerror());
+        return CUDA_ERROR_INVALID_PTX;
+    }
+    *module = new CUmod_st{library, text ? bytes : ""};
+    return CUDA_SUCCESS;
+}
+
+} // namespace sim
+
+using namespace sim;
+
+extern "C" {
+
+CUresult cuModuleLoadData(CUmodule *module, const void *image) { return load(module, image, Log()); }
+
+CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count, int *options, void **values) {
+    Log log;
+    for (unsigned at = 0; at < count; at++) {
+        if (options[at] == CU_JIT_ERROR_LOG_BUFFER) log.text = static_cast<char *>(values[at]);
+        if (options[at] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) {
+            log.room = reinterpret_cast<size_t>(values[at]);
+            log.told = &values[at];
+        }
+    }
+    return load(module, image, log);
+}
+
+CUresult cuModuleUnload(CUmodule module) {
+    delete module;
+    return ready();
+}
+
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    if (int error = ready()) return error;
+    void *found = dlsym(module->library, (std::string("sim_bind_") + name).c_str());
+    if (!found) return CUDA_ERROR_NOT_FOUND;
+    *function = new CUfunc_st{reinterpret_cast<SimBind *>(found)};
+    if (unsigned most = number_behind(module->text, ".maxntid ")) (*function)->threads = most;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
+    if (int error = ready()) return error;
+    switch (attribute) {
+    case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = static_cast<int>(function->threads); break;
+    case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break;
+    case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = static_cast<int>(function->shared); break;
+    default: *value = 0;
+    }
+    return CUDA_SUCCESS;
+}
+
+CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
+    if (int error = ready()) return error;
+    if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value < 0 || value > static_cast<int>(MOST_SHARED)) {
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    function->shared = static_cast<unsigned>(value);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
+                        unsigned block_z, unsigned shared, CUstream stream, void **params, void **) {
+    if (int error = ready()) return error;
+    if (!function) return CUDA_ERROR_INVALID_HANDLE;
+    SimLaunch launch = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
+    for (int at = 0; at < 3; at++) {
+        if (launch.grid[at] == 0 || launch.block[at] == 0) return CUDA_ERROR_INVALID_VALUE;
+    }
+    unsigned long long threads = 1ull * block_x * block_y * block_z;
+    if (threads > function->threads || block_z > 64 || shared > function->shared) return CUDA_ERROR_INVALID_VALUE;
+    Work run;
+    function->bind(launch, params, &run);
+    return enqueue(stream, std::move(run));
+}
+}
