@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 /// Where the toolkit's programs are, beside the folders of a login shell.
 const TOOLKIT: &str = "/usr/local/cuda/bin";
 
-/// The name under which the driver's library is loaded.
+/// The names under which the driver's library and the run-time library are loaded.
 const DRIVER: &str = "libcuda.so.1";
+const RUNTIME: &str = "libcudart.so.13";
 
 /// Parts of CUDA that lie where nobody looks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,24 +104,23 @@ fn libraries(nvcc: &Path, out: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(vec![named, own])
 }
 
-/// Builds C or C++ that calls the driver's functions. It is linked against an empty library of the driver's name, so the driver need
-/// not be here; what is missing in the real one shows when it is loaded.
+/// Builds C or C++ that calls the driver's functions, or those of the run-time library that `runtime` names. It is linked against
+/// stand-ins of both, so neither need be here; what is missing in the real ones shows when it is loaded.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn over_driver(source: &Path, flags: &[String], out: &Path) -> Result<Built, BuildError> {
+pub fn over_driver(
+    source: &Path,
+    flags: &[String],
+    runtime: &[String],
+    out: &Path,
+) -> Result<Built, BuildError> {
     let language = Language::of(source).ok_or_else(|| BuildError::Language { path: source.to_owned() })?;
     let compiler = Compiler::find(compiler::PATH.as_ref())?;
     let source = source.canonicalize().map_err(file(source))?;
     let (out, include) = prepared(out)?;
-    let stand_in = out.join("stand-in");
-    std::fs::create_dir_all(&stand_in).map_err(file(&stand_in))?;
-    let (empty, driver) = (stand_in.join("empty.c"), stand_in.join(DRIVER));
-    std::fs::write(&empty, "").map_err(file(&empty))?;
-    let mut arguments: Vec<OsString> = ["-shared", "-fPIC", "-o"].map(OsString::from).to_vec();
-    arguments.extend([driver.clone().into_os_string(), empty.into_os_string()]);
-    arguments.push(format!("-Wl,-soname,{DRIVER}").into());
-    compiler.finish(arguments, driver.clone(), &out)?;
+    let driver = compiler.stand_in(DRIVER, &[], &out)?;
+    let runtime = compiler.stand_in(RUNTIME, runtime, &out)?;
 
     let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
     common.extend(["-I".into(), include.clone().into_os_string()]);
@@ -130,6 +130,7 @@ pub fn over_driver(source: &Path, flags: &[String], out: &Path) -> Result<Built,
     arguments.extend(["-fPIC", "-shared", "-Wl,-z,separate-code", "-o"].map(OsString::from));
     arguments.extend([library.clone().into_os_string(), source.into_os_string()]);
     arguments.extend(["-Wl,--no-as-needed".into(), driver.into_os_string(), "-Wl,--as-needed".into()]);
+    arguments.push(runtime.into_os_string());
     if language == Language::Cpp {
         arguments.push("-lstdc++".into());
     }
@@ -138,6 +139,20 @@ pub fn over_driver(source: &Path, flags: &[String], out: &Path) -> Result<Built,
 }
 
 impl Compiler {
+    /// A library of this name with functions of these names that do nothing.
+    fn stand_in(&self, name: &str, functions: &[String], out: &Path) -> Result<PathBuf, BuildError> {
+        let folder = out.join("stand-in");
+        std::fs::create_dir_all(&folder).map_err(file(&folder))?;
+        let (source, library) = (folder.join(format!("{name}.c")), folder.join(name));
+        let code: String = functions.iter().map(|name| format!("void {name}(void) {{}}\n")).collect();
+        std::fs::write(&source, code).map_err(file(&source))?;
+        let mut arguments: Vec<OsString> = ["-shared", "-fPIC", "-o"].map(OsString::from).to_vec();
+        arguments.extend([library.clone().into_os_string(), source.into_os_string()]);
+        arguments.push(format!("-Wl,-soname,{name}").into());
+        self.finish(arguments, library.clone(), out)?;
+        Ok(library)
+    }
+
     /// Runs a build to its end.
     fn finish(&self, arguments: Vec<OsString>, library: PathBuf, out: &Path) -> Result<Built, BuildError> {
         let ended = self.run(&arguments, out)?;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod ceiling;
+mod ceiling_device;
 mod data;
 mod ends;
 mod exclusive;

@@ -51,6 +51,12 @@ const IMPORTS: &[&str] = &[
 /// Libraries: the driver's, the run-time library of the same CUDA, and what nvcc links by itself.
 const NEEDED: &[&str] = &["libcuda.so.1", "libcudart.so.13", "libstdc++.so.6", "libgcc_s.so.1"];
 
+/// Functions of the run-time library that a task allows: C code is linked against a stand-in that has them.
+pub(crate) fn runtime(allow: &Allow) -> Vec<String> {
+    let names = IMPORTS.iter().map(|name| (*name).to_owned()).chain(allow.imports.iter().cloned());
+    names.filter(|name| name.starts_with("cuda") || name.starts_with("__cuda")).collect()
+}
+
 /// What a task allows, with what every library for a device may use.
 pub(super) fn allowed(allow: &Allow) -> Allow {
     let with = |own: &[String], more: &[&str]| {

@@ -19,6 +19,7 @@ mod registration;
 mod sweep;
 
 pub use cubin::{Cubin, is_fatbin};
+pub(crate) use device::runtime;
 
 use crate::task::Allow;
 use crate::verdict::{Code, Finding, Gate};

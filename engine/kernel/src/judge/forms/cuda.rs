@@ -143,7 +143,8 @@ fn nvcc(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
 /// A library of host code that launches through the driver's functions.
 fn host(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     let flags = bench.task().build.cpu.clone();
-    let outcome = crate::build::over_driver(&bench.source, &flags, &bench.folder);
+    let runtime = statics::runtime(&bench.task().allow);
+    let outcome = crate::build::over_driver(&bench.source, &flags, &runtime, &bench.folder);
     built(bench, outcome, flags)
 }
 

@@ -11,6 +11,7 @@ pub mod device;
 pub mod load;
 pub mod locks;
 pub mod locks_again;
+pub mod memcheck;
 pub mod plausibility;
 pub mod sanitizer;
 pub mod special;

@@ -1,5 +1,6 @@
 //! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
 
+use super::memcheck;
 use crate::build::{self, BuildError, Built};
 use crate::case::Case;
 use crate::judge::bench::{Bench, POISON};
@@ -7,7 +8,7 @@ use crate::judge::ends;
 use crate::judge::forms::is_source;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
-use crate::task::Limits;
+use crate::task::{Device, Limits};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
@@ -22,6 +23,9 @@ const LINES: usize = 20;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
+    if bench.task().abi.device != Device::Cpu {
+        return memcheck::run(bench);
+    }
     if !is_source(bench) {
         return Ok(skip(bench, "there is no source to build again"));
     }
