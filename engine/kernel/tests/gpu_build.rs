@@ -119,3 +119,18 @@ fn machine_code_tells_its_architecture_and_its_kernels() {
     assert_eq!(cubin, Cubin { sm: 75, kernels: words(&["rmsnorm"]) });
     assert!(cubin.runs_on((7, 5)) && !cubin.runs_on((9, 0)));
 }
+
+/// The script for machines with a GPU, where there is none.
+#[test]
+fn the_script_says_that_there_is_no_gpu() {
+    let bin = tempfile::tempdir().expect("a folder");
+    let smi = bin.path().join("nvidia-smi");
+    std::fs::write(&smi, "#!/bin/sh\nexit 9\n").expect("written");
+    std::fs::set_permissions(&smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.path().display());
+    let ended = std::process::Command::new("bash").arg(script).env("PATH", path).output().expect("a shell");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(40), "{said}");
+    assert!(said.contains("there is no NVIDIA GPU"), "{said}");
+}

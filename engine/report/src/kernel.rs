@@ -202,6 +202,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
     let mut lines: Vec<Ratio> =
         timing.rows.iter().map(|row| line(shape(&row.axes), &row.ratio, !row.headline)).collect();
     lines.push(line("geometric mean".to_owned(), &timing.geomean, false));
+    for lane in &timing.lanes {
+        let label = format!("geometric mean, caches {}", lane.lane);
+        lines.push(line(label, &lane.geomean, true));
+    }
     lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
     let mut blocks = Vec::new();
     if let Some(svg) = ratios::picture("Ratio of times by shape", &lines, None) {
@@ -215,6 +219,15 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
          interval is Student's t over process pairs.",
         timing.lane, timing.processes, timing.pairs
     )));
+    for lane in &timing.lanes {
+        blocks.push(Block::Text(format!(
+            "Caches {}: {}, which decides nothing. {} process pairs, {} pairs of blocks.",
+            lane.lane,
+            interval(&lane.geomean),
+            lane.processes,
+            lane.pairs
+        )));
+    }
     blocks.push(Block::Table(table));
     Section { id: "times".to_owned(), title: "Times".to_owned(), blocks }
 }

@@ -78,6 +78,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let place = ledger.as_ref().zip(appended.as_ref()).map(|(ledger, appended)| (ledger.path(), appended));
     if let Some(folder) = &folder {
         output::write(cx, folder, &judgement, place)?;
+        output::keep(cx, &scratch.path().join("candidate"), folder, &judgement.row.artifacts)?;
     }
     Ok(reply(cx, options, &judgement, folder.as_deref(), place))
 }
