@@ -65,7 +65,8 @@ pub fn facts() -> Facts {
     }
 }
 
-fn driver_version() -> Result<String, CudaError> {
+/// The newest CUDA that the driver serves; everything that is called of it is there.
+pub(crate) fn driver_version() -> Result<String, CudaError> {
     library::driver()?;
     let mut version = 0;
     // SAFETY: the pointer is to an integer that lives here; the call may come before `cuInit`.

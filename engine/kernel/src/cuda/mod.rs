@@ -11,6 +11,7 @@ mod nvrtc;
 
 pub(crate) use child::answer;
 pub use device::{KernelFacts, kernel_facts};
+pub(crate) use doctor::driver_version;
 pub use doctor::{Device, Facts, Library, facts};
 pub use library::preload;
 pub use nvrtc::{Compiled, compile};

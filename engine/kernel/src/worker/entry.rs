@@ -2,8 +2,9 @@
 
 #![expect(unsafe_code, reason = "loads and calls foreign code")]
 
-use super::memory::Memory;
-use super::plan::Shape;
+use super::answer::Refused;
+use super::message::Kind;
+use super::plan::{Placed, Plan, Shape};
 use crate::task::Form;
 use std::ffi::{CStr, CString, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,7 +14,7 @@ use std::ptr;
 #[repr(C)]
 struct DlTensor {
     data: *mut c_void,
-    /// `kDLCPU` is 1.
+    /// `kDLCPU` is 1, `kDLCUDA` is 2.
     device_type: i32,
     device_id: i32,
     ndim: i32,
@@ -60,6 +61,16 @@ pub(super) enum NoEntry {
     Symbol(String),
 }
 
+impl NoEntry {
+    /// As it is told.
+    pub(super) fn refused(self) -> Refused {
+        match self {
+            Self::Library(reason) => Refused::new(Kind::LoadFailed, reason),
+            Self::Symbol(symbol) => Refused::new(Kind::SymbolMissing, symbol),
+        }
+    }
+}
+
 /// Forms as they travel.
 pub(super) mod code {
     /// A function over arrays of `DLTensor`.
@@ -80,8 +91,20 @@ pub(super) fn exported(form: Form, symbol: &str) -> Option<(u64, String)> {
     }
 }
 
+/// A library that was loaded, for good.
+#[derive(Clone, Copy)]
+pub(super) struct Library(*mut c_void);
+
+impl Library {
+    /// Address of what it, or a library that it needs, exports; null where there is none.
+    pub(super) fn find(self, name: &CStr) -> *mut c_void {
+        // SAFETY: a library that was opened and is never closed; the name ends with a zero.
+        unsafe { libc::dlsym(self.0, name.as_ptr()) }
+    }
+}
+
 /// Loads the library in this file and finds its entry. The library is never unloaded.
-pub(super) fn load(file: &OwnedFd, packed: bool, symbol: &str) -> Result<Entry, NoEntry> {
+pub(super) fn load(file: &OwnedFd, packed: bool, symbol: &str) -> Result<(Entry, Library), NoEntry> {
     let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))
         .map_err(|error| NoEntry::Library(error.to_string()))?;
     let name = CString::new(symbol).map_err(|_| NoEntry::Symbol(symbol.to_owned()))?;
@@ -90,19 +113,20 @@ pub(super) fn load(file: &OwnedFd, packed: bool, symbol: &str) -> Result<Entry, 
     if library.is_null() {
         return Err(NoEntry::Library(reason()));
     }
-    // SAFETY: a library that was just opened.
-    let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+    let library = Library(library);
+    let found = library.find(&name);
     if found.is_null() {
         return Err(NoEntry::Symbol(symbol.to_owned()));
     }
     // SAFETY: the task says that this name is a function of this form. If it is not, the call ends this process, not the judge.
-    Ok(Entry(unsafe {
+    let function = unsafe {
         if packed {
             Function::Packed(std::mem::transmute::<*mut c_void, Packed>(found))
         } else {
             Function::Plain(std::mem::transmute::<*mut c_void, Plain>(found))
         }
-    }))
+    };
+    Ok((Entry(function), library))
 }
 
 fn reason() -> String {
@@ -136,9 +160,12 @@ struct Set {
 }
 
 impl Calls {
-    /// For the sets of this memory.
-    pub(super) fn new(memory: &Memory) -> std::io::Result<Self> {
-        let plan = &memory.plan;
+    /// For the sets of a plan, whose tensors lie on a device of this type (of DLPack) at these addresses.
+    pub(super) fn new(
+        plan: &Plan,
+        device: i32,
+        address: impl Fn(&Placed) -> *mut u8,
+    ) -> std::io::Result<Self> {
         let order =
             |output: bool| (0..plan.tensors.len()).filter(move |at| plan.tensors[*at].output == output);
         let (inputs, outputs) = (order(false).count(), order(true).count());
@@ -155,7 +182,7 @@ impl Calls {
         let scalars = pages.put(&scalars);
         let mut sets = Vec::with_capacity(plan.sets.len());
         for placed in &plan.sets {
-            let tensor = |at: usize| describe(memory.address(&placed[at]), &plan.tensors[at], dims[at]);
+            let tensor = |at: usize| describe(address(&placed[at]), device, &plan.tensors[at], dims[at]);
             let ins = pages.put(&order(false).map(tensor).collect::<Vec<_>>());
             let outs = pages.put(&order(true).map(tensor).collect::<Vec<_>>());
             let each = |first: *const DlTensor, count: usize| {
@@ -187,8 +214,9 @@ impl Calls {
         self.sets.len()
     }
 
-    /// Calls the entry with a set, which must be there.
-    pub(super) fn call(&self, entry: Entry, set: usize) -> i32 {
+    /// Calls the entry with a set, which must be there, and a stream, null on a processor. A function of tvm-ffi learns of the stream in
+    /// another way.
+    pub(super) fn call(&self, entry: Entry, set: usize, stream: *mut c_void) -> i32 {
         let set = self.sets[set];
         match entry.0 {
             // SAFETY: the arrays are as long as the counts say and live as long as this value. What the callee does with them is
@@ -201,7 +229,7 @@ impl Calls {
                     self.outputs,
                     self.scalars,
                     self.scalar_count,
-                    ptr::null_mut(),
+                    stream,
                 )
             },
             Function::Packed(function) => {
@@ -218,11 +246,16 @@ fn count(len: usize) -> i32 {
     i32::try_from(len).unwrap_or(i32::MAX)
 }
 
-fn describe(data: *mut u8, shape: &Shape, (sizes, strides): (*const i64, *const i64)) -> DlTensor {
+fn describe(
+    data: *mut u8,
+    device: i32,
+    shape: &Shape,
+    (sizes, strides): (*const i64, *const i64),
+) -> DlTensor {
     let (code, bits) = shape.dtype;
     DlTensor {
         data: data.cast(),
-        device_type: 1,
+        device_type: device,
         device_id: 0,
         ndim: count(shape.shape.len()),
         code,

@@ -10,7 +10,7 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+pub(super) type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// A filter that cannot be made or set.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,15 @@ fn set(rules: Rules) -> Result<(), FilterError> {
     let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;
     let program: BpfProgram = filter.try_into()?;
     Ok(seccompiler::apply_filter(&program)?)
+}
+
+/// Sets a filter for all threads: what a rule names ends as `action` says, all else is allowed.
+#[cfg(feature = "cuda")]
+pub(super) fn set_for_all(rules: Rules, action: SeccompAction) -> Result<(), FilterError> {
+    let architecture = std::env::consts::ARCH.try_into()?;
+    let program: BpfProgram =
+        SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?.try_into()?;
+    Ok(seccompiler::apply_filter_all_threads(&program)?)
 }
 
 /// An argument that must be this.

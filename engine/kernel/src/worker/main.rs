@@ -4,17 +4,22 @@
 
 #![expect(unsafe_code, reason = "limits and the end of a process that holds foreign code")]
 
+use super::answer::{self, Answer, Done, Refused};
 use super::entry::{self, Calls, Entry, NoEntry};
 use super::fault;
 use super::filter;
 use super::memory::Memory;
-use super::message::{Kind, Message};
+use super::message::{Kind, Message, WORDS};
 use super::mode::Mode;
 use super::socket::{self, Received};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io;
+use std::ptr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+/// `kDLCPU` of DLPack.
+const CPU: i32 = 1;
 
 /// Where the socket is moved to, out of the way of whoever counts descriptors from 0.
 const SOCKET: i32 = 200;
@@ -24,12 +29,19 @@ const SOCKET: i32 = 200;
 /// Returns only if it could not begin: 2.
 pub fn main() -> i32 {
     let Ok(socket) = begin() else { return 2 };
-    let mut worker = Worker { socket, entry: None, calls: None, memory: None };
+    let mut worker = Worker {
+        socket,
+        entry: None,
+        calls: None,
+        memory: None,
+        #[cfg(feature = "cuda")]
+        device: None,
+    };
     loop {
         let Ok(Received::Message(request, fds)) = socket::receive(&worker.socket) else { break };
         fault::answering(request.nonce);
-        let reply = worker.answer(&request, fds);
-        if socket::send(&worker.socket, &reply, &[]).is_err() {
+        let said = worker.answer(&request, fds);
+        if answer::send(&worker.socket, request.nonce, said).is_err() {
             break;
         }
     }
@@ -54,7 +66,10 @@ fn begin() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-const NO_DEVICE: &str = "this program calls no kernels on devices yet";
+/// Why a build without the feature serves no device.
+#[cfg(not(feature = "cuda"))]
+const NO_DEVICE: &str =
+    "this build leaves CUDA out; build with `--features cuda`, which needs no CUDA on the machine that builds";
 
 struct Worker {
     socket: OwnedFd,
@@ -62,51 +77,64 @@ struct Worker {
     // Before the memory: it points into it.
     calls: Option<Calls>,
     memory: Option<Memory>,
+    /// In place of all of these, where tensors lie on a device.
+    #[cfg(feature = "cuda")]
+    device: Option<super::device::Session>,
 }
 
-/// A reply without its number.
-type Answer = Result<(Kind, [u64; super::message::WORDS]), (Kind, u64, String)>;
-
 impl Worker {
-    fn answer(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Message {
-        let answer = match request.kind {
+    fn answer(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
+        #[cfg(feature = "cuda")]
+        if let Some(device) = &mut self.device {
+            return device.answer(request, fds);
+        }
+        match request.kind {
+            Kind::Load if request.words[3] != 0 => self.device(Some((request, fds))),
+            Kind::Open => self.device(None),
             Kind::Load => self.load(request, fds),
             Kind::Map => self.map(request, fds),
             Kind::Call => self.call(request.words[0]),
             Kind::Block => self.block(request.words),
-            Kind::Open => Err((Kind::Unsupported, 0, NO_DEVICE.to_owned())),
-            _ => Err((Kind::System, 0, "unknown request".to_owned())),
-        };
-        match answer {
-            Ok((kind, words)) => Message::new(request.nonce, kind, &words),
-            Err((kind, number, text)) => Message::new(request.nonce, kind, &[number]).with_text(&text),
+            _ => Err(Refused::system("unknown request")),
         }
+    }
+
+    /// From here on a worker of the device; what is given is loaded.
+    #[cfg(feature = "cuda")]
+    fn device(&mut self, load: Option<(&Message, Vec<OwnedFd>)>) -> Answer {
+        rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+            .map_err(|error| Refused::failed("limits", &error.into()))?;
+        let mut device = super::device::Session::open()?;
+        let done = load.map(|(request, fds)| device.load(request, fds)).transpose()?;
+        self.device = Some(device);
+        Ok(done.unwrap_or_default())
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn device(&mut self, _: Option<(&Message, Vec<OwnedFd>)>) -> Answer {
+        Err(Refused::new(Kind::Unsupported, NO_DEVICE))
     }
 
     /// Words of the answer: bytes of address space before the library came.
     fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
-        let [form, memory, watched, on_device, ..] = request.words;
-        if on_device != 0 {
-            return Err((Kind::Unsupported, 0, NO_DEVICE.to_owned()));
-        }
-        let Some(file) = fds.into_iter().next() else { return Err(system("no library came")) };
-        let own = limit(memory).map_err(|error| failed("limits", &error))?;
+        let [form, memory, watched, ..] = request.words;
+        let Some(file) = fds.into_iter().next() else { return Err(Refused::system("no library came")) };
+        let own = limit(memory).map_err(|error| Refused::failed("limits", &error))?;
         let socket = self.socket.as_raw_fd();
         filter::while_loading(socket, watched != 0)
-            .map_err(|error| system(&format!("the first filter: {error}")))?;
-        let entry = entry::load(&file, form == entry::code::PACKED, &request.text()).map_err(|error| match error {
-            NoEntry::Library(reason) => (Kind::LoadFailed, 0, reason),
-            NoEntry::Symbol(symbol) => (Kind::SymbolMissing, 0, symbol),
-        })?;
+            .map_err(|error| Refused::system(format!("the first filter: {error}")))?;
+        let packed = form == entry::code::PACKED;
+        let (entry, _) = entry::load(&file, packed, &request.text()).map_err(NoEntry::refused)?;
         if watched == 0 {
             drop(file);
-            filter::while_calling(socket).map_err(|error| system(&format!("the second filter: {error}")))?;
+            filter::while_calling(socket)
+                .map_err(|error| Refused::system(format!("the second filter: {error}")))?;
         } else {
             // A sanitizer reads the file to name lines in its report.
             std::mem::forget(file);
         }
         self.entry = Some(entry);
-        Ok(done(&[own]))
+        Ok(Done::with(&[own]))
     }
 
     /// Words of the answer: first address of the reservation.
@@ -114,38 +142,40 @@ impl Worker {
         (self.calls, self.memory) = (None, None);
         let mut fds = fds.into_iter();
         let (Some(writable), Some(read_only)) = (fds.next(), fds.next()) else {
-            return Err(system("no memory came"));
+            return Err(Refused::system("no memory came"));
         };
         let len = usize::try_from(request.words[0]).unwrap_or(usize::MAX);
-        let memory = Memory::map(&writable, &read_only, len).map_err(|error| failed("mapping", &error))?;
-        self.calls = Some(Calls::new(&memory).map_err(|error| failed("mapping", &error))?);
+        let mapping = |error| Refused::failed("mapping", &error);
+        let memory = Memory::map(&writable, &read_only, len, false).map_err(mapping)?;
+        let calls = Calls::new(&memory.plan, CPU, |placed| memory.address(placed)).map_err(mapping)?;
+        self.calls = Some(calls);
         let base = memory.base();
         self.memory = Some(memory);
-        Ok(done(&[base]))
+        Ok(Done::with(&[base]))
     }
 
     /// Words of the answer: return code, nanoseconds, mode before (two words) and after (two words).
     fn call(&self, set: u64) -> Answer {
         let (Some(entry), Some(calls)) = (self.entry, &self.calls) else {
-            return Err(system("nothing is mapped"));
+            return Err(Refused::system("nothing is mapped"));
         };
         let set = usize::try_from(set).ok().filter(|set| *set < calls.len());
-        let Some(set) = set else { return Err(system("no such set")) };
+        let Some(set) = set else { return Err(Refused::system("no such set")) };
         Mode::restore();
         let before = Mode::read();
         let start = now();
-        let code = calls.call(entry, set);
+        let code = calls.call(entry, set, ptr::null_mut());
         let ns = since(start);
         let after = Mode::read();
         Mode::restore();
-        Ok(done(&[code_word(code), ns, before.vector, before.x87, after.vector, after.x87]))
+        Ok(Done::with(&[code_word(code), ns, before.vector, before.x87, after.vector, after.x87]))
     }
 
     /// Words of the answer: nanoseconds of the calls, nanoseconds of the copy, the first call that failed (or `u64::MAX`) and its
     /// return code, the first mode that is not the default (two words), nanoseconds until all is done.
-    fn block(&self, words: [u64; super::message::WORDS]) -> Answer {
+    fn block(&self, words: [u64; WORDS]) -> Answer {
         let (Some(entry), Some(calls), Some(memory)) = (self.entry, &self.calls, &self.memory) else {
-            return Err(system("nothing is mapped"));
+            return Err(Refused::system("nothing is mapped"));
         };
         let [count, snapshot, tensor, ..] = words;
         let schedule = memory.schedule(usize::try_from(count).unwrap_or(usize::MAX));
@@ -154,7 +184,7 @@ impl Worker {
         if schedule.iter().any(|set| usize::from(*set) >= calls.len().min(sets.len()))
             || (snapshot != u64::MAX && tensor >= memory.plan.tensors.len())
         {
-            return Err(system("no such set or tensor"));
+            return Err(Refused::system("no such set or tensor"));
         }
         let snapshot = usize::try_from(snapshot).unwrap_or(usize::MAX);
         let (mut mode, mut failed, mut ns, mut copied) = (Mode::DEFAULT, None, 0, 0);
@@ -162,7 +192,7 @@ impl Worker {
         let mut start = now();
         for (at, set) in schedule.iter().enumerate() {
             let set = usize::from(*set);
-            let code = calls.call(entry, set);
+            let code = calls.call(entry, set, ptr::null_mut());
             let after = Mode::read();
             Mode::restore();
             if after != Mode::DEFAULT && mode == Mode::DEFAULT {
@@ -182,24 +212,12 @@ impl Worker {
         }
         ns += since(start);
         let (at, code) = failed.unwrap_or((u64::MAX, 0));
-        Ok(done(&[ns, copied, at, code_word(code), mode.vector, mode.x87, ns]))
+        Ok(Done::with(&[ns, copied, at, code_word(code), mode.vector, mode.x87, ns]))
     }
 }
 
-fn done(given: &[u64]) -> (Kind, [u64; super::message::WORDS]) {
-    (Kind::Done, Message::new(0, Kind::Done, given).words)
-}
-
-fn system(what: &str) -> (Kind, u64, String) {
-    (Kind::System, 0, what.to_owned())
-}
-
-fn failed(what: &str, error: &io::Error) -> (Kind, u64, String) {
-    let number = error.raw_os_error().unwrap_or(0).unsigned_abs();
-    (Kind::System, number.into(), format!("{what}: {error}"))
-}
-
-fn code_word(code: i32) -> u64 {
+/// A return code as it travels.
+pub(super) fn code_word(code: i32) -> u64 {
     u64::from(u32::from_ne_bytes(code.to_ne_bytes()))
 }
 
@@ -227,13 +245,14 @@ fn limit(memory: u64) -> io::Result<u64> {
 }
 
 /// By the C library, which found the kernel's clock page at the start; others look for it, by calls that the filters do not know.
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to the variable. It cannot fail: the clock is there and the pointer is valid.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-fn since(start: Duration) -> u64 {
+/// Nanoseconds since then.
+pub(super) fn since(start: Duration) -> u64 {
     u64::try_from((now().saturating_sub(start)).as_nanos()).unwrap_or(u64::MAX)
 }

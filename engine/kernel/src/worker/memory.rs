@@ -14,14 +14,21 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Maps what is in the file: `writable` for outputs, `read_only` for all else. `plan_len` bytes at its start say what that is.
-    pub(super) fn map(writable: &OwnedFd, read_only: &OwnedFd, plan_len: usize) -> io::Result<Self> {
+    /// Maps what is in the file: `writable` for outputs (for all tensors if `mirrored`: then calls see a copy on a device, and what became
+    /// of it is written back), `read_only` for all else. `plan_len` bytes at its start say what that is.
+    pub(super) fn map(
+        writable: &OwnedFd,
+        read_only: &OwnedFd,
+        plan_len: usize,
+        mirrored: bool,
+    ) -> io::Result<Self> {
         let plan = read_plan(read_only, plan_len)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at an address of the system's choice.
         let base = unsafe { libc::mmap(ptr::null_mut(), plan.reserve, libc::PROT_NONE, flags, -1, 0) };
         let base = pointer(base)?;
-        let memory = Self { base, plan };
+        let mut memory = Self { base, plan };
+        memory.plan.slots.iter_mut().for_each(|slot| slot.writable |= mirrored);
         for slot in memory.plan.slots.iter().chain([&memory.plan.schedule, &memory.plan.snapshot]) {
             memory.place(slot, if slot.writable { writable } else { read_only })?;
         }
@@ -50,6 +57,12 @@ impl Memory {
     pub(super) fn address(&self, placed: &Placed) -> *mut u8 {
         // SAFETY: the plan keeps every slot, and every offset up to its end, inside the reservation.
         unsafe { self.base.as_ptr().add(self.plan.slots[placed.slot].at + placed.offset) }
+    }
+
+    /// Where pages begin.
+    pub(super) fn pages(&self, slot: &Slot) -> *mut u8 {
+        // SAFETY: the plan keeps every slot inside the reservation.
+        unsafe { self.base.as_ptr().add(slot.at) }
     }
 
     /// The sets of a block's calls.

@@ -3,8 +3,13 @@
 //! The judge sends requests of a fixed size and waits with a limit; the worker ([`main`]) is limited, filtered and thrown away.
 //! Whatever it does ends as an [`End`], never as an error of the judge's own process. Nothing here knows what is right.
 
+mod answer;
 mod arena;
 mod called;
+#[cfg(feature = "cuda")]
+mod deny;
+#[cfg(feature = "cuda")]
+mod device;
 mod end;
 mod entry;
 mod fault;
@@ -405,7 +410,7 @@ pub fn device_answers(launcher: &Launcher) -> Result<(), End> {
     let mut worker = Worker::spawn(launcher, &Limits::default(), true, None)?;
     match worker.ask(Kind::Open, &[], "", &[], PATIENCE) {
         Ok(_) => Ok(()),
-        Err(end @ (End::Unsupported { .. } | End::System { .. })) => Err(end),
+        Err(end @ End::Unsupported { .. }) => Err(end),
         Err(_) => Err(End::DeviceLost),
     }
 }

@@ -17,6 +17,21 @@ pub(super) fn write(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
+/// Reads a file of the judge, to its end.
+#[cfg(feature = "cuda")]
+pub(super) fn whole(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(io::Error::other)?;
+    let mut bytes = vec![0; len];
+    let mut done = 0;
+    while done < len {
+        match rustix::io::pread(file, &mut bytes[done..], done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => done += more,
+        }
+    }
+    Ok(bytes)
+}
+
 /// Reads what came, up to a limit: whoever sent it may be foreign.
 pub(super) fn read(file: &OwnedFd) -> Vec<u8> {
     let mut bytes = vec![0; MOST];

@@ -7,7 +7,7 @@
 use super::Edge;
 use super::arena::page_size;
 use super::end::{Fault, Place};
-use crate::case::{Case, Role};
+use crate::case::{self, Case, Role};
 use serde::{Deserialize, Serialize};
 
 /// Least guard on each side. What lies between two tensors is twice as wide: half belongs to each.
@@ -65,6 +65,8 @@ pub(super) struct Plan {
     pub(super) tensors: Vec<Shape>,
     /// Scalars of a call, as bits.
     pub(super) scalars: Vec<u64>,
+    /// How the worker launches it, where it does.
+    pub(super) launch: Option<Launch>,
     /// Sets in the order of a block's calls, two bytes each.
     pub(super) schedule: Slot,
     /// Where an output is copied to.
@@ -75,6 +77,44 @@ pub(super) struct Plan {
     pub(super) sets: Vec<Vec<Placed>>,
     /// Bytes of address space.
     pub(super) reserve: usize,
+}
+
+/// A launch of a kernel, with numbers as bits: not every float has a form in the plan's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Launch {
+    /// Blocks.
+    pub(super) grid: [u32; 3],
+    /// Threads of a block.
+    pub(super) block: [u32; 3],
+    /// Bytes of dynamic shared memory.
+    pub(super) shared: u32,
+    /// Arguments in the order of the kernel.
+    pub(super) args: Vec<Arg>,
+}
+
+/// An argument of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Arg {
+    /// Address of a tensor.
+    Tensor(usize),
+    /// Four bytes.
+    Word(u32),
+    /// Eight bytes.
+    Long(u64),
+}
+
+impl Launch {
+    fn of(launch: &case::Launch) -> Self {
+        let arg = |arg: &case::Arg| match *arg {
+            case::Arg::Tensor(at) => Arg::Tensor(at),
+            case::Arg::I32(value) => Arg::Word(u32::from_ne_bytes(value.to_ne_bytes())),
+            case::Arg::I64(value) => Arg::Long(u64::from_ne_bytes(value.to_ne_bytes())),
+            case::Arg::F32(value) => Arg::Word(value.to_bits()),
+            case::Arg::F64(value) => Arg::Long(value.to_bits()),
+        };
+        let args = launch.args.iter().map(arg).collect();
+        Self { grid: launch.grid, block: launch.block, shared: launch.shared, args }
+    }
 }
 
 /// Hands out pages in the file and in the reservation.
@@ -135,6 +175,7 @@ impl Plan {
         Self {
             tensors: tensors.collect(),
             scalars: case.scalars.iter().map(|scalar| scalar.to_bits()).collect(),
+            launch: case.launch.as_ref().map(Launch::of),
             schedule,
             snapshot,
             slots,
@@ -146,6 +187,12 @@ impl Plan {
     /// Bytes of the file.
     pub(super) fn file_len(&self) -> usize {
         self.slots.last().map_or(self.snapshot.file + self.snapshot.len, |slot| slot.file + slot.len)
+    }
+
+    /// The set and the tensor that lie in these pages. Of two tensors the last is the output.
+    pub(super) fn of_slot(&self, slot: usize) -> Option<(usize, usize)> {
+        let in_set = |tensors: &Vec<Placed>| tensors.iter().rposition(|placed| placed.slot == slot);
+        self.sets.iter().enumerate().find_map(|(set, tensors)| Some((set, in_set(tensors)?)))
     }
 
     /// What an address is near to, in a worker whose reservation starts at `base`.
@@ -170,15 +217,10 @@ impl Plan {
         } else {
             Place::ReadOnly
         };
-        for (set, tensors) in self.sets.iter().enumerate() {
-            // Of two tensors in the same pages the last is the output.
-            if let Some(tensor) = tensors.iter().rposition(|placed| placed.slot == found) {
-                let first = slot.at + tensors[tensor].offset;
-                let write = write || place == Place::ReadOnly;
-                return Fault { set, tensor, place, write, offset: at as i64 - first as i64 };
-            }
-        }
-        elsewhere
+        let Some((set, tensor)) = self.of_slot(found) else { return elsewhere };
+        let first = slot.at + self.sets[set][tensor].offset;
+        let write = write || place == Place::ReadOnly;
+        Fault { set, tensor, place, write, offset: at as i64 - first as i64 }
     }
 }
 

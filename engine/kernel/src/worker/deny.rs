@@ -1,0 +1,126 @@
+//! What a worker of a device may not ask of the system. The driver needs threads, files and calls to its module that nobody lists, so here
+//! a list says what is refused, and all else is allowed: less of a sandbox than the processor's, which is why imports are looked at too.
+//!
+//! Paths cannot be seen by a filter: a file that exists and that the user may write to can still be opened for reading and writing, as the
+//! driver does with its devices. Nothing can be made, emptied, renamed or removed.
+
+use super::filter::{FilterError, Rules, set_for_all};
+use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
+
+/// What ends the process, whatever its arguments: other programs and processes, the network, other ways into the kernel, names of files.
+const NEVER: &[libc::c_long] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_tkill,
+    libc::SYS_kcmp,
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_chroot,
+    libc::SYS_pivot_root,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_io_uring_setup,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_truncate,
+];
+
+/// The same under the names that only this processor has.
+#[cfg(target_arch = "x86_64")]
+const NEVER_HERE: &[libc::c_long] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_creat,
+    libc::SYS_unlink,
+    libc::SYS_rmdir,
+    libc::SYS_rename,
+    libc::SYS_link,
+    libc::SYS_symlink,
+    libc::SYS_mkdir,
+    libc::SYS_mknod,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const NEVER_HERE: &[libc::c_long] = &[];
+
+/// What a process may tell the kernel about itself: names of threads and of mappings.
+const ABOUT_ITSELF: [u64; 3] = [15, 16, 0x5356_4d41];
+
+/// Sets the filters under which a kernel on a device is called, for all threads, those of the driver too.
+pub(super) fn while_calling() -> Result<(), FilterError> {
+    // Its arguments are in memory, where no filter sees them; the C library then takes `clone` and `openat`.
+    let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let rules = [libc::SYS_clone3, libc::SYS_openat2].map(|call| (call, Vec::new()));
+    set_for_all(rules.into_iter().collect(), unknown)?;
+    set_for_all(forbidden()?, SeccompAction::KillProcess)
+}
+
+fn compare(argument: u8, how: SeccompCmpOp, value: u64) -> Result<SeccompCondition, FilterError> {
+    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)?)
+}
+
+fn bits(argument: u8, mask: i32, value: i32) -> Result<SeccompCondition, FilterError> {
+    compare(argument, SeccompCmpOp::MaskedEq(mask.unsigned_abs().into()), value.unsigned_abs().into())
+}
+
+fn forbidden() -> Result<Rules, FilterError> {
+    let mut rules: Rules = NEVER.iter().chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
+    let own = u64::from(std::process::id());
+    let mut refuse = |call: libc::c_long, conditions: Vec<SeccompCondition>| -> Result<(), FilterError> {
+        rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
+        Ok(())
+    };
+    // Threads, and no processes.
+    refuse(libc::SYS_clone, vec![bits(0, libc::CLONE_THREAD, 0)?])?;
+    // Signals to itself, and to nobody else.
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        refuse(call, vec![compare(0, SeccompCmpOp::Ne, own)?])?;
+    }
+    // Limits of its own.
+    refuse(libc::SYS_prlimit64, vec![compare(0, SeccompCmpOp::Ne, 0)?, compare(0, SeccompCmpOp::Ne, own)?])?;
+    let others = ABOUT_ITSELF.iter().map(|option| compare(0, SeccompCmpOp::Ne, *option));
+    refuse(libc::SYS_prctl, others.collect::<Result<_, _>>()?)?;
+    // No file is made or emptied, and none is opened for writing alone.
+    const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
+    let mut opening = vec![(libc::SYS_openat, 2)];
+    #[cfg(target_arch = "x86_64")]
+    opening.push((libc::SYS_open, 1));
+    for (call, flags) in opening {
+        for bit in [libc::O_CREAT, libc::O_TRUNC, TMPFILE] {
+            refuse(call, vec![bits(flags, bit, bit)?])?;
+        }
+        refuse(call, vec![bits(flags, libc::O_ACCMODE, libc::O_WRONLY)?])?;
+    }
+    Ok(rules)
+}

@@ -1,0 +1,50 @@
+//! Machines that lack something: an end that says what, never a panic.
+
+use super::*;
+use assay_kernel::worker::device_answers;
+
+fn unsupported(bench: &Bench, launcher: &Launcher) -> String {
+    let file = bench.folder.path().join("kernel.ptx");
+    std::fs::write(&file, bench.image("", "")).expect("written");
+    let end = Worker::start(launcher, &file, &bench.abi, &bench.limits).map(|_| ());
+    assert_eq!(device_answers(launcher).err(), end.clone().err(), "asked for the device, it says the same");
+    match end {
+        Err(End::Unsupported { what }) => what,
+        other => panic!("not unsupported: {other:?}"),
+    }
+}
+
+#[test]
+fn without_a_driver() {
+    // A machine with a driver of its own finds that one.
+    if assay_kernel::cuda::facts().libcuda.usable {
+        return;
+    }
+    let bench = bench(Form::CudaKernel);
+    let launcher = Launcher { env: Vec::new(), ..bench.launcher() };
+    assert_eq!(unsupported(&bench, &launcher), "there is no `libcuda`; it comes with NVIDIA's driver");
+}
+
+#[test]
+fn without_a_device() {
+    let mut bench = bench(Form::CudaKernel);
+    bench.words = "devices=0";
+    let what = unsupported(&bench, &bench.launcher());
+    assert!(what.contains("there is no NVIDIA device") && what.contains("CUDA_ERROR_NO_DEVICE"), "{what}");
+}
+
+#[test]
+fn with_a_driver_that_lacks_a_function() {
+    let mut bench = bench(Form::CudaKernel);
+    bench.driver = driver::simulated_with(&["-DcuGraphLaunch=withheld"]);
+    let what = unsupported(&bench, &bench.launcher());
+    assert_eq!(what, "`libcuda` has no `cuGraphLaunch`; it is older than CUDA 13");
+}
+
+#[test]
+fn without_memory_on_the_device() {
+    let mut bench = bench(Form::CudaKernel);
+    bench.words = "memory_mib=2";
+    let mut worker = bench.kernel("", "");
+    assert_eq!(worker.map(&filled(1 << 20, 1, Edge::End, false)), Err(End::Memory));
+}
