@@ -2,8 +2,7 @@
 //! functions is refused for what it does. Speed of a simulated device says nothing, so no verdict about speed is looked at.
 #![cfg(feature = "cuda")]
 
-#[path = "support/simulated.rs"]
-mod simulated;
+mod driver;
 #[path = "support/tools.rs"]
 mod tools;
 
@@ -11,10 +10,10 @@ use assay_kernel::judge::{JudgeError, Judgement, Setup, judge};
 use assay_kernel::task::{self, Loaded};
 use assay_kernel::verdict::{Class, Code, Gate};
 use assay_kernel::worker::Launcher;
+use driver::{Simulated, simulated};
 use serde::Deserialize;
-use simulated::machine;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tempfile::TempDir;
 use tools::{folder, text};
 
@@ -23,6 +22,37 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// Hangs and times disturb each other.
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The device of all tests.
+fn machine() -> &'static Simulated {
+    static MACHINE: OnceLock<Simulated> = OnceLock::new();
+    MACHINE.get_or_init(|| {
+        let machine = simulated();
+        machine.runtime();
+        machine
+    })
+}
+
+/// How workers are started on it. `settings` are words for the driver, see its `state.h`.
+fn launcher(settings: &str) -> Launcher {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker"));
+    Launcher { program, args: Vec::new(), env: machine().env(settings) }
+}
+
+/// PTX with nothing but what is looked at before a driver has it. `inside` are lines of the kernel.
+fn ptx(source: &Path, inside: &str) -> String {
+    let name = source.file_name().unwrap_or_default().display();
+    format!(
+        "// {name}\n.version 8.0\n.target sm_75\n.address_size 64\n.visible .entry rmsnorm(.param .u64 x)\n{{\n{inside}\tret;\n}}\n"
+    )
+}
+
+/// Writes an image that the device knows as this source.
+fn image(source: &Path, to: &Path) {
+    let text = ptx(source, "");
+    machine().teach(text.as_bytes(), source, &["rmsnorm"]);
+    std::fs::write(to, text).expect("written");
 }
 
 /// The rmsnorm task at sizes that a simulated device computes in milliseconds.
@@ -59,7 +89,7 @@ const LAUNCH: &str =
 /// A task of kernels with its baseline, in a folder of its own.
 fn kernels(change: impl Fn(String) -> String, baseline: &Path) -> (TempDir, Loaded) {
     let out = tempfile::tempdir().expect("a folder");
-    machine().image(baseline, "rmsnorm", "", &out.path().join("baseline.ptx"));
+    image(baseline, &out.path().join("baseline.ptx"));
     let text = TASK
         .replace("ABI", "form: cuda_kernel, symbol: rmsnorm")
         .replace("LAUNCH", LAUNCH)
@@ -76,7 +106,7 @@ fn libraries(imports: &[&str]) -> (TempDir, Loaded) {
         let name = file.file_name().expect("a name").to_owned();
         std::fs::copy(file, out.path().join(name)).expect("copied");
     }
-    machine().knows(&host_image(out.path()), &honest_source(out.path()), &["rmsnorm"]);
+    machine().teach(&host_image(out.path()), &honest_source(out.path()), &["rmsnorm"]);
     let text = TASK
         .replace("ABI", "form: c_dltensor, symbol: kv_entry")
         .replace("LAUNCH", "")
@@ -110,14 +140,14 @@ fn loaded(out: TempDir, text: &str) -> (TempDir, Loaded) {
 }
 
 fn judged(loaded: &Loaded, candidate: &Path) -> Judgement {
-    tried(loaded, candidate, machine().launcher("")).unwrap_or_else(|error| panic!("{}: {error}", candidate.display()))
+    tried(loaded, candidate, launcher("")).unwrap_or_else(|error| panic!("{}: {error}", candidate.display()))
 }
 
 fn tried(loaded: &Loaded, candidate: &Path, launcher: Launcher) -> Result<Judgement, JudgeError> {
     // What our own ceiling is measured with must be known to the device, too.
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
     let image = std::fs::read(own.join("ceiling.ptx")).expect("the image");
-    machine().knows(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_multiply"]);
+    machine().teach(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_multiply"]);
     let scratch = tempfile::tempdir().expect("a folder");
     let mut setup = Setup::new(loaded, candidate, launcher, scratch.path());
     setup.quick = true;
@@ -165,9 +195,12 @@ fn an_honest_kernel_passes_every_gate() {
     let honest = list("cuda/list.yaml").into_iter().find(|entry| entry.id == "C01").expect("it is there");
     let candidate = out.path().join("candidate.ptx");
     let source = folder().join("cuda").join(&honest.file).canonicalize().expect("a source");
-    machine().image(&source, "rmsnorm", "", &candidate);
+    image(&source, &candidate);
     let judgement = judged(&loaded, &candidate);
     passes(&judgement);
+    for gate in &judgement.gates {
+        println!("{}: {} checks, {:.0} ms", gate.gate.word(), gate.checks, gate.ms);
+    }
     let row = &judgement.row;
     assert!(row.device.uuid.starts_with("GPU-") && !row.device.cuda.is_empty(), "{:?}", row.device);
     assert!(row.func["rmsnorm"].regs > 0, "{:?}", row.func);
@@ -192,9 +225,9 @@ fn every_kernel_of_the_list_is_refused_as_it_says() {
         if entry.codes == [Code::MathModeChanged] {
             // Its assembler is for a device and does not run here; it is refused unrun.
             let inside = "\t// begin inline asm\n\trsqrt.approx.ftz.f32 %f1, %f2;\n\t// end inline asm\n";
-            std::fs::write(&candidate, simulated::ptx(&source, "rmsnorm", inside)).expect("written");
+            std::fs::write(&candidate, ptx(&source, inside)).expect("written");
         } else {
-            machine().image(&source, "rmsnorm", "", &candidate);
+            image(&source, &candidate);
         }
         let judgement = judged(&loaded, &candidate);
         let line = format!("{}: {:?} by {:?}: {}", entry.id, judgement.code, judgement.gate, judgement.message);
@@ -247,11 +280,11 @@ fn graphs_are_the_task_s_choice() {
 #[test]
 fn narrower_arithmetic_is_seen_in_the_values() {
     let _alone = alone();
-    let wide = |task: String| task.replace("dtype: bf16", "dtype: fp32").replace("align: 2", "align: 4");
+    let wide = |task: String| task.replace("dtype: bf16", "dtype: fp32").replace("align: 2", "align: 4").replace("roundings: 1", "roundings: 4");
     let cuda = folder().join("cuda/fp32");
     let (out, loaded) = kernels(wide, &cuda.join("good.cu"));
     let candidate = out.path().join("candidate.ptx");
-    machine().image(&cuda.join("c09_narrow.cu"), "rmsnorm", "", &candidate);
+    image(&cuda.join("c09_narrow.cu"), &candidate);
     let judgement = judged(&loaded, &candidate);
     assert_eq!(judgement.code, Code::WrongValue, "{judgement:?}");
 }
@@ -269,7 +302,7 @@ fn machine_code_for_another_device_is_not_loaded() {
 fn what_ptx_may_not_hold_is_refused_unrun() {
     let _alone = alone();
     let (out, loaded) = kernels(|task| task, &good());
-    let plain = simulated::ptx(Path::new("x.cu"), "rmsnorm", "");
+    let plain = ptx(Path::new("x.cu"), "");
     let other = plain.replace("rmsnorm", "another");
     for (text, code) in [
         (other.clone(), Code::AbiSymbolMissing),
@@ -295,7 +328,7 @@ fn a_device_that_no_longer_answers_is_told_from_a_hang() {
     let (out, loaded) = kernels(|task| task, &good());
     let source = folder().join("cuda/c12_never_ends.cu");
     let candidate = out.path().join("candidate.ptx");
-    machine().image(&source, "rmsnorm", "", &candidate);
+    image(&source, &candidate);
     let judgement = judged(&loaded, &candidate);
     assert_eq!(judgement.code, Code::Timeout, "{judgement:?}");
 }
@@ -305,10 +338,10 @@ fn without_a_device_there_is_a_way_out() {
     let _alone = alone();
     let (out, loaded) = kernels(|task| task, &good());
     let candidate = out.path().join("candidate.ptx");
-    machine().image(&good(), "rmsnorm", "", &candidate);
-    let error = tried(&loaded, &candidate, machine().launcher("devices=0")).expect_err("no device");
+    image(&good(), &candidate);
+    let error = tried(&loaded, &candidate, launcher("devices=0")).expect_err("no device");
     assert!(matches!(&error, JudgeError::Unsupported { what } if what.contains("device")), "{error}");
-    let nowhere = Launcher { env: Vec::new(), ..machine().launcher("") };
+    let nowhere = Launcher { env: Vec::new(), ..launcher("") };
     match tried(&loaded, &candidate, nowhere) {
         Err(JudgeError::Unsupported { what }) => assert!(what.contains("driver"), "{what}"),
         // There is a real driver here.
@@ -328,7 +361,7 @@ fn sources_are_compiled_where_nvrtc_is() {
     let (out, loaded) = kernels(|task| task, &good());
     let scratch = tempfile::tempdir().expect("a folder");
     let judged = |candidate: &Path| {
-        let mut setup = Setup::new(&loaded, candidate, machine().launcher(""), scratch.path());
+        let mut setup = Setup::new(&loaded, candidate, launcher(""), scratch.path());
         setup.toolkit.nvrtc = Some(PathBuf::from(&nvrtc));
         judge(&setup, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
     };

@@ -92,10 +92,13 @@ fn tried(launcher: &Launcher, request: &Request) -> Result<Answer, String> {
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|error| error.to_string())?;
     let argv = [launcher.program.clone().into_os_string()].into_iter();
     let argv = argv.chain(launcher.args.iter().cloned()).chain([WORD.into()]).collect();
+    // NVRTC asks a driver for what it serves, if it finds one. Where NVRTC's own place is known it need not find any.
+    let alone = matches!(request, Request::Compile { nvrtc: Some(_), .. });
+    let env = if alone { Vec::new() } else { launcher.env.clone() };
     let spawn = Spawn {
         program: launcher.program.clone(),
         argv,
-        env: launcher.env.clone(),
+        env,
         cwd: Path::new("/").to_owned(),
         stdin: Io::Fd(Arc::new(file.into())),
         ..Spawn::default()
