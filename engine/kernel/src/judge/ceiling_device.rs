@@ -6,7 +6,7 @@ use crate::case::{Arg, Case, Kind, Launch, Role, Tensor};
 use crate::dtype::DType;
 use crate::layout::Layout;
 use crate::task::{Abi, Device, Form, Limits};
-use crate::timing::schedule::SETS;
+use crate::timing::schedule::{MOST_CALLS, SETS};
 use crate::worker::{About, Arena, Block, Edge, Launcher, Worker};
 use indexmap::IndexMap;
 use std::collections::HashMap;
@@ -24,9 +24,9 @@ const MOST: usize = 256 << 20;
 /// Blocks of threads for each multiprocessor: as many as fit at once.
 const FILL: u32 = 8;
 /// Trials of each kind; the best counts, because only disturbances make one slower.
-const TRIALS: usize = 8;
-/// Calls of a trial.
-const CALLS: usize = 2 * SETS;
+const TRIALS: usize = 5;
+/// Least length of a trial in nanoseconds: as long as a block that is timed, so that both pay alike for their beginning.
+const LEAST_NS: u64 = 1_000_000;
 
 /// By device and the binary logarithm of the size; found once in each process.
 static KNOWN: Mutex<Option<HashMap<(String, u32), Ceiling>>> = Mutex::new(None);
@@ -61,12 +61,18 @@ fn rate(launcher: &Launcher, symbol: &str, case: &Case, work: f64) -> Result<f64
     let arena = Arena::new(case, SETS, Edge::Start, abi.align, false)
         .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
     worker.map(&arena)?;
-    let block = Block { sets: (0..CALLS).map(|call| (call % SETS) as u16).collect(), ..Block::default() };
-    let mut best = f64::INFINITY;
-    for _ in 0..TRIALS {
-        best = best.min(worker.block(&block)?.ns.max(1) as f64);
+    let mut calls = SETS;
+    loop {
+        let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), ..Block::default() };
+        let mut best = u64::MAX;
+        for _ in 0..TRIALS {
+            best = best.min(worker.block(&block)?.ns.max(1));
+        }
+        if best >= LEAST_NS || calls >= MOST_CALLS {
+            return Ok(work * calls as f64 / best as f64 * 1e9);
+        }
+        calls = (calls * 8).min(MOST_CALLS);
     }
-    Ok(work * CALLS as f64 / best * 1e9)
 }
 
 fn copy(bytes: usize, most: u32) -> Case {
