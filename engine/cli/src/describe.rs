@@ -76,7 +76,7 @@ fn fields(schema: &Value) -> Vec<Field> {
 }
 
 /// The type of a field in a few words; references are followed three deep.
-fn kind_of(root: &Value, field: &Value, depth: usize) -> String {
+pub fn kind_of(root: &Value, field: &Value, depth: usize) -> String {
     if depth > 3 {
         return "a value".to_owned();
     }

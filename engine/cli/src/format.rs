@@ -63,6 +63,25 @@ pub fn one_line(text: &str, limit: usize) -> String {
     format!("{cut}…")
 }
 
+/// Text in lines of at most `width` columns, each behind `indent` blanks; words are not cut.
+pub fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let (mut out, mut line) = (String::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > width {
+            out.push_str(&format!("{:indent$}{line}\n", ""));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        out.push_str(&format!("{:indent$}{line}\n", ""));
+    }
+    out
+}
+
 /// A word quoted for a shell where that is needed, so that commands can be copied.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
@@ -108,8 +127,15 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, one_line, shell_word, short};
+    use super::{duration, one_line, shell_word, short, wrapped};
     use serde_json::json;
+
+    #[test]
+    fn text_is_broken_between_words_only() {
+        assert_eq!(wrapped("one two  three", 2, 10), "  one two\n  three\n");
+        assert_eq!(wrapped("a-word-that-is-too-long b", 2, 10), "  a-word-that-is-too-long\n  b\n");
+        assert_eq!(wrapped("", 2, 10), "");
+    }
 
     #[test]
     fn durations_fit_their_size() {

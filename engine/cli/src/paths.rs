@@ -15,7 +15,7 @@ pub struct Paths {
     pub state: PathBuf,
     /// The user's skills and workflows: `$XDG_CONFIG_HOME/assay`, else `~/.config/assay`.
     pub config: PathBuf,
-    /// Extracted built-ins: `ASSAY_CACHE`, else `$XDG_CACHE_HOME/assay`, else `~/.cache/assay`.
+    /// Extracted built-ins, and what is remembered: `ASSAY_CACHE`, else `$XDG_CACHE_HOME/assay`, else `~/.cache/assay`.
     pub cache: PathBuf,
     /// Locks that hold for all users of the host: `ASSAY_LOCKS`, else `/tmp/assay-locks`.
     pub locks: PathBuf,

@@ -1,8 +1,10 @@
 //! What each word of a judgement means to the person who reads it, and what to do. Data: it decides nothing.
 
+mod found;
+
 use crate::verdict::{Code, Gate};
 
-/// A code in words.
+/// A code in words. How the judge comes to it says [`Code::found`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {
     /// The code.
@@ -108,6 +110,11 @@ pub const ADVICE: &[Advice] = &[
         Code::WrongHiddenShape,
         "Values are wrong at a shape that the task does not list.",
         "Serve the whole range of the axes; add a path for sizes that the fast one does not fit.",
+    ),
+    advice(
+        Code::WrongScalar,
+        "Values are wrong at a value of a scalar that is not measured.",
+        "Read the number from the call's `scalars`; do not write it into the kernel.",
     ),
     advice(
         Code::WrongStrided,
@@ -361,7 +368,7 @@ mod tests {
         let gates: Vec<String> = GATES.iter().map(|aim| aim.gate.word()).collect();
         assert_eq!(gates, words::<Gate>());
         for advice in ADVICE {
-            let sentences = [advice.meaning, advice.way_out];
+            let sentences = [advice.meaning, advice.code.found(), advice.way_out];
             assert!(sentences.iter().all(|text| text.len() > 8 && text.ends_with('.')), "{advice:?}");
             assert_eq!(advice.code.advice(), *advice);
         }

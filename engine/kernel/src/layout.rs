@@ -45,6 +45,23 @@ impl Layout {
         self.len() == 0
     }
 
+    /// The index of the element with this place in the order of the indices.
+    pub fn index(&self, at: usize) -> Vec<usize> {
+        let mut rest = at;
+        let mut index: Vec<usize> = self
+            .shape
+            .iter()
+            .rev()
+            .map(|size| {
+                let here = rest % size.max(&1);
+                rest /= size.max(&1);
+                here
+            })
+            .collect();
+        index.reverse();
+        index
+    }
+
     /// Whether rows follow each other without a gap.
     pub fn is_contiguous(&self) -> bool {
         *self == Self::contiguous(self.dtype, &self.shape)
@@ -125,6 +142,15 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::{DType, Layout};
+
+    #[test]
+    fn places_in_the_order_of_the_indices_have_an_index() {
+        let layout = Layout::padded(DType::Fp16, &[2, 2, 3], 2);
+        assert_eq!(layout.index(0), [0, 0, 0]);
+        assert_eq!(layout.index(5), [0, 1, 2]);
+        assert_eq!(layout.index(11), [1, 1, 2]);
+        assert!(Layout::contiguous(DType::Fp16, &[]).index(0).is_empty());
+    }
 
     #[test]
     fn gaps_lie_behind_rows() {

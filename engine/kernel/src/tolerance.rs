@@ -11,6 +11,7 @@ use crate::task::{Output, OutputMode, SumModel, Task, axes};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// The element that is furthest off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,7 +202,26 @@ struct Bias {
     /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
     allowed: f64,
     /// Results that differ in size. Equal results have equal errors, so only these are independent.
-    different: HashSet<u64>,
+    different: HashSet<u64, BuildHasherDefault<Mixed>>,
+}
+
+/// A hash of one word by multiplication with the golden ratio (Knuth, volume 3, section 6.4): there is one for every element.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let wide = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = (wide >> 64) as u64 ^ wide as u64;
+    }
 }
 
 /// Different results that are told apart; with as many chance is at 0.06.

@@ -56,6 +56,8 @@ pub enum Code {
     WrongValue,
     /// Values are wrong at a shape that the task does not list.
     WrongHiddenShape,
+    /// Values are wrong at a value of a scalar that is not measured.
+    WrongScalar,
     /// Values are wrong where rows have gaps.
     WrongStrided,
     /// It wrote where no output lies.

@@ -118,7 +118,7 @@ fn honest_kernels_of_the_examples_are_accepted() {
 fn the_baseline_equals_itself() {
     let _alone = alone();
     let loaded = load(&folder("rmsnorm"));
-    let judgement = settled(&loaded, &loaded.folder.join(&loaded.task.baseline.path), false);
+    let judgement = settled(&loaded, &loaded.baseline(), false);
     assert!([Code::NoChange, Code::Inconclusive].contains(&judgement.code), "{judgement:?}");
     let same = judgement.row.aa.expect("the baseline was measured against itself");
     assert!(

@@ -42,7 +42,7 @@ fn kernels_of_examples_build_and_hold_nothing_forbidden() {
     for name in TASKS {
         let loaded = example(name);
         let candidate = loaded.folder.join("candidate/kernel.c");
-        for source in [loaded.folder.join(&loaded.task.baseline.path), candidate] {
+        for source in [loaded.baseline(), candidate] {
             for sanitize in [false, true] {
                 let out = tempfile::tempdir().expect("a folder");
                 let built = build::c(&source, &loaded.task.build.cpu, sanitize, out.path())

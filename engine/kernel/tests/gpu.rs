@@ -2,6 +2,7 @@
 //! functions is refused for what it does. Speed of a simulated device says nothing, so no verdict about speed is looked at.
 #![cfg(feature = "cuda")]
 
+#[expect(dead_code, reason = "another suite uses the rest")]
 mod driver;
 #[path = "support/tools.rs"]
 mod tools;

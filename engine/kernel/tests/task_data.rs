@@ -10,11 +10,12 @@ use proptest::prelude::*;
 
 fn loaded(axes: &str, workloads: &str, rest: &str) -> Loaded {
     let folder = tempfile::tempdir().expect("a folder");
+    let scalars = if rest.contains("scalars:") { "" } else { "scalars: {eps: {value: 1.0e-6}}\n" };
     let text = format!(
         "apiVersion: assay/v1\nkind: KernelTask\nname: t\ndescription: d\nabi: {{symbol: f}}\naxes: {axes}\n\
          inputs:\n  x: {{dtype: bf16, shape: [R, C], strides: row_padded_ok, gen: {{scales: [0.05, 1, 30]}}}}\n  \
          w: {{dtype: bf16, shape: [C], gen: {{mean: 1, std: 0.25}}}}\n\
-         outputs: {{y: {{dtype: bf16, shape: [R, C], strides: row_padded_ok}}}}\nscalars: {{eps: {{value: 1.0e-6}}}}\n\
+         outputs: {{y: {{dtype: bf16, shape: [R, C], strides: row_padded_ok}}}}\n{scalars}\
          oracle: {{builtin: rmsnorm}}\nworkloads: {{shapes: {workloads}}}\nbaseline: {{path: k.c}}\n{rest}\n"
     );
     std::fs::write(folder.path().join("k.c"), "").expect("a file");
@@ -63,6 +64,35 @@ fn measured_hidden_random_and_strided_shapes_are_checked() {
         [Kind::Measured, Kind::Hidden, Kind::Random, Kind::Strided].iter().position(|k| k == kind)
     }));
     assert!(cases.iter().all(|case| case.scalars == [1e-6] && case.tensors.len() == 3));
+}
+
+#[test]
+fn every_value_of_a_scalar_is_checked_and_the_first_is_measured() {
+    let with = |scalars: &str| {
+        loaded(
+            "{R: {range: [1, 4096]}, C: {range: [8, 8192]}}",
+            "[{R: 512, C: 768}, {R: 32, C: 1024}]",
+            scalars,
+        )
+    };
+    let three = with("scalars: {eps: {values: [1.0e-6, 1.0e-5, 1.0e-4]}}");
+    let cases = case::cases(&three, 7).expect("cases");
+    let of = |kind: Kind| cases.iter().filter(move |case| case.kind == kind).map(|case| case.scalars[0]);
+    assert!(of(Kind::Measured).all(|eps| eps == 1e-6) && sizes(&cases, Kind::Measured).len() == 2);
+    assert_eq!(of(Kind::Scalar).collect::<Vec<_>>(), [1e-5, 1e-4]);
+    assert_eq!(sizes(&cases, Kind::Scalar), [(32, 1024); 2], "the smallest measured shape");
+    for kind in [Kind::Hidden, Kind::Random, Kind::Strided] {
+        let used: Vec<f64> = of(kind).collect();
+        assert!(used.contains(&1e-5) && used.contains(&1e-4) && !used.contains(&1e-6), "{kind:?}: {used:?}");
+    }
+    assert_eq!(generate::scales_at(&three.task, Kind::Hidden), generate::scales(&three.task));
+    let faint = generate::scales_at(&three.task, Kind::Scalar);
+    let (least, last) = (faint.iter().copied().fold(1.0, f64::min), *faint.last().expect("a scale"));
+    assert_eq!((faint.len(), least), (generate::scales(&three.task).len() + 1, last));
+    let case = &cases[0];
+    let all =
+        |scale| generate::values(&three.task, case, 0, 1, scale).iter().map(|v| v.abs()).fold(0.0, f64::max);
+    assert!(all(last) > 0.0 && all(last) < 0.01 * all(1.0), "{} {}", all(last), all(1.0));
 }
 
 #[test]

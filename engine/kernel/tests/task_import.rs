@@ -35,7 +35,7 @@ fn choices() -> Choices {
             with: with.into_iter().collect(),
             command: Vec::new(),
         },
-        baseline: Baseline { path: "k.c".into(), source: String::new(), commit: String::new() },
+        baseline: Baseline { path: "k.c".into(), file: None, source: String::new(), commit: String::new() },
         generators: IndexMap::new(),
     }
 }
@@ -47,7 +47,7 @@ fn a_definition_becomes_a_task_that_loads() {
     let imported = import(&definition().to_string(), &lines, &choices()).expect("a task");
     assert_eq!(imported.axes["batch"].range, [1, 512]);
     assert_eq!(imported.axes["hidden"].range, [128, 128]);
-    assert_eq!(imported.scalars["eps"].value, 1e-6);
+    assert_eq!(imported.scalars["eps"].value, Some(1e-6));
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("k.c"), "").expect("a file");
     // JSON is YAML.

@@ -77,7 +77,7 @@ fn a_program_that_fails_says_how() {
         ("open(sys.argv[-1], 'w').write('0' * 5000000)", "wrote 5000000 bytes, more than its outputs hold"),
     ] {
         let error = expect(script).expect_err(script);
-        assert!(error.starts_with(&format!("the oracle `python3` {message}")), "{error}");
+        assert!(error.starts_with(&format!("the oracle `python3` at N=3: it {message}")), "{error}");
     }
 }
 
@@ -87,7 +87,7 @@ fn a_program_is_bounded_and_must_exist() {
     let (_folder, loaded) = load("import time; time.sleep(60)", "[python3, oracle.py]", 1);
     assert_eq!(
         run(&loaded).expect_err("too long"),
-        "the oracle `python3` took longer than 1 s; raise `limits.total_s`"
+        "the oracle `python3` at N=3: it took longer than 1 s; raise `limits.total_s`"
     );
     assert!(begun.elapsed().as_secs() < 20);
     let (_folder, loaded) = load("", "[no-such-program]", 1);

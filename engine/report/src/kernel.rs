@@ -11,7 +11,7 @@ use assay_kernel::advice::GATES;
 use assay_kernel::judge::Judgement;
 use assay_kernel::ledger::{Row, TimingFacts};
 use assay_kernel::timing::estimate::Interval;
-use assay_kernel::verdict::{Class, Code, Finding, Gate};
+use assay_kernel::verdict::{Class, Code, Finding};
 use indexmap::IndexMap;
 
 /// Characters of a finding's evidence that people see.
@@ -281,22 +281,27 @@ fn gates(judgement: &Judgement) -> Section {
 fn errors(judgement: &Judgement) -> Option<Section> {
     let err = judgement.row.err?;
     let columns = vec![Column::text("figure", "Figure"), Column::number("value", "Value")];
-    let figure = |name: &str, value: f64, shown: String| {
-        vec![Cell::text(name), Cell { exact: format!("{value}"), shown }]
-    };
-    let mut rows = vec![
-        figure(
-            "Largest error of an element, in unit roundoffs of the output's type",
-            err.max_u,
-            format!("{:.3}", err.max_u),
-        ),
-        figure("Largest relative error (2-norm) of an output", err.rel_l2, format!("{:.3e}", err.rel_l2)),
-        figure("The same of the baseline", err.baseline_rel_l2, format!("{:.3e}", err.baseline_rel_l2)),
-        figure("Largest signed mean error, in its own spread", err.bias_t, format!("{:.3}", err.bias_t)),
+    let share = |value: f64| format!("{value:.3e}");
+    let plain = |value: f64| format!("{value:.3}");
+    type Shown<'a> = &'a dyn Fn(f64) -> String;
+    let figures: [(&str, Option<f64>, Shown<'_>); 6] = [
+        ("Largest error of an element, in unit roundoffs of the output's type", err.max_u, &plain),
+        ("Largest absolute error of an element at a measured shape", err.max_abs, &share),
+        ("Largest relative error of an element at a measured shape", err.max_rel, &share),
+        ("Largest relative error (2-norm) of an output", err.rel_l2, &share),
+        ("The same of the baseline", err.baseline_rel_l2, &share),
+        ("Largest signed mean error, in its own spread", err.bias_t, &plain),
     ];
-    // The other figures are the accuracy gate's.
-    if !judgement.gates.iter().any(|record| record.gate == Gate::Accuracy) {
-        rows.truncate(1);
+    // What was not computed is not there.
+    let rows: Vec<Vec<Cell>> = figures
+        .into_iter()
+        .filter_map(|(name, value, shown)| {
+            let value = value?;
+            Some(vec![Cell::text(name), Cell { exact: format!("{value}"), shown: shown(value) }])
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
     }
     let table = Table {
         id: "errors".to_owned(),

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod dag;
 pub mod digest;
 mod escape;
+pub mod evidence;
 mod format;
 mod html;
 pub mod kernel;

@@ -3,7 +3,7 @@
 mod rank_support;
 
 use assay_loadgen::sla::Sla;
-use assay_serving::rank::{Entry, EntryError, RankSettings, RunStatus, WhyNotRanked, markdown};
+use assay_serving::rank::{AbsentKind, Entry, EntryError, RankSettings, RunStatus, WhyNotRanked, markdown};
 use proptest::prelude::{prop, prop_assert_eq, proptest};
 use rank_support::{ranked, row, usual, winner, with};
 use serde_json::{Value, json};
@@ -97,6 +97,16 @@ fn what_is_not_alike_is_not_ranked_together_and_what_differs_is_said() {
         assert_eq!(names, [name], "{place}");
         assert!(ranking.comparison.iter().all(|row| row.rank == 1));
         assert!(markdown(&ranking).contains("are not ranked against each other"));
+        let titles = [scenario.title(0), scenario.title(1)];
+        assert_ne!(titles[0], titles[1]);
+        let expected = match name {
+            "arrival" => "chat, at a rate",
+            "gpu_count" => "chat, gpu_count 4",
+            "workload" => "chat (group 2)",
+            _ => continue,
+        };
+        assert!(titles.iter().any(|title| title == expected), "{titles:?}");
+        assert!(ranking.comparison.iter().any(|row| row.best.scenario == expected));
     }
 }
 
@@ -151,6 +161,10 @@ fn what_is_no_result_never_enters() {
     assert_eq!(why, [Rehearsal, Rehearsal, Invalid, Invalid, Smoke, Smoke, Unsized, Unreadable, Unreadable]);
     assert_eq!(winner(&ranking).as_deref(), Some("sglang/a"));
     assert_eq!(ranking.comparison.len(), 1);
+    let absent: Vec<(&str, AbsentKind)> =
+        ranking.absent.iter().map(|absent| (absent.framework.as_str(), absent.kind)).collect();
+    assert_eq!(absent, [("vllm", AbsentKind::NoValidResult)], "measured, and nothing of it counts");
+    assert!(markdown(&ranking).contains("- Without a valid result: vllm: "));
     let twenty = with(row("vllm", "t", 99.0), "/workload/num_prompts", json!(20));
     assert!(usual(&[twenty]).not_ranked.is_empty());
     assert_eq!(Entry::from_row(&json!(1)).unwrap_err(), EntryError::NotAnObject("a number"));

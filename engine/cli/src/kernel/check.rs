@@ -2,11 +2,14 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+use crate::format::shell_word;
 use crate::kernel::output::table;
 use crate::kernel::{files, refused};
 use crate::reply::Reply;
 use assay_kernel::case::{Case, Kind, cases, rejected};
-use assay_kernel::task::Loaded;
+use assay_kernel::task::{Loaded, missing};
+use assay_manifest::absolute;
+use assay_protocol::Finding;
 use clap::Args;
 use serde_json::json;
 
@@ -15,6 +18,9 @@ use serde_json::json;
 pub struct Options {
     /// The task: its file, or the folder that holds its `task.yaml`
     pub task: String,
+    /// A candidate: whether it can be read, and whether its form fits; nothing of it is run
+    #[arg(long, short, value_name = "FILE")]
+    pub candidate: Option<String>,
 }
 
 /// Runs it.
@@ -27,7 +33,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let count = |kind| all.iter().filter(|case| case.kind == kind).count();
     let counts = json!({
         "measured": count(Kind::Measured), "hidden": count(Kind::Hidden), "random": count(Kind::Random),
-        "strided": count(Kind::Strided), "rejected": refused_calls,
+        "scalars": count(Kind::Scalar), "strided": count(Kind::Strided), "rejected": refused_calls,
     });
     let task = &loaded.task;
     let shapes: Vec<_> = measured(&all)
@@ -40,8 +46,60 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         "files": loaded.files,
     });
     let text = text(&loaded, &all, refused_calls);
-    let next = format!("assay kernel judge {} --candidate <file>", options.task);
-    Ok(Reply::ok(data, text).next(next, "judges a candidate against the baseline"))
+    let mut reply = Reply::ok(data, text);
+    for word in missing(task, &loaded.folder) {
+        let message = format!(
+            "the oracle's command names `{word}`, which is not beside the task: it is not locked, and a judgement may fail"
+        );
+        let help = "put the file into the task's folder, or correct `oracle.command`";
+        warn(&mut reply, &loaded, "oracle-missing", message, help);
+    }
+    let (candidate, why) = match &options.candidate {
+        Some(given) => {
+            readable(cx, given)?;
+            (given.clone(), "judges it")
+        }
+        None => {
+            // The task's own baseline is a candidate that everybody has.
+            (
+                cx.paths.shown(&loaded.baseline()),
+                "judges the baseline against itself; put a candidate in its place",
+            )
+        }
+    };
+    let next = format!(
+        "assay kernel judge {} --candidate {} --quick",
+        shell_word(&options.task),
+        shell_word(&candidate)
+    );
+    Ok(reply.next(next, why))
+}
+
+/// A candidate that cannot be read is said now, not after the first gate.
+fn readable(cx: &Cx, given: &str) -> Result<(), Failure> {
+    let path = absolute(&cx.paths.cwd, given);
+    std::fs::File::open(&path).and_then(|file| file.metadata()).map_or_else(
+        |error| {
+            Err(Failure::usage(format!("the candidate `{}` cannot be read: {error}", cx.paths.shown(&path)))
+                .help("give its path from the folder that you are in"))
+        },
+        |facts| match facts.is_file() {
+            true => Ok(()),
+            false => Err(Failure::usage(format!("the candidate `{}` is no file", cx.paths.shown(&path)))),
+        },
+    )
+}
+
+fn warn(reply: &mut Reply, loaded: &Loaded, code: &str, message: String, help: &str) {
+    reply.remarks.push_str(&format!("warning[{code}]: {message}\n  {help}\n"));
+    reply.findings.push(Finding {
+        code: code.to_owned(),
+        severity: "warning".to_owned(),
+        message,
+        file: Some(loaded.file.display().to_string()),
+        help: vec![help.to_owned()],
+        ..Finding::default()
+    });
 }
 
 fn measured(all: &[Case]) -> impl Iterator<Item = &Case> {
@@ -87,10 +145,14 @@ fn text(loaded: &Loaded, all: &[Case], refused_calls: usize) -> String {
     text.push_str(&table(&["Measured shape", "Counts for", "Tensors"], &rows));
     let count = |kind| all.iter().filter(|case| case.kind == kind).count();
     text.push_str(&format!(
-        "\nAlso checked: {} hidden shapes, {} drawn in each judgement, {} with gaps between rows, {refused_calls} calls that must be refused.\n",
+        "\nAlso checked: {} hidden shapes, {} drawn in each judgement, {} with gaps between rows{}, {refused_calls} calls that must be refused.\n",
         count(Kind::Hidden),
         count(Kind::Random),
-        count(Kind::Strided)
+        count(Kind::Strided),
+        match count(Kind::Scalar) {
+            0 => String::new(),
+            more => format!(", {more} with other values of the scalars"),
+        }
     ));
     let locked: Vec<String> = loaded.files.iter().map(|file| format!("`{}`", file.path.display())).collect();
     text.push_str(&format!("The digest covers the task and {}.\n", locked.join(", ")));

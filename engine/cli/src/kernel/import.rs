@@ -51,6 +51,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         oracle: answers(options, &definition)?,
         baseline: Baseline {
             path: options.baseline.clone(),
+            file: None,
             source: options.baseline_source.clone(),
             commit: options.baseline_commit.clone(),
         },

@@ -2,8 +2,9 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+use crate::format::shell_word;
 use crate::kernel::screen::Screen;
-use crate::kernel::{files, output, refused, worker};
+use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
 use assay_kernel::build::Toolkit;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
@@ -11,7 +12,7 @@ use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
 use assay_process::stop_flag;
-use assay_protocol::ExitCode;
+use assay_protocol::{ExitCode, NextCommand};
 use clap::Args;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -34,6 +35,9 @@ pub struct Options {
     /// Few samples: enough for a factor of two, not for a few percent
     #[arg(long)]
     pub quick: bool,
+    /// Prove the baseline anew, whatever an earlier judgement kept of it
+    #[arg(long)]
+    pub fresh: bool,
     /// Judge again with the seeds of an earlier judgement: `seeds.secret` of its row, 64 hexadecimal digits
     #[arg(long, value_name = "SECRET")]
     pub seed: Option<String>,
@@ -66,6 +70,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let mut setup = Setup::new(&loaded, &candidate, worker::launcher()?, scratch.path());
     setup.seed = seed;
     setup.quick = options.quick;
+    setup.cache = Some(cx.paths.cache.clone());
+    setup.fresh = options.fresh;
     setup.parent.clone_from(&options.parent);
     let folder_of = |name: &str| cx.env.get(name).map(|folder| absolute(&cx.paths.cwd, folder));
     setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
@@ -113,12 +119,14 @@ fn reply(
     folder: Option<&Path>,
     place: Option<(&Path, &Appended)>,
 ) -> Reply {
-    let exit = match judgement.class {
-        Class::Accept => ExitCode::Ok,
-        Class::Reject => ExitCode::GateFailed,
-        Class::Inconclusive => ExitCode::Inconclusive,
+    let kept = match (place, folder) {
+        (_, Some(folder)) => format!("`{}`", cx.paths.shown(&folder.join("judgement.json"))),
+        (Some((path, appended)), None) => {
+            format!("`findings` in row {} of `{}`", appended.row, cx.paths.shown(path))
+        }
+        (None, None) => "the same command with `--json`, or with `--ledger` or `--out` to keep it".to_owned(),
     };
-    let mut text = output::text(judgement, &options.candidate, options.quick);
+    let mut text = output::text(judgement, &options.candidate, options.quick, &kept);
     if let Some((path, appended)) = place {
         text.push_str(&format!("ledger: {}, row {}\n", cx.paths.shown(path), appended.row));
         if let Some(torn) = &appended.torn {
@@ -129,7 +137,37 @@ fn reply(
     if let Some(folder) = folder {
         text.push_str(&format!("report: {}\n", cx.paths.shown(&folder.join("kernel.html"))));
     }
-    Reply::new(exit, output::data(judgement, place, folder), text)
+    let mut reply = Reply::new(explain::exit(judgement.class), output::data(judgement, place, folder), text);
+    reply.next = next(options, judgement);
+    reply
+}
+
+/// Commands that can be pasted: the task and the candidate as they were given.
+fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
+    let word = judgement.code.word();
+    let command = |command: String, why: &str| NextCommand { command, why: why.to_owned() };
+    let again = format!(
+        "assay kernel judge {} --candidate {}",
+        shell_word(&options.task),
+        shell_word(&options.candidate)
+    );
+    let ledger = options.ledger.as_deref().map(shell_word);
+    let keep = ledger.as_ref().map(|file| format!(" --ledger {file}")).unwrap_or_default();
+    match (judgement.class, options.quick, &ledger) {
+        (Class::Reject, ..) => {
+            vec![command(format!("assay explain {word}"), "what it means, how it was found, what to do")]
+        }
+        (_, true, _) => vec![command(format!("{again}{keep}"), "judges it again with all samples")],
+        (Class::Accept, false, Some(file)) => {
+            vec![command(format!("assay ledger show {file}"), "shows it beside what was judged before")]
+        }
+        (Class::Accept, false, None) => {
+            vec![command(format!("{again} --ledger kernel-ledger.jsonl"), "judges it again and keeps it")]
+        }
+        (Class::Inconclusive, ..) => {
+            vec![command(format!("assay explain {word}"), "what it means, and what to do")]
+        }
+    }
 }
 
 fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
@@ -139,7 +177,7 @@ fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
     let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
     Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
         .help("nothing was judged; move the file away to begin another ledger")
-        .next(format!("assay ledger verify {shown}"), "says what holds"))
+        .next(format!("assay ledger verify {}", shell_word(&shown)), "says what holds"))
 }
 
 fn seed(text: &str) -> Result<SeedSource, Failure> {

@@ -121,7 +121,8 @@ fn read(cx: &Cx, given: &str) -> Result<(String, Read), Failure> {
             "kernel-ledger",
             format!("there is no ledger `{shown}`"),
         )
-        .next(format!("assay kernel judge <task> --candidate <file> --ledger {shown}"), "begins it"));
+        .help(format!("a judgement with `--ledger {shown}` begins it"))
+        .next("assay kernel judge --help", "shows how to judge a candidate"));
     }
     let read = Ledger::new(path).read().map_err(|error| refused::ledger(&error))?;
     Ok((shown, read))
@@ -176,8 +177,5 @@ fn rows(rows: &[Row], standings: &[Standing]) -> String {
             ]
         })
         .collect();
-    table(
-        &["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""],
-        &cells,
-    )
+    table(&["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""], &cells)
 }

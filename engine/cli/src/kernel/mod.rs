@@ -1,7 +1,10 @@
 //! What the verbs `kernel`, `ledger` and `doctor` need beside their options.
 
 pub mod check;
+pub mod explain;
+pub mod fields;
 pub mod files;
+pub mod header;
 pub mod import;
 pub mod judge;
 pub mod ledger;

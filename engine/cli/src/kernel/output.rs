@@ -1,5 +1,6 @@
 //! What `assay kernel judge` answers: the verdict first, then what it rests on.
 
+use crate::console::clean;
 use crate::context::Cx;
 use crate::fail::Failure;
 use crate::kernel::files;
@@ -7,6 +8,7 @@ use assay_kernel::judge::{GateRecord, Judgement};
 use assay_kernel::ledger::{Appended, TimingFacts};
 use assay_kernel::timing::estimate::Interval;
 use assay_kernel::verdict::Class;
+use assay_report::evidence;
 use assay_report::kernel::{self, decisive};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -59,8 +61,8 @@ fn reason(judgement: &Judgement) -> String {
     }
 }
 
-/// For people.
-pub fn text(judgement: &Judgement, candidate: &str, quick: bool) -> String {
+/// For people. `kept` says where the whole evidence is.
+pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> String {
     let row = &judgement.row;
     let word = match judgement.class {
         Class::Accept => "accepted",
@@ -75,6 +77,14 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool) -> String {
         text.push_str(&format!("  {}\n", judgement.message));
     }
     text.push_str(&format!("  {} {}\n", advice.meaning, advice.way_out));
+    let figures = judgement.findings.first().map(evidence::telling).unwrap_or_default();
+    if !figures.is_empty() {
+        text.push_str("  evidence:\n");
+        for line in &figures {
+            text.push_str(&format!("    {}\n", clean(line)));
+        }
+        text.push_str(&format!("    all of it: {kept}\n"));
+    }
     if row.sign_off {
         text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts.\n");
     }

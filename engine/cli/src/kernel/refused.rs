@@ -15,6 +15,7 @@ pub fn task(cx: &Cx, error: &TaskError) -> Failure {
             let message = format!("cannot read `{}`: {source}", cx.paths.shown(path));
             Failure::new(ExitCode::InvalidManifest, code, message)
                 .help("name the task's file, or the folder that holds its `task.yaml`")
+                .help("`assay explain kernel-task` says what a task holds")
         }
         TaskError::Written { file, line, column, message, help } => {
             let shown = cx.paths.shown(file);
@@ -42,6 +43,13 @@ pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
     let failure = |exit, code| Failure::new(exit, code, error.to_string());
     pointed(match error {
         JudgeError::Task(error) => task(cx, error),
+        JudgeError::Lint(error) => {
+            let failure = failure(ExitCode::InvalidManifest, "kernel-task");
+            match error.help() {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
+        }
         JudgeError::Oracle(_) => failure(ExitCode::InvalidManifest, "kernel-oracle"),
         JudgeError::Baseline { finding, .. } => {
             let advice = finding.code.advice();

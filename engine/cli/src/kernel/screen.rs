@@ -45,12 +45,17 @@ fn words(progress: &Progress) -> (String, Option<String>) {
             let line = format!("seeds: drawn and fixed, SHA-256 {commitment}");
             (line.clone(), Some(line))
         }
+        Progress::Remembered { proven } => {
+            let line = format!("baseline: proven {proven}, kept since");
+            (line.clone(), Some(line))
+        }
+        Progress::Waiting => ("baseline: another judgement is proving it".to_owned(), None),
         Progress::GateBegun { side, gate } => (format!("{side}: gate {}", gate.word()), None),
         Progress::GateEnded { side, record } => {
             let line = format!("{side}: gate {} {}", record.gate.word(), outcome(record));
             (line.clone(), Some(line))
         }
-        Progress::Waits { what } => (what.clone(), None),
+        Progress::DeviceBusy => ("another judgement has the device; waiting".to_owned(), None),
         Progress::Samples { lane: of_lane, done, of } => {
             (format!("timing: {}, {done} of {of}", lane(of_lane)), None)
         }

@@ -1,4 +1,4 @@
-//! `assay explain`: step types, checks, adapters, rules, exit codes, runs and steps of runs.
+//! `assay explain`: step types, checks, adapters, rules, exit codes, verdicts on kernels, runs and steps of runs.
 
 use crate::console::clean;
 use crate::context::Cx;
@@ -8,7 +8,7 @@ use crate::lint::manual;
 use crate::phase::Phase;
 use crate::reply::Reply;
 use crate::reports::{self, Recorded, RunLogs};
-use crate::{adapters, describe, find, outlook, summary, verdict};
+use crate::{adapters, describe, find, kernel, outlook, summary, verdict};
 use assay_manifest::StepCatalog;
 use assay_protocol::{ExitCode, NodeState, Value};
 use assay_report::Logs as _;
@@ -22,10 +22,10 @@ const TAIL: usize = 20;
 /// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain adapter-vllm     a framework that `server` can launch\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
+    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain adapter-vllm     a framework that `server` can launch\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain STALE_RESULT     a verdict of `assay kernel judge`\n  assay explain kernel-task      the fields of a kernel's task\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
 )]
 pub struct Options {
-    /// A step type, a check, an adapter, a rule, an exit code, `exit-codes`, or a run
+    /// A step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, or a run
     pub what: String,
     /// A step, gate or check of the run
     pub step: Option<String>,
@@ -44,7 +44,13 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if let Some(exit) =
         ExitCode::ALL.iter().find(|exit| exit.name() == what || exit.code().to_string() == what)
     {
-        return Ok(Reply::ok(exit_data(*exit), exit_line(*exit)));
+        let reply = Reply::ok(exit_data(*exit), exit_line(*exit));
+        let verdict = exit.name().to_uppercase();
+        let also = kernel::explain::topics().any(|topic| topic == verdict);
+        return Ok(match also {
+            true => reply.next(format!("assay explain {verdict}"), "the verdict of that name on a kernel"),
+            false => reply,
+        });
     }
     let catalog = assay_steps::registry().catalog();
     if let Some(kind) = catalog.steps.get(what) {
@@ -59,6 +65,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if let Some(adapter) = adapters::named(what) {
         return Ok(Reply::ok(adapters::data(&adapter), adapters::text(&adapter)));
     }
+    if let Some(page) = kernel::explain::topic(cx, what) {
+        return Ok(page);
+    }
     match find::run(cx, what) {
         Ok(run) => of_run(cx, &run),
         Err(_) => Err(unknown(what, &catalog)),
@@ -71,7 +80,9 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let kinds = catalog.steps.keys().chain(catalog.checks.keys()).copied();
     let adapters: Vec<String> = adapters::topics().collect();
     let adapters = adapters.iter().map(String::as_str);
-    let known = kinds.chain(exits).chain(rules).chain(adapters).chain(["exit-codes"]);
+    let kernels: Vec<String> = kernel::explain::topics().collect();
+    let kernels = kernels.iter().map(String::as_str);
+    let known = kinds.chain(exits).chain(rules).chain(adapters).chain(["exit-codes"]).chain(kernels);
     let failure = Failure::new(
         ExitCode::Nothing,
         "unknown-topic",
@@ -80,7 +91,7 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let failure = match assay_diagnostics::did_you_mean(what, known) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help(
-            "topics: a step type, a check, an adapter, a rule, an exit code, `exit-codes`, a run, a run and its step",
+            "topics: a step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, a run, a run and its step",
         ),
     };
     failure.next("assay list steps", "lists step types and checks")

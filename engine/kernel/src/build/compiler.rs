@@ -4,13 +4,14 @@ use super::BuildError;
 use assay_process::{Background, CaptureLimits, Captured, Io, Spawn, SpawnError};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where compilers are: the folders of a login shell, not the user's own.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Longest run of a compiler. A kernel takes seconds.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Most bytes kept of each stream; the vector headers of gcc 12 are 2 MB when they are expanded.
 const KEPT: usize = 64 << 20;
@@ -26,6 +27,21 @@ pub struct Compiler {
 }
 
 impl Compiler {
+    /// The compiler `cc` of the usual folders. Which it is, is asked once in each process.
+    ///
+    /// # Errors
+    /// See [`Self::find`].
+    pub fn usual() -> Result<Self, BuildError> {
+        static KNOWN: Mutex<Option<Compiler>> = Mutex::new(None);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiler) = &*known {
+            return Ok(compiler.clone());
+        }
+        let compiler = Self::find(PATH.as_ref())?;
+        *known = Some(compiler.clone());
+        Ok(compiler)
+    }
+
     /// The compiler `cc` in the folders of `path`, which becomes the only variable of its environment.
     ///
     /// # Errors
@@ -46,18 +62,23 @@ impl Compiler {
         Ok(compiler)
     }
 
-    /// Runs it to its end.
-    pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
+    /// Itself with arguments, not started yet; its output goes nowhere.
+    pub(super) fn spawn(&self, arguments: &[OsString], cwd: &Path) -> Spawn {
         let mut argv = vec![self.program.clone().into_os_string()];
         argv.extend_from_slice(arguments);
-        let spawn = Spawn {
+        Spawn {
             program: self.program.clone(),
             argv,
             env: vec![("PATH".into(), self.path.clone())],
             cwd: cwd.to_owned(),
             stdin: Io::Null,
             ..Spawn::default()
-        };
+        }
+    }
+
+    /// Runs it to its end.
+    pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
+        let spawn = self.spawn(arguments, cwd);
         let failed = |source| SpawnError::System { program: self.program.clone(), source };
         let limits = CaptureLimits { timeout: LIMIT, bytes: KEPT };
         let ended = Background::shared().map_err(failed)?.output(spawn, limits)?;

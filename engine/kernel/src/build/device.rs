@@ -2,6 +2,7 @@
 
 use super::compiler::{self, Compiler};
 use super::{BuildError, Built, HEADER, Language, log};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -160,6 +161,6 @@ impl Compiler {
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
         }
-        Ok(Built { library, command, compiler: self.version.clone(), log, preload: Vec::new() })
+        Ok(Built { library, command, compiler: self.version.clone(), log, preload: Vec::new(), sources: BTreeSet::new() })
     }
 }

@@ -3,25 +3,29 @@
 //! The compiler sees an empty environment but for `PATH`, so nothing that a user has set changes what is built. What a source
 //! could do to the flags from inside is refused ([`scan`]). Nothing that is built is run here.
 
+pub mod beside;
 pub mod child;
 mod compiler;
 mod device;
 mod scan;
+mod started;
 
 pub use compiler::Compiler;
 pub use device::{Toolkit, nvcc, over_driver};
 pub use scan::Objection;
+pub use started::{Started, start_watched};
 
 use crate::verdict::{Code, Finding, Gate};
 use assay_process::{Captured, ResolveError, SpawnError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The header that kernels are written against.
-const HEADER: &str = include_str!("../../include/assay_kernel.h");
+/// The header that kernels are written against, `assay_kernel.h`.
+pub const HEADER: &str = include_str!("../../include/assay_kernel.h");
 
 /// What every library is built with, beside the task's flags.
 const LIBRARY: &[&str] = &["-fPIC", "-shared"];
@@ -123,6 +127,8 @@ pub struct Built {
     pub compiler: String,
     /// What the compiler said; warnings, as a rule empty.
     pub log: String,
+    /// The source and the files in its folder that the compiler read; empty for a build after another of the same source.
+    pub sources: BTreeSet<PathBuf>,
     /// Libraries that a worker must have in `LD_PRELOAD` to load it; empty but for builds that watch themselves.
     pub preload: Vec<PathBuf>,
 }
@@ -132,7 +138,7 @@ pub struct Built {
 /// # Errors
 /// See [`BuildError`].
 pub fn c(source: &Path, flags: &[String], sanitize: bool, out: &Path) -> Result<Built, BuildError> {
-    Compiler::find(compiler::PATH.as_ref())?.build(source, flags, sanitize, out)
+    Compiler::usual()?.build(source, flags, sanitize, out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,32 +185,24 @@ impl Compiler {
         std::fs::write(&header, HEADER).map_err(file(&header))?;
         let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
         common.extend(["-I".into(), include.clone().into_os_string()]);
-        self.scan(&source, language, &common, &include, &out)?;
-
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
-        let mut arguments = common;
-        arguments.extend(LIBRARY.iter().map(Into::into));
-        arguments.extend(["-o".into(), library.clone().into_os_string(), source.into_os_string()]);
-        let link = if sanitize { &LINK[..2] } else { LINK };
-        arguments.extend(link.iter().map(Into::into));
-        if sanitize {
-            arguments.extend(WATCHED.iter().map(Into::into));
-        }
-        if language == Language::Cpp {
-            arguments.push("-lstdc++".into());
-        }
-        arguments.push("-lm".into());
-        let ended = self.run(&arguments, &out)?;
+        // Both at once: nothing that is built is run here, and what may not be built is thrown away.
+        let (arguments, library) = library_arguments(&source, language, &common, sanitize, &out);
+        let (scanned, ended) = std::thread::scope(|scope| {
+            let scan = scope.spawn(|| self.scan(&source, language, &common, &include, &out));
+            let ended = self.run(&arguments, &out);
+            (scan.join(), ended)
+        });
+        let sources = scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let ended = ended?;
         let (command, log) = (self.command(&arguments), log(&ended));
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
         }
         let preload = if sanitize { vec![self.sanitizer(&out)?] } else { Vec::new() };
-        Ok(Built { library, command, compiler: self.version.clone(), log, preload })
+        Ok(Built { library, command, compiler: self.version.clone(), log, sources, preload })
     }
 
-    /// Looks at what the compiler sees once everything is included and expanded.
+    /// Looks at what the compiler sees once everything is included and expanded; gives the files in the source's folder that it read.
     fn scan(
         &self,
         source: &Path,
@@ -212,7 +210,7 @@ impl Compiler {
         common: &[OsString],
         include: &Path,
         out: &Path,
-    ) -> Result<(), BuildError> {
+    ) -> Result<BTreeSet<PathBuf>, BuildError> {
         let mut arguments = common.to_vec();
         arguments.extend(["-E".into(), source.as_os_str().to_owned()]);
         let ended = self.run(&arguments, out)?;
@@ -234,11 +232,36 @@ impl Compiler {
                 text: String::new(),
             }));
         }
-        match scan::look(source, &text, out, &folders) {
-            Some(objection) => Err(BuildError::Forbidden(objection)),
-            None => Ok(()),
-        }
+        let own = scan::look(source, &text, out, &folders).map_err(BuildError::Forbidden)?;
+        let folder = source.parent().unwrap_or(Path::new("/"));
+        let mine = |file: &PathBuf| file.starts_with(folder) && !file.starts_with(include);
+        Ok(own.into_iter().filter(mine).collect())
     }
+}
+
+/// What a library is built with, and its place.
+fn library_arguments(
+    source: &Path,
+    language: Language,
+    common: &[OsString],
+    sanitize: bool,
+    out: &Path,
+) -> (Vec<OsString>, PathBuf) {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
+    let mut arguments = common.to_vec();
+    arguments.extend(LIBRARY.iter().map(Into::into));
+    arguments.extend(["-o".into(), library.clone().into_os_string(), source.into()]);
+    let link = if sanitize { &LINK[..2] } else { LINK };
+    arguments.extend(link.iter().map(Into::into));
+    if sanitize {
+        arguments.extend(WATCHED.iter().map(Into::into));
+    }
+    if language == Language::Cpp {
+        arguments.push("-lstdc++".into());
+    }
+    arguments.push("-lm".into());
+    (arguments, library)
 }
 
 /// What a compiler said.

@@ -34,8 +34,13 @@ const PRAGMAS: &[(&str, &str)] = &[
     ("STDC FENV_ROUND", "it sets the rounding mode"),
 ];
 
-/// Looks at a source. `text` is the preprocessor's, run in `cwd`; files may come from `folders`.
-pub(super) fn look(source: &Path, text: &str, cwd: &Path, folders: &[PathBuf]) -> Option<Objection> {
+/// Looks at a source. `text` is the preprocessor's, run in `cwd`; files may come from `folders`. Gives every file that was read.
+pub(super) fn look(
+    source: &Path,
+    text: &str,
+    cwd: &Path,
+    folders: &[PathBuf],
+) -> Result<Vec<PathBuf>, Objection> {
     let (mut file, mut line) = (source.to_owned(), 1);
     let mut own = vec![source.to_owned()];
     let mut tokens = Tokens::default();
@@ -46,7 +51,7 @@ pub(super) fn look(source: &Path, text: &str, cwd: &Path, folders: &[PathBuf]) -
                 let real = path.canonicalize().unwrap_or_else(|_| path.clone());
                 if !folders.iter().any(|folder| real.starts_with(folder)) {
                     let what = format!("it includes `{}`, which lies outside its folder", real.display());
-                    return Some(Objection { file, line, what, text: content.to_owned() });
+                    return Err(Objection { file, line, what, text: content.to_owned() });
                 }
                 own.push(real);
             }
@@ -55,11 +60,14 @@ pub(super) fn look(source: &Path, text: &str, cwd: &Path, folders: &[PathBuf]) -
         }
         let what = pragma(content).or_else(|| tokens.take(content));
         if let Some(what) = what {
-            return Some(Objection { file, line, what: what.to_owned(), text: content.trim().to_owned() });
+            return Err(Objection { file, line, what: what.to_owned(), text: content.trim().to_owned() });
         }
         line += 1;
     }
-    own.iter().find_map(|file| embeds(file))
+    match own.iter().find_map(|file| embeds(file)) {
+        Some(objection) => Err(objection),
+        None => Ok(own),
+    }
 }
 
 /// `#embed` leaves no trace behind the preprocessor.

@@ -1,5 +1,6 @@
 //! The shapes of a judgement: those that are measured, and those that nobody can tune for.
 
+use super::make::set;
 use super::{Case, Kind, make};
 use crate::generate::Stream;
 use crate::task::{Axis, Loaded, Strides, Task, TaskError};
@@ -7,24 +8,34 @@ use indexmap::IndexMap;
 
 type Sizes = IndexMap<String, u64>;
 
-/// The shapes to check: measured, hidden (odd sizes, and the ends of each axis), random (from the seed, some beyond what is
-/// measured), then some of them with gaps. No shape occurs twice without gaps.
+/// The shapes to check: measured, the smallest of them at other values of the scalars, hidden (odd sizes, and the ends of each axis),
+/// random (from the seed, some beyond what is measured), then some of them with gaps. No shape occurs twice without gaps, but for
+/// scalars.
+///
+/// Measured shapes have the first value of each scalar; where there are several, all others take the rest in turn.
 ///
 /// Hidden and random shapes keep to the task's `max_elements`, as far as the ranges of its axes let them.
 pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     let task = &loaded.task;
     let mut seen: Vec<Sizes> = Vec::new();
     let mut cases = Vec::new();
+    let mut settings = Settings::new(task);
+    for shape in &loaded.shapes {
+        cases.push(make(task, Kind::Measured, &shape.axes, 0)?);
+        seen.push(shape.axes.clone());
+    }
+    if let Some(modest) = smallest(task, loaded)? {
+        for setting in 1..task.settings() {
+            cases.push(set(task, Kind::Scalar, modest, 0, setting)?);
+        }
+    }
     let mut add = |kind, sizes: Sizes| -> Result<(), TaskError> {
         if !seen.contains(&sizes) {
-            cases.push(make(task, kind, &sizes, 0)?);
+            cases.push(set(task, kind, &sizes, 0, settings.turn())?);
             seen.push(sizes);
         }
         Ok(())
     };
-    for shape in &loaded.shapes {
-        add(Kind::Measured, shape.axes.clone())?;
-    }
     for sizes in hidden(task, loaded)? {
         add(Kind::Hidden, sizes)?;
     }
@@ -38,13 +49,30 @@ pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     for _ in 0..task.hidden.random {
         add(Kind::Random, random(task, &mut stream)?)?;
     }
-    let strided = strided(task, &cases, &mut stream)?;
+    let strided = strided(task, &cases, &mut stream, &mut settings)?;
     cases.extend(strided);
     Ok(cases)
 }
 
-/// Each odd size on each axis that takes it, the others as in the smallest measured shape.
-fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
+/// Settings of the scalars in turn, without the one that is measured where there is another.
+struct Settings {
+    all: usize,
+    last: usize,
+}
+
+impl Settings {
+    fn new(task: &Task) -> Self {
+        Self { all: task.settings(), last: 0 }
+    }
+
+    fn turn(&mut self) -> usize {
+        self.last = if self.last + 1 < self.all { self.last + 1 } else { usize::from(self.all > 1) };
+        self.last
+    }
+}
+
+/// The measured shape with the fewest elements.
+fn smallest<'a>(task: &Task, loaded: &'a Loaded) -> Result<Option<&'a Sizes>, TaskError> {
     let mut smallest: Option<(usize, &Sizes)> = None;
     for shape in &loaded.shapes {
         let elements = largest(task, &shape.axes)?;
@@ -52,7 +80,12 @@ fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
             smallest = Some((elements, &shape.axes));
         }
     }
-    let Some((_, modest)) = smallest else { return Ok(Vec::new()) };
+    Ok(smallest.map(|(_, sizes)| sizes))
+}
+
+/// Each odd size on each axis that takes it, the others as in the smallest measured shape.
+fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
+    let Some(modest) = smallest(task, loaded)? else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for (name, axis) in &task.axes {
         for odd in task.hidden.odd.iter().filter(|odd| takes(axis, **odd)) {
@@ -168,7 +201,12 @@ fn random(task: &Task, stream: &mut Stream) -> Result<Sizes, TaskError> {
 }
 
 /// Gaps behind the rows of the smallest shape of each kind: one that keeps vectors aligned, one that does not, one that is drawn.
-fn strided(task: &Task, cases: &[Case], stream: &mut Stream) -> Result<Vec<Case>, TaskError> {
+fn strided(
+    task: &Task,
+    cases: &[Case],
+    stream: &mut Stream,
+    settings: &mut Settings,
+) -> Result<Vec<Case>, TaskError> {
     let padded = |strides: Strides, rank: usize| strides == Strides::RowPaddedOk && rank > 1;
     let any = task.inputs.values().any(|one| padded(one.strides, one.shape.len()))
         || task.outputs.values().any(|one| padded(one.strides, one.shape.len()));
@@ -182,7 +220,7 @@ fn strided(task: &Task, cases: &[Case], stream: &mut Stream) -> Result<Vec<Case>
         let of_kind = cases.iter().filter(|case| case.kind == kind && has_rows(case));
         let elements = |case: &&Case| case.tensors.iter().map(|tensor| tensor.layout.len()).sum::<usize>();
         if let Some(case) = of_kind.min_by_key(elements) {
-            all.push(make(task, Kind::Strided, &case.axes, gap)?);
+            all.push(set(task, Kind::Strided, &case.axes, gap, settings.turn())?);
         }
     }
     Ok(all)

@@ -9,16 +9,27 @@ use indexmap::IndexMap;
 /// Most elements of one tensor: memory of a machine, not of a task's wish.
 const MOST_ELEMENTS: u64 = 1 << 34;
 
-/// The call of a task at these sizes. `gap` elements lie behind each row of the tensors that may have gaps.
+/// The call of a task at these sizes, with the scalars that are measured. `gap` elements lie behind each row of the tensors that may have gaps.
 ///
 /// # Errors
 /// If a size of a tensor cannot be computed, is 0, or is beyond any memory.
 pub fn make(task: &Task, kind: Kind, axes: &IndexMap<String, u64>, gap: usize) -> Result<Case, TaskError> {
+    set(task, kind, axes, gap, 0)
+}
+
+/// As [`make`], with the scalars of a setting: see [`Task::settings`].
+pub(super) fn set(
+    task: &Task,
+    kind: Kind,
+    axes: &IndexMap<String, u64>,
+    gap: usize,
+    setting: usize,
+) -> Result<Case, TaskError> {
     let mut case = Case {
         kind,
         axes: axes.clone(),
         tensors: Vec::new(),
-        scalars: task.scalars.values().map(|one| one.value).collect(),
+        scalars: task.scalars.values().map(|one| one.at(setting)).collect(),
         launch: None,
     };
     let inputs =

@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// A workload of the task.
     Measured,
+    /// The smallest workload with other values of the scalars.
+    Scalar,
     /// One of its odd sizes.
     Hidden,
     /// Drawn in this judgement.

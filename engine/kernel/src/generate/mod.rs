@@ -8,7 +8,7 @@ mod philox;
 pub use edit::{Pattern, change, dominate, special};
 pub use philox::{Numbers, Stream};
 
-use crate::case::Case;
+use crate::case::{Case, Kind};
 use crate::task::{Dist, Generator, Task, axes};
 use sha2::{Digest, Sha256};
 
@@ -29,26 +29,47 @@ pub fn scales(task: &Task) -> Vec<f64> {
     all
 }
 
+/// Where the smallest scale is made smaller for shapes that look at scalars; a power of two, so that no digit is lost.
+const FAINT: f64 = 1.0 / 1024.0;
+
+/// The factors that checks of a shape run at: [`scales`], and a small part of the least where scalars are looked at. A number beside
+/// a sum, such as an epsilon, is seen where the sum is small.
+pub fn scales_at(task: &Task, kind: Kind) -> Vec<f64> {
+    let mut all = scales(task);
+    if kind == Kind::Scalar {
+        all.extend(least(task).map(|least| least * FAINT));
+    }
+    all
+}
+
+fn least(task: &Task) -> Option<f64> {
+    scales(task).into_iter().reduce(f64::min)
+}
+
 /// The factor of one input in a check at `scale`: that one if the input names it, otherwise 1 or the first that it names.
-fn scale_of(generator: &Generator, scale: f64) -> f64 {
+fn scale_of(task: &Task, generator: &Generator, scale: f64) -> f64 {
+    if let Some(least) = least(task).filter(|least| scale == least * FAINT) {
+        let named = scale_of(task, generator, least);
+        return if named == least { scale } else { named };
+    }
     let named = |wanted: f64| generator.scales.contains(&wanted).then_some(wanted);
     named(scale).or_else(|| named(1.0)).or(generator.scales.first().copied()).unwrap_or(1.0)
 }
 
 /// Values of an input in the order of its indices, rounded to its type; nothing for an output.
 ///
-/// `scale` is a factor of [`scales`]; an input that does not name it stays as it is.
+/// `scale` is a factor of [`scales`] or [`scales_at`]; an input that does not name it stays as it is.
 pub fn values(task: &Task, case: &Case, tensor: usize, seed: u64, scale: f64) -> Vec<f64> {
     let tensor = &case.tensors[tensor];
     let Some(input) = task.inputs.get(&tensor.name) else { return Vec::new() };
-    let mut values = draw(&input.generator, case, &tensor.name, tensor.layout.len(), seed, scale);
+    let factor = scale_of(task, &input.generator, scale);
+    let mut values = draw(&input.generator, case, &tensor.name, tensor.layout.len(), seed, factor);
     values.iter_mut().for_each(|value| *value = tensor.layout.dtype.rounded(*value));
     values
 }
 
-fn draw(generator: &Generator, case: &Case, name: &str, count: usize, seed: u64, scale: f64) -> Vec<f64> {
+fn draw(generator: &Generator, case: &Case, name: &str, count: usize, seed: u64, factor: f64) -> Vec<f64> {
     let numbers = Numbers::new(seed, name);
-    let factor = scale_of(generator, scale);
     let (mean, spread) = (generator.mean * factor, generator.std * factor);
     match generator.dist {
         Dist::Normal => pairs(count, |at| numbers.normal(at).map(|normal| mean + spread * normal)),

@@ -130,7 +130,10 @@ pub fn import(definition: &str, workloads: &str, choices: &Choices) -> Result<Ta
                     .insert(name.clone(), Input { dtype, shape, strides: Strides::Contiguous, generator });
             }
             None => {
-                task.scalars.insert(name.clone(), Scalar { value: workload::scalar(&rows, name)? });
+                task.scalars.insert(
+                    name.clone(),
+                    Scalar { value: Some(workload::scalar(&rows, name)?), ..Scalar::default() },
+                );
             }
         }
         workload::random_only(&rows, name, spec.shape.is_none())?;

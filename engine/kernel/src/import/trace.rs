@@ -36,7 +36,7 @@ impl Workload {
         let scalars = task
             .scalars
             .iter()
-            .map(|(name, one)| (name.clone(), json!({"type": "scalar", "value": one.value})));
+            .map(|(name, one)| (name.clone(), json!({"type": "scalar", "value": one.at(0)})));
         // Tasks whose digest differs are other tasks, and so are their shapes.
         let sizes = axes.iter().map(|(axis, size)| format!("-{axis}{size}")).collect::<String>();
         let digest: String = loaded.digest.chars().take(16).collect();

@@ -7,6 +7,7 @@ use super::exclusive::Exclusive;
 use super::proven::Proven;
 use super::setup::{JudgeError, Lane, Progress, Secret, Setup};
 use super::stage::{Stage, Stop};
+use crate::build;
 use crate::case::{Case, Kind};
 use crate::ledger::{CaseCounts, ErrorFacts, RooflineFacts, SanitizerFacts, TimingFacts};
 use crate::oracle::Oracle;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub flags: Vec<String>,
     /// Files of the build that belong to the judgement, in the subject's folder.
     pub artifacts: Vec<String>,
+    /// Digest of the source with every file beside it that the compiler read, where there was one.
+    pub identity: Option<String>,
     /// Digest of the library.
     pub library_sha: String,
     /// The device and its kernel.
@@ -83,6 +86,8 @@ pub struct Bench<'a> {
     pub baseline: Option<Arc<Proven>>,
     /// The worker that was timed, with everything it remembers.
     pub timed: Option<Worker>,
+    /// A build that watches itself, under way since the candidate was built.
+    pub watched: Option<build::Started>,
     /// Evidence.
     pub facts: Facts,
     /// When the judgement must be over.
@@ -166,7 +171,7 @@ impl<'a> Bench<'a> {
     }
 
     /// For outputs that must have the baseline's bits, the right answer is the baseline's.
-    fn modelled(&mut self, case: &Case, mut data: Data) -> Result<Data, JudgeError> {
+    pub fn modelled(&mut self, case: &Case, mut data: Data) -> Result<Data, JudgeError> {
         let bitwise: Vec<usize> = self
             .outputs()
             .iter()
@@ -229,15 +234,18 @@ impl<'a> Bench<'a> {
         taken: &[Vec<u8>],
     ) -> Result<(), Finding> {
         let all = self.errors(case, data, taken);
-        let err = self.facts.err.get_or_insert_with(ErrorFacts::default);
         for errors in all.iter().filter(|errors| errors.passed()) {
-            err.max_u = err.max_u.max(errors.max_u);
+            ErrorFacts::raise(&mut self.facts.err.get_or_insert_default().max_u, errors.max_u);
         }
         let wrong = all.iter().enumerate().find(|(_, errors)| !errors.passed());
         let Some((output, errors)) = wrong else { return Ok(()) };
-        let name = case.outputs().nth(output).map_or("", |tensor| case.tensors[tensor].name.as_str());
+        let tensor = case.outputs().nth(output).map(|tensor| &case.tensors[tensor]);
+        let name = tensor.map_or("", |tensor| tensor.name.as_str());
+        let index = tensor.zip(errors.worst.as_ref()).map(|(tensor, miss)| tensor.layout.index(miss.at));
+        let scalars = self.task().varied(&case.scalars);
+        let with: String = scalars.iter().map(|(name, value)| format!(" {name}={value:e}")).collect();
         let message = format!(
-            "{} of {} elements of `{name}` are wrong at {}, {}{}",
+            "{} of {} elements of `{name}` are wrong at {}{with}, {}{}",
             errors.failed,
             errors.elements,
             case.title(),
@@ -248,7 +256,10 @@ impl<'a> Bench<'a> {
             gate,
             code,
             message,
-            json!({ "axes": case.axes, "kind": case.kind, "data": data.what, "errors": errors }),
+            json!({
+                "axes": case.axes, "scalars": scalars, "kind": case.kind, "data": data.what, "output": name, "index": index,
+                "errors": errors,
+            }),
         ))
     }
 

@@ -34,7 +34,7 @@ impl Exclusive {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _lock: file }),
                 Err(TryLockError::WouldBlock) => {
-                    progress(Progress::Waits { what: "another judgement has the device".to_owned() });
+                    progress(Progress::DeviceBusy);
                     std::thread::sleep(PAUSE);
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),

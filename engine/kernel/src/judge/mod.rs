@@ -12,6 +12,7 @@ mod exclusive;
 mod forms;
 mod gates;
 mod gpu;
+mod kept;
 mod proven;
 mod row;
 mod setup;
@@ -71,7 +72,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     let secret = Secret::draw(setup.seed)?;
     progress(Progress::Committed { commitment: secret.told().commitment });
     let oracle = oracle::oracle(loaded)?;
-    let candidate_sha = setup::sha(&setup.candidate)?;
+    let candidate_sha = setup::identity(&setup.candidate)?;
     let mut bench = Bench {
         setup,
         side: Side::Candidate,
@@ -83,6 +84,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         cases: Vec::new(),
         baseline: None,
         timed: None,
+        watched: None,
         facts: Facts::default(),
         deadline: begun + Duration::from_secs(loaded.task.limits.total_s.into()),
         progress,
@@ -90,7 +92,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         model: None,
     };
     let (mut records, mut findings) = run_gates(&mut bench, &[(Gate::Locks, gates::locks::run)])?;
-    let baseline_sha = setup::sha(&loaded.folder.join(&loaded.task.baseline.path))?;
+    let baseline_sha = loaded.baseline_sha();
     // What can be told without right answers is told first: most refusals need no baseline.
     let (early, late) = BASELINE_GATES.split_at(EARLY);
     if findings.is_empty() {
@@ -100,6 +102,10 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         findings.extend(found);
     }
     if findings.is_empty() {
+        // Loading asked an oracle that ships with Assay; a program is run here for the first time.
+        if loaded.task.oracle.builtin.is_none() {
+            crate::task::lint(loaded, oracle.as_ref())?;
+        }
         let baseline = Proven::of(setup, oracle.as_ref(), secret, bench.progress)?;
         bench.baseline = Some(baseline);
         // What the baseline took, the candidate does not pay for.
@@ -112,6 +118,8 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
             }
         }
     }
+    // The compiler knows best what belongs to it.
+    let candidate_sha = bench.facts.identity.take().unwrap_or(candidate_sha);
     Ok(row::judgement(&bench, candidate_sha, baseline_sha, records, findings))
 }
 

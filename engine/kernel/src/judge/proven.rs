@@ -1,7 +1,8 @@
-//! The baseline, once it has passed its own gates. A process proves each baseline once.
+//! The baseline, once it has passed its own gates. A process proves each baseline once, and keeps the proof for the next.
 
 use super::bench::{Bench, Facts};
-use super::setup::{JudgeError, Progress, Secret, Setup};
+use super::kept::Kept;
+use super::setup::{GateRecord, JudgeError, Progress, Secret, Setup};
 use super::{BASELINE_GATES, run_gates};
 use crate::oracle::Oracle;
 use assay_stats::Side;
@@ -44,11 +45,42 @@ impl Proven {
         // The lock is held while it is proven: a second judgement of the task waits rather than doing the same.
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_default();
-        if let Some(proven) = known.get(&key) {
+        if let Some(proven) = known.get(&key).filter(|_| !setup.fresh) {
             return Ok(Arc::clone(proven));
         }
-        let proven = Arc::new(Self::prove(setup, oracle, secret, progress)?);
+        let proven = Arc::new(Self::kept_or_proven(setup, oracle, secret, progress)?);
         known.insert(key, Arc::clone(&proven));
+        Ok(proven)
+    }
+
+    /// The proof that another process left, or a new one for the next. Processes that want the same wait for each other.
+    fn kept_or_proven(
+        setup: &Setup<'_>,
+        oracle: &dyn Oracle,
+        secret: Secret,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, JudgeError> {
+        let Some(kept) = Kept::of(setup) else {
+            return Ok(Self::prove(setup, oracle, secret, progress)?.0);
+        };
+        let held = kept.lock(|| progress(Progress::Waiting));
+        if setup.fresh {
+            kept.remove();
+        }
+        if let Some(found) = kept.read() {
+            progress(Progress::Remembered { proven: found.proven });
+            let folder = folder()?;
+            // A copy of its own: nobody changes it any more.
+            let library = folder.path().join("library.so");
+            std::fs::write(&library, found.library)
+                .map_err(|source| JudgeError::File { path: library.clone(), source })?;
+            return Ok(Self { library, _folder: folder });
+        }
+        let (proven, gates) = Self::prove(setup, oracle, secret, progress)?;
+        if let Ok(library) = std::fs::read(&proven.library) {
+            kept.write(&library, gates);
+        }
+        drop(held);
         Ok(proven)
     }
 
@@ -57,11 +89,10 @@ impl Proven {
         oracle: &dyn Oracle,
         secret: Secret,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Self, JudgeError> {
-        let folder =
-            tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })?;
+    ) -> Result<(Self, Vec<GateRecord>), JudgeError> {
+        let folder = folder()?;
         let loaded = setup.loaded;
-        let source = loaded.folder.join(&loaded.task.baseline.path);
+        let source = loaded.baseline();
         let mut bench = Bench {
             setup,
             side: Side::Baseline,
@@ -73,17 +104,22 @@ impl Proven {
             cases: crate::case::cases(loaded, secret.seed("baseline shapes"))?,
             baseline: None,
             timed: None,
+            watched: None,
             facts: Facts::default(),
             deadline: Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into()),
             progress,
             exclusive: None,
-        model: None,
+            model: None,
         };
-        let (_, findings) = run_gates(&mut bench, BASELINE_GATES)?;
+        let (gates, findings) = run_gates(&mut bench, BASELINE_GATES)?;
         if let Some(finding) = findings.into_iter().next() {
             return Err(JudgeError::Baseline { task: loaded.task.name.clone(), finding: Box::new(finding) });
         }
         let library = bench.library;
-        Ok(Self { library, _folder: folder })
+        Ok((Self { library, _folder: folder }, gates))
     }
+}
+
+fn folder() -> Result<TempDir, JudgeError> {
+    tempfile::tempdir().map_err(|source| JudgeError::File { path: std::env::temp_dir(), source })
 }

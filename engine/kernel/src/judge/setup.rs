@@ -1,6 +1,6 @@
 //! What a judgement is given, what it tells while it runs, and what comes out.
 
-use crate::build::Toolkit;
+use crate::build::{Toolkit, beside};
 use crate::ledger::{Row, Seeds};
 use crate::oracle::OracleError;
 use crate::task::{Loaded, TaskError};
@@ -46,6 +46,10 @@ pub struct Setup<'a> {
     pub parent: Option<String>,
     /// Parts of CUDA that lie where nobody looks.
     pub toolkit: Toolkit,
+    /// Folder in which proofs of baselines are kept for the next process, below `kernel`; `None` keeps none.
+    pub cache: Option<PathBuf>,
+    /// Whether the baseline is proven anew, whatever is kept.
+    pub fresh: bool,
 }
 
 impl<'a> Setup<'a> {
@@ -60,6 +64,8 @@ impl<'a> Setup<'a> {
             quick: false,
             parent: None,
             toolkit: Toolkit::default(),
+            cache: None,
+            fresh: false,
         }
     }
 }
@@ -103,6 +109,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What a candidate is, as a digest: its file with those beside it that it includes.
+pub(super) fn identity(source: &Path) -> Result<String, JudgeError> {
+    let failed = |error| JudgeError::File { path: source.to_owned(), source: error };
+    beside::digest(source, &beside::closure(source).map_err(failed)?).map_err(failed)
+}
+
 /// SHA-256 of a file.
 pub(super) fn sha(path: &Path) -> Result<String, JudgeError> {
     let bytes = std::fs::read(path).map_err(|source| JudgeError::File { path: path.to_owned(), source })?;
@@ -126,6 +138,13 @@ pub enum Progress {
         /// SHA-256 of the secret.
         commitment: String,
     },
+    /// The baseline has been proven before: its gates do not run again.
+    Remembered {
+        /// When, in UTC (RFC 3339).
+        proven: String,
+    },
+    /// Another process proves the same baseline; told again and again until it is done.
+    Waiting,
     /// A gate begins.
     GateBegun {
         /// Whose.
@@ -140,11 +159,8 @@ pub enum Progress {
         /// What became of it.
         record: GateRecord,
     },
-    /// It waits for others.
-    Waits {
-        /// For what, a fragment.
-        what: String,
-    },
+    /// Another judgement has the device.
+    DeviceBusy,
     /// Samples were taken.
     Samples {
         /// Of which measurement.
@@ -267,6 +283,9 @@ pub enum JudgeError {
     /// The task cannot be used at a shape.
     #[error(transparent)]
     Task(#[from] TaskError),
+    /// The task asks for nothing, as far as its oracle tells.
+    #[error("the task asks for nothing: {0}")]
+    Lint(#[from] crate::task::Lint),
     /// There is no right answer.
     #[error(transparent)]
     Oracle(#[from] OracleError),

@@ -35,7 +35,8 @@ fn evaluation(row: &Row, timed: Option<&TimingRow>) -> Evaluation {
     if let Some(compiler) = row.flags.first() {
         libs.insert("compiler".to_owned(), compiler.clone());
     }
-    let errors = row.err.filter(|err| err.max_rel.is_finite() && err.max_abs.is_finite());
+    let known = |figure: Option<f64>| figure.filter(|value| value.is_finite());
+    let errors = row.err.and_then(|err| known(err.max_rel).zip(known(err.max_abs)));
     let performance = timed.map(|timed| Performance {
         latency_ms: timed.candidate_ns / 1e6,
         reference_latency_ms: timed.baseline_ns / 1e6,
@@ -46,8 +47,10 @@ fn evaluation(row: &Row, timed: Option<&TimingRow>) -> Evaluation {
         environment: Environment { hardware: row.device.name.clone(), libs },
         timestamp: row.ts.clone(),
         log: format!("{}: {}", serde_json::json!(row.code).as_str().unwrap_or_default(), row.message),
-        correctness: errors
-            .map(|err| Correctness { max_relative_error: err.max_rel, max_absolute_error: err.max_abs }),
+        correctness: errors.map(|(relative, absolute)| Correctness {
+            max_relative_error: relative,
+            max_absolute_error: absolute,
+        }),
         performance,
     }
 }

@@ -50,22 +50,35 @@ pub struct CaseCounts {
     pub failed: u64,
 }
 
-/// Errors against the oracle.
+/// Errors against the oracle. What was not computed is absent: a judgement that ends early knows little.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorFacts {
-    /// Largest error of an element, in unit roundoffs of the output's type.
-    pub max_u: f64,
+    /// Largest error of an element of a right output, in unit roundoffs of the output's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_u: Option<f64>,
     /// Largest absolute error of an element at a measured shape, among finite ones.
-    pub max_abs: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_abs: Option<f64>,
     /// Largest relative error of an element at a measured shape, among finite ones that should not be zero.
-    pub max_rel: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rel: Option<f64>,
     /// Relative error (2-norm) of the output where it is largest relative to the baseline's.
-    pub rel_l2: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rel_l2: Option<f64>,
     /// Largest signed mean error, as the task's `max_bias_t` counts it.
-    pub bias_t: f64,
-    /// The baseline's there.
-    pub baseline_rel_l2: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_t: Option<f64>,
+    /// The baseline's relative error there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_rel_l2: Option<f64>,
+}
+
+impl ErrorFacts {
+    /// Raises a figure to this value; the first value always counts.
+    pub fn raise(figure: &mut Option<f64>, value: f64) {
+        *figure = Some(figure.map_or(value, |known| known.max(value)));
+    }
 }
 
 /// Ratio at one shape.
@@ -180,11 +193,12 @@ pub struct Row {
     pub task_id: String,
     /// The task's digest.
     pub task_sha: String,
-    /// Digest of the candidate's file.
+    /// Digest of the candidate: of its file where it stands alone, otherwise over the digests and names of the file and of those beside
+    /// it that it includes.
     pub candidate_sha: String,
     /// Digest of the candidate's library, which is the same as the candidate's where that is one.
     pub library_sha: String,
-    /// Digest of the baseline's file.
+    /// Digest of the baseline, likewise; of a baseline in a folder over all of the folder.
     pub baseline_sha: String,
     /// Commit that the baseline was taken from.
     pub baseline_commit: String,

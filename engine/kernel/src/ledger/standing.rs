@@ -6,11 +6,10 @@ use crate::task::Loaded;
 impl Current {
     /// What rows about a task are compared with today.
     pub fn of(loaded: &Loaded) -> Self {
-        let baseline = loaded.files.iter().find(|file| file.path == loaded.task.baseline.path);
         Self {
             task_id: loaded.task.name.clone(),
             task_sha: loaded.digest.clone(),
-            baseline_sha: baseline.map(|file| file.sha256.clone()).unwrap_or_default(),
+            baseline_sha: loaded.baseline_sha(),
         }
     }
 

@@ -24,8 +24,8 @@ pub struct Expected {
     pub terms: Vec<f64>,
 }
 
-/// Computes right answers.
-pub trait Oracle {
+/// Computes right answers, of several shapes at once if asked from several threads.
+pub trait Oracle: Sync {
     /// The right values, one for each output in the order of the call. `inputs` are in the order of the call, each in the order of
     /// its indices, with the values that the kernel reads.
     fn expect(&self, case: &Case, inputs: &[Vec<f64>]) -> Result<Vec<Expected>, OracleError>;

@@ -129,6 +129,16 @@ const MATHEMATICS: &[&str] = &[
     "labs",
 ];
 
+/// What every kernel may import, as groups: what a group is for, and its names.
+pub const ALWAYS: &[(&str, &[&str])] = &[
+    ("memory", MEMORY),
+    ("put in by compilers", COMPILER),
+    (
+        "mathematics, also with `f` or `l` at the end, and as vectors (`_ZGV...`) of a library that `allow.needed` names",
+        MATHEMATICS,
+    ),
+];
+
 /// Whether every kernel may import a name.
 pub(super) fn always(name: &str) -> bool {
     MEMORY.contains(&name) || COMPILER.contains(&name) || is_mathematics(name)

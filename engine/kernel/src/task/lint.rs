@@ -6,7 +6,8 @@
 use super::{Loaded, Task};
 use crate::case::{self, Case, Kind};
 use crate::generate;
-use crate::oracle::{Oracle, OracleError};
+use crate::oracle::{Expected, Oracle, OracleError};
+use crate::tolerance;
 use indexmap::IndexMap;
 
 /// Sizes that the lint computes at: small, since an oracle is slow, and enough for a deviation.
@@ -65,6 +66,18 @@ pub enum Lint {
         /// The change as a share of the size, both in the 2-norm.
         share: f64,
     },
+    /// A value of a scalar that shows nowhere.
+    #[error(
+        "at {value:e} `{scalar}` gives the same as at {first:e}, as far as the tolerance tells: a kernel that knows only the first would pass"
+    )]
+    Scalar {
+        /// The scalar.
+        scalar: String,
+        /// Its first value.
+        first: f64,
+        /// The other one.
+        value: f64,
+    },
     /// An input that does nothing.
     #[error("`{input}` changes no output")]
     Unused {
@@ -79,6 +92,7 @@ impl Lint {
         match self {
             Self::Oracle(_) | Self::Task(_) => vec!["oracle"],
             Self::Unused { input } => vec!["inputs", input],
+            Self::Scalar { scalar, .. } => vec!["scalars", scalar],
             Self::NotFinite { output, .. }
             | Self::Zero { output, .. }
             | Self::Constant { output, .. }
@@ -88,10 +102,11 @@ impl Lint {
     }
 
     /// A way out.
-    pub(super) fn help(&self) -> Option<String> {
+    pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::Oracle(_) | Self::Task(_) => return None,
             Self::NotFinite { .. } => "keep `scales` within what the function and the types take",
+            Self::Scalar { .. } => "take values further apart, or add to `scales` where the number matters",
             Self::Unused { .. } => "take it away, or generate values of it that matter",
             _ => "a kernel that does nothing would pass; give inputs another `gen`, or another task",
         };
@@ -124,7 +139,37 @@ pub fn lint(loaded: &Loaded, oracle: &dyn Oracle) -> Result<(), Lint> {
             return Err(Lint::Same { output: name(&case, at), share });
         }
     }
-    unused(task, &case, oracle, &first, &right)
+    unused(task, &case, oracle, &first, &right)?;
+    scalars(task, &case, oracle)
+}
+
+/// Each further value of a scalar must show at some scale: what is right at its first value must be wrong there.
+fn scalars(task: &Task, case: &Case, oracle: &dyn Oracle) -> Result<(), Lint> {
+    for (at, (name, scalar)) in task.scalars.iter().enumerate() {
+        for value in scalar.all().into_iter().skip(1) {
+            let mut other = case.clone();
+            other.scalars[at] = value;
+            let mut shows = false;
+            for scale in generate::scales_at(task, Kind::Scalar) {
+                let inputs = inputs(task, case, 1, scale);
+                let (known, right) = (oracle.expect(case, &inputs)?, oracle.expect(&other, &inputs)?);
+                shows = shows || told_apart(task, &other, &known, &right);
+            }
+            if !shows {
+                return Err(Lint::Scalar { scalar: name.clone(), first: scalar.at(0), value });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether results that are right for other scalars, and rounded as outputs are, are wrong here.
+fn told_apart(task: &Task, case: &Case, known: &[Expected], right: &[Expected]) -> bool {
+    let outputs = task.outputs.values().zip(known.iter().zip(right));
+    outputs.into_iter().any(|(output, (known, right))| {
+        let got: Vec<f64> = known.values.iter().map(|value| output.dtype.rounded(*value)).collect();
+        !tolerance::errors(task, output, &case.axes, right, &got).passed()
+    })
 }
 
 /// The call at small sizes: smaller ones where fixed axes make tensors large.

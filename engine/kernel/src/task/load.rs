@@ -66,9 +66,11 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
     for shape in &shapes {
         case::make(&task, case::Kind::Measured, &shape.axes, 0)?;
     }
-    let (digest, files) = lock::lock(&task, &folder)?;
+    let (digest, files) =
+        lock::lock(&task, &folder).map_err(|error| named(&document, &task, &folder, error))?;
     let written = lock::digest_of_text(&text);
     let loaded = Loaded { task, folder, file: file.to_owned(), digest, files, shapes, written };
+    baseline(&document, &loaded)?;
     if loaded.task.oracle.builtin.is_some() {
         let at = |message: String| document.at(&["oracle"], message, None);
         let oracle = oracle::oracle(&loaded).map_err(|error| at(error.to_string()))?;
@@ -76,6 +78,53 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
             .map_err(|found| document.at(&found.path(), found.to_string(), found.help()))?;
     }
     Ok(loaded)
+}
+
+impl Loaded {
+    /// The baseline's source or library.
+    pub fn baseline(&self) -> PathBuf {
+        let at = self.folder.join(&self.task.baseline.path);
+        self.task.baseline.file.as_ref().map_or(at.clone(), |file| at.join(file))
+    }
+
+    /// Digest of the baseline with everything that belongs to it, in hexadecimal, as it was when the task was loaded.
+    pub fn baseline_sha(&self) -> String {
+        lock::baseline_of(&self.task, &self.files)
+    }
+}
+
+/// A baseline that is one file, or a file in a folder.
+fn baseline(document: &Document<'_>, loaded: &Loaded) -> Result<(), TaskError> {
+    let baseline = &loaded.task.baseline;
+    let path = loaded.folder.join(&baseline.path);
+    let shown = baseline.path.display();
+    let (message, help) = match &baseline.file {
+        None if path.is_dir() => (
+            format!("the baseline `{shown}` is a folder"),
+            "name its source there with `file`, such as `file: kernel.c`".to_owned(),
+        ),
+        Some(_) if path.is_file() => {
+            (format!("the baseline `{shown}` is a file"), "take `file` away, or give a folder".to_owned())
+        }
+        Some(file) if !loaded.baseline().is_file() => (
+            format!("the baseline's folder `{shown}` has no `{}`", file.display()),
+            "give the path of its source from that folder".to_owned(),
+        ),
+        _ => return Ok(()),
+    };
+    Err(document.at(&["baseline", "path"], message, Some(help)))
+}
+
+/// A file that the task names and that cannot be read: at the line that names it.
+fn named(document: &Document<'_>, task: &Task, folder: &Path, error: TaskError) -> TaskError {
+    let TaskError::Read { path, source } = error else { return error };
+    let shown = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+    if !path.starts_with(folder.join(&task.baseline.path)) {
+        return TaskError::Read { path, source };
+    }
+    let message = format!("the baseline `{shown}` cannot be read: {source}");
+    let help = "put a file or a folder there, or give its path from the task's folder".to_owned();
+    document.at(&["baseline", "path"], message, Some(help))
 }
 
 fn read(path: &Path) -> Result<String, TaskError> {

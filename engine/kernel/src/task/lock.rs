@@ -4,11 +4,12 @@
 //! order of inputs is the order of the call; comments and blanks do not.
 
 use super::{Task, TaskError};
+use crate::build::beside;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Most files of a baseline's folder, and its deepest level: a task is a few sources, not a tree.
 const MOST_FILES: usize = 1_000;
@@ -43,16 +44,43 @@ fn digest_of(path: &Path) -> io::Result<String> {
     }
 }
 
+/// Words of the oracle's command that look like files beside the task and are not there. A word may be anything, so this is a
+/// suspicion: a relative path, or the name of a script.
+pub fn missing(task: &Task, folder: &Path) -> Vec<String> {
+    let scripts = ["py", "sh", "pl", "rb", "js", "lua", "jl"];
+    let is_file = |word: &&String| {
+        let path = Path::new(word.as_str());
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let plain = !word.starts_with('-') && !word.contains(char::is_whitespace) && path.is_relative();
+        plain && (word.contains('/') || scripts.contains(&ending))
+    };
+    let words = task.oracle.command.iter().filter(is_file);
+    words.filter(|word| !folder.join(word.as_str()).is_file()).cloned().collect()
+}
+
 /// The files that a task names, in the order of their paths.
 fn named(task: &Task, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let mut paths: Vec<PathBuf> = task.workloads.file.iter().cloned().collect();
-    walk(folder, &task.baseline.path, 0, &mut paths)?;
+    walk(folder, &home_of(task), 0, &mut paths)?;
+    // A source alone is not all that is built: headers beside it belong to it.
+    let source = folder.join(home_of(task));
+    if source.is_file() {
+        let all = beside::closure(&source)
+            .map_err(|error| TaskError::Read { path: source.clone(), source: error })?;
+        let others = all.iter().filter(|file| **file != source);
+        paths.extend(others.filter_map(|file| Some(file.strip_prefix(folder).ok()?.to_owned())));
+    }
     // Words of the oracle's command that are files beside the task, such as a script.
     let words = task.oracle.command.iter().map(PathBuf::from);
     paths.extend(words.filter(|word| word.is_relative() && folder.join(word).is_file()));
     paths.sort();
     paths.dedup();
     Ok(paths)
+}
+
+/// The baseline's file or folder, without `.` in its path.
+fn home_of(task: &Task) -> PathBuf {
+    task.baseline.path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 fn walk(folder: &Path, path: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), TaskError> {
@@ -114,6 +142,29 @@ impl super::Loaded {
         }
         changed
     }
+}
+
+/// Digest of a baseline: of its file where it stands alone, otherwise over everything that belongs to it.
+pub(super) fn baseline_of(task: &Task, files: &[LockedFile]) -> String {
+    let path = home_of(task);
+    // What a baseline of one file includes lies in that file's folder; a task has no other sources there.
+    let others = task.workloads.file.iter().cloned().chain(task.oracle.command.iter().map(PathBuf::from));
+    let others: Vec<PathBuf> = others.collect();
+    let home = if files.iter().any(|file| file.path == path) { path.parent() } else { Some(path.as_path()) };
+    let home = home.unwrap_or(Path::new(""));
+    let mine: Vec<&LockedFile> =
+        files.iter().filter(|file| file.path.starts_with(home) && !others.contains(&file.path)).collect();
+    if let [only] = mine.as_slice() {
+        return only.sha256.clone();
+    }
+    let list: String = mine
+        .iter()
+        .map(|file| {
+            let name = file.path.strip_prefix(home).unwrap_or(&file.path);
+            format!("{} {}\n", file.sha256, name.display())
+        })
+        .collect();
+    digest_of_text(&list)
 }
 
 /// Digest of a text.

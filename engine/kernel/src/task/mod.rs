@@ -13,7 +13,7 @@ mod parts;
 pub use error::TaskError;
 pub use lint::{Lint, lint};
 pub use load::{Loaded, Shape, load};
-pub use lock::LockedFile;
+pub use lock::{LockedFile, missing};
 pub use parts::{
     Abi, Allow, Array, Axis, Baseline, Build, Cache, Determinism, Device, Dist, Form, Generator, Graph, Hidden,
     Input, Launch, Limits, Oracle, Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode,
@@ -45,7 +45,7 @@ pub struct Task {
     pub inputs: IndexMap<String, Input>,
     /// Output tensors, in the order of the call; the caller owns them.
     pub outputs: IndexMap<String, Output>,
-    /// Numbers that are passed along, in the order of the call.
+    /// Numbers that are passed along, in the order of the call. Not to be confused with `scales`, factors on an input's values.
     #[serde(default)]
     pub scalars: IndexMap<String, Scalar>,
     /// Where right answers come from.
@@ -87,4 +87,20 @@ pub struct Task {
     /// What the machine could do at best.
     #[serde(default)]
     pub roofline: Option<Roofline>,
+}
+
+impl Task {
+    /// Settings of the scalars: in each, every scalar has one of its values, and each value occurs. The first is measured.
+    pub fn settings(&self) -> usize {
+        self.scalars.values().map(|scalar| scalar.all().len()).max().unwrap_or(1).max(1)
+    }
+
+    /// The scalars that have several values, with those of a call.
+    pub fn varied(&self, scalars: &[f64]) -> IndexMap<String, f64> {
+        let named = self.scalars.iter().zip(scalars);
+        named
+            .filter(|((_, scalar), _)| scalar.all().len() > 1)
+            .map(|((name, _), value)| (name.clone(), *value))
+            .collect()
+    }
 }

@@ -1,6 +1,6 @@
 //! From rows to winners.
 
-use super::collect::{NotRanked, collect};
+use super::collect::{NotRanked, WhyNotRanked, collect};
 use super::decide::{Decision, DecisionKind, DecisionRules, decide};
 use super::entry::{Figures, Load, RunStatus, Sample};
 use super::fairness::{Difference, Fact, differences, unstated};
@@ -65,6 +65,8 @@ pub enum AbsentKind {
     EnvironmentGap,
     /// It was given up after its candidates failed.
     GivenUp,
+    /// It was measured, and none of the measurements is a result.
+    NoValidResult,
 }
 
 /// A stored value that is not what was computed. The computed one counts.
@@ -169,6 +171,43 @@ pub struct ScenarioRanking {
     pub differences: Vec<Difference>,
 }
 
+/// Longest value of a fact that names a group.
+const NAMING: usize = 24;
+
+impl ScenarioRanking {
+    /// The name of a group for a reader: the scenario alone where there is one group, else with what tells the group from every
+    /// other, where a single short fact does.
+    pub fn title(&self, group: usize) -> String {
+        if self.groups.len() <= 1 {
+            return self.scenario.clone();
+        }
+        let naming = self.differences.iter().find_map(|difference| {
+            let words: Vec<String> =
+                difference.values.iter().map(|value| naming(&difference.name, value)).collect();
+            let told = words.iter().all(|word| !word.is_empty() && word.len() <= NAMING)
+                && words.iter().enumerate().all(|(at, word)| !words[..at].contains(word));
+            told.then(|| words.get(group).cloned()).flatten()
+        });
+        match naming {
+            Some(words) => format!("{}, {words}", self.scenario),
+            None => format!("{} (group {})", self.scenario, group + 1),
+        }
+    }
+}
+
+/// A fact in a name; empty where it does not say anything by itself.
+fn naming(name: &str, value: &Value) -> String {
+    match (name, value) {
+        // Digests tell machines, not readers.
+        ("weights" | "tokenizer" | "workload" | "sampling", _) | (_, Value::Null) => String::new(),
+        ("arrival" | "gpu_model" | "precision" | "quantization" | "model", Value::String(text)) => {
+            text.clone()
+        }
+        (_, Value::String(text)) => format!("{name} {text}"),
+        (_, other) => format!("{name} {other}"),
+    }
+}
+
 /// The outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ranking {
@@ -207,6 +246,7 @@ pub fn rank(inputs: &[Input], absent: &[Absent], settings: &RankSettings) -> Ran
     without_result.sort_by(|a, b| settings.order.compare(a, b));
     let scenarios = by_scenario(with, settings);
     let mut absent = absent.to_vec();
+    absent.extend(without_valid(&collected.not_ranked, &scenarios, &without_result, &absent));
     absent.sort_by(|a, b| (a.kind, &a.framework).cmp(&(b.kind, &b.framework)));
     Ranking {
         order: settings.order.sentence(),
@@ -222,6 +262,31 @@ pub fn rank(inputs: &[Input], absent: &[Absent], settings: &RankSettings) -> Ran
         absent,
         disagreements: collected.disagreements,
     }
+}
+
+/// Frameworks all of whose measurements are no results, with the first reason.
+fn without_valid(
+    not_ranked: &[NotRanked],
+    scenarios: &[ScenarioRanking],
+    without: &[Standing],
+    known: &[Absent],
+) -> Vec<Absent> {
+    let ranked = scenarios.iter().flat_map(|scenario| &scenario.groups).flat_map(|group| &group.standings);
+    let mut seen: Vec<&str> = ranked.chain(without).map(|standing| standing.framework.as_str()).collect();
+    seen.extend(known.iter().map(|absent| absent.framework.as_str()));
+    let mut absent = Vec::new();
+    for row in not_ranked.iter().filter(|row| row.why != WhyNotRanked::Unreadable) {
+        let Some(framework) = row.framework.as_deref() else { continue };
+        if !seen.contains(&framework) {
+            seen.push(framework);
+            absent.push(Absent {
+                framework: framework.to_owned(),
+                kind: AbsentKind::NoValidResult,
+                reason: row.reason.clone(),
+            });
+        }
+    }
+    absent
 }
 
 type Like = (Vec<Fact>, Vec<Standing>);

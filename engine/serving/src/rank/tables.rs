@@ -153,7 +153,7 @@ pub(super) fn best(
     for scenario in scenarios {
         for (number, group) in scenario.groups.iter().enumerate() {
             for standing in group.standings.iter().filter(|standing| standing.rank.is_some()) {
-                add(&standing.framework, row(standing, label(scenario, number)));
+                add(&standing.framework, row(standing, scenario.title(number)));
             }
         }
     }
@@ -184,7 +184,7 @@ pub(super) fn comparison(scenarios: &[ScenarioRanking]) -> Vec<ComparisonRow> {
             for (index, standing) in group.standings.iter().enumerate() {
                 let Some(rank) = standing.rank else { continue };
                 let tied = group.leaders.len() > 1 && group.leaders.contains(&index);
-                let best = row(standing, label(scenario, number));
+                let best = row(standing, scenario.title(number));
                 rows.push(ComparisonRow { rank, tied, framework: standing.framework.clone(), best });
             }
         }
@@ -199,7 +199,7 @@ pub(super) fn winning(scenarios: &[ScenarioRanking]) -> Vec<WinningCommand> {
             commands.extend(group.leaders.iter().map(|index| {
                 let standing = &group.standings[*index];
                 WinningCommand {
-                    scenario: label(scenario, number),
+                    scenario: scenario.title(number),
                     framework: standing.framework.clone(),
                     candidate: standing.candidate.clone(),
                     tied: group.leaders.len() > 1,
@@ -223,14 +223,6 @@ pub(super) fn failed(scenarios: &[ScenarioRanking], without: &[Standing]) -> Vec
     };
     let sla_failed = ranked.filter(|standing| standing.sla.passed == Some(false));
     sla_failed.chain(without).map(of).collect()
-}
-
-fn label(scenario: &ScenarioRanking, group: usize) -> String {
-    if scenario.groups.len() > 1 {
-        format!("{} (group {})", scenario.scenario, group + 1)
-    } else {
-        scenario.scenario.clone()
-    }
 }
 
 /// Where there was no measurement there was nothing to judge.

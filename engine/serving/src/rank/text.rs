@@ -82,11 +82,7 @@ pub fn markdown(ranking: &Ranking) -> String {
     _ = write!(out, "\nOrder: {}.\n", ranking.order);
     for scenario in &ranking.scenarios {
         for (number, group) in scenario.groups.iter().enumerate() {
-            let name = match scenario.groups.len() {
-                1 => scenario.scenario.clone(),
-                _ => format!("{} (group {})", scenario.scenario, number + 1),
-            };
-            _ = write!(out, "\n**{}**\n\n{}", cell(&name), group_lines(group));
+            _ = write!(out, "\n**{}**\n\n{}", cell(&scenario.title(number)), group_lines(group));
         }
         out.push_str(&apart(scenario));
     }
@@ -152,7 +148,7 @@ fn apart(scenario: &super::ScenarioRanking) -> String {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let groups: Vec<String> = (1..=scenario.groups.len()).map(|number| format!("Group {number}")).collect();
+    let groups: Vec<String> = (0..scenario.groups.len()).map(|group| scenario.title(group)).collect();
     let mut columns = vec!["Differs"];
     columns.extend(groups.iter().map(String::as_str));
     let row = |difference: &super::Difference| {
@@ -175,6 +171,7 @@ fn left_out(ranking: &Ranking) -> String {
         (AbsentKind::Unsupported, "Not supported"),
         (AbsentKind::EnvironmentGap, "Not installed here"),
         (AbsentKind::GivenUp, "Given up"),
+        (AbsentKind::NoValidResult, "Without a valid result"),
     ];
     if !ranking.absent.is_empty() {
         out.push_str("\n## Frameworks Without Results\n\n");

@@ -40,7 +40,7 @@ pub(crate) const DOCS: &[OutputDoc] = &[
     doc("notes", "What a reader should know beside it"),
     doc("row", "The row for the ledger, as `assay schema kernel-ledger` describes it"),
     doc("ledger", "Where it was kept, `{path, row, hash}`; null without a ledger"),
-    doc("candidate_sha", "Digest of the candidate's file"),
+    doc("candidate_sha", "Digest of the candidate: its file with those beside it that it includes"),
     doc("task_sha", "Digest of the task"),
     doc("judgement", "`judgement.json`: everything, `{path, sha256, bytes}`"),
     doc("markdown", "`kernel.md`, `{path, sha256, bytes}`"),

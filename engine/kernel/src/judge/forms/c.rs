@@ -1,6 +1,6 @@
 //! Shared libraries on the CPU, and sources in C and C++.
 
-use crate::build::Built;
+use crate::build::{Built, beside};
 use crate::judge::bench::Bench;
 use crate::judge::setup::JudgeError;
 use crate::statics;
@@ -33,7 +33,7 @@ pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
         std::fs::copy(&bench.source, &bench.library).map_err(|error| failed(&bench.source, error))?;
     } else if is_source(bench) {
         match crate::build::c(&bench.source, &bench.task().build.cpu, false, &bench.folder) {
-            Ok(built) => take(bench, built),
+            Ok(built) => take(bench, built)?,
             Err(error) => {
                 let finding =
                     error.finding().ok_or_else(|| JudgeError::Build { reason: error.to_string() })?;
@@ -46,11 +46,27 @@ pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     Ok(Vec::new())
 }
 
-fn take(bench: &mut Bench<'_>, built: Built) {
+/// Starts the build that watches itself. Where it cannot be started the gate tries again, and says why not.
+pub fn prepare(bench: &mut Bench<'_>) {
+    if is_source(bench) {
+        let flags = &bench.task().build.cpu;
+        bench.watched = crate::build::start_watched(&bench.source, flags, &bench.folder).ok();
+    }
+}
+
+fn take(bench: &mut Bench<'_>, built: Built) -> Result<(), JudgeError> {
+    let source = bench.source.canonicalize().and_then(|source| {
+        let mut all = beside::closure(&source)?;
+        all.extend(built.sources);
+        beside::digest(&source, &all)
+    });
+    let failed = |error| JudgeError::File { path: bench.source.clone(), source: error };
+    bench.facts.identity = Some(source.map_err(failed)?);
     bench.library = built.library;
     // Paths of this machine say nothing elsewhere; compiler and flags do.
     bench.facts.flags =
         std::iter::once(built.compiler).chain(bench.task().build.cpu.iter().cloned()).collect();
+    Ok(())
 }
 
 /// Reads the library.

@@ -44,6 +44,11 @@ pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     }
 }
 
+/// Begins what takes long and can be done while other gates run.
+pub fn prepare(bench: &mut Bench<'_>) {
+    c::prepare(bench);
+}
+
 /// Whether it was built from a source, and can be built again in another way.
 pub fn is_source(bench: &Bench<'_>) -> bool {
     bench.task().abi.device == Device::Cpu && c::is_source(bench)

@@ -49,17 +49,17 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
                 Err(Stop::Found(Finding::new(GATE, Code::AccuracyRegression, message, evidence)))
             };
             let (most_abs, most_rel) = largest(case, &data, &taken, at);
-            let facts = bench.facts.err.get_or_insert_with(ErrorFacts::default);
-            (facts.max_abs, facts.max_rel) = (facts.max_abs.max(most_abs), facts.max_rel.max(most_rel));
-            if errors.bias_t.abs() > facts.bias_t.abs() {
-                facts.bias_t = errors.bias_t;
+            let facts = bench.facts.err.get_or_insert_default();
+            ErrorFacts::raise(&mut facts.max_abs, most_abs);
+            ErrorFacts::raise(&mut facts.max_rel, most_rel);
+            if facts.bias_t.is_none_or(|known| errors.bias_t.abs() > known.abs()) {
+                facts.bias_t = Some(errors.bias_t);
             }
             if let Some(baseline) = &baseline {
                 let theirs = baseline[at].rel_l2.max(EXACT * u);
-                if facts.baseline_rel_l2 == 0.0
-                    || errors.rel_l2 / theirs > facts.rel_l2 / facts.baseline_rel_l2
-                {
-                    (facts.rel_l2, facts.baseline_rel_l2) = (errors.rel_l2, theirs);
+                let known = facts.rel_l2.zip(facts.baseline_rel_l2);
+                if known.is_none_or(|(own, baseline)| errors.rel_l2 / theirs > own / baseline) {
+                    (facts.rel_l2, facts.baseline_rel_l2) = (Some(errors.rel_l2), Some(theirs));
                 }
                 if errors.rel_l2 > tolerance.rel_l2_vs_baseline * theirs {
                     return found(format!(

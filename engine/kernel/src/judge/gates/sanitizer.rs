@@ -29,7 +29,11 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     if !is_source(bench) {
         return Ok(skip(bench, "there is no source to build again"));
     }
-    let built = match build::c(&bench.source, &bench.task().build.cpu, true, &bench.folder) {
+    let built = match bench.watched.take() {
+        Some(started) => started.finish(),
+        None => build::c(&bench.source, &bench.task().build.cpu, true, &bench.folder),
+    };
+    let built = match built {
         Ok(built) => built,
         Err(BuildError::NoSanitizer { .. }) => return Ok(skip(bench, "the compiler brings no sanitizers")),
         Err(error) => {

@@ -8,28 +8,49 @@ use crate::judge::data::Data;
 use crate::judge::ends;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stop, settle};
+use crate::oracle::Oracle;
+use crate::task::Task;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, Worker};
 use serde_json::json;
+use std::sync::mpsc;
 
 /// Runs the gate. Each shape has a worker of its own: what one shape left behind cannot help at the next.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     settle(check(bench))
 }
 
+/// While one shape is called, another thread draws the data of the next and starts its worker.
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
-    for (number, case) in bench.cases.clone().iter().enumerate() {
-        let mut worker = bench.worker(Gate::Values)?;
-        let seed = bench.seed(&format!("values {number}"));
-        sweep(bench, Gate::Values, &mut worker, case, seed)?;
-    }
-    Ok(())
+    let (setup, oracle, library) = (bench.setup, bench.oracle, bench.library.clone());
+    let task = bench.task();
+    let cases = bench.cases.clone();
+    let seeds: Vec<u64> = (0..cases.len()).map(|number| bench.seed(&format!("values {number}"))).collect();
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(1);
+        let (cases, library) = (&cases, &library);
+        scope.spawn(move || {
+            for (case, seed) in cases.iter().zip(seeds) {
+                let worker = Worker::start(&setup.launcher, library, &task.abi, &task.limits);
+                // Nobody listens any more once something was found.
+                if send.send((worker, drawn(task, oracle, case, seed))).is_err() {
+                    return;
+                }
+            }
+        });
+        for (case, (worker, all)) in cases.iter().zip(receive) {
+            let mut worker = worker.map_err(|end| ends::stop(Gate::Values, None, end))?;
+            look(bench, Gate::Values, &mut worker, case, all?)?;
+        }
+        Ok(())
+    })
 }
 
 /// The code of wrong values at a shape.
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::Measured => Code::WrongValue,
+        Kind::Scalar => Code::WrongScalar,
         Kind::Hidden | Kind::Random => Code::WrongHiddenShape,
         Kind::Strided => Code::WrongStrided,
     }
@@ -43,19 +64,37 @@ pub fn sweep(
     case: &Case,
     seed: u64,
 ) -> Result<(), Stop> {
+    let all = drawn(bench.task(), bench.oracle, case, seed)?;
+    look(bench, gate, worker, case, all)
+}
+
+/// The data of a shape.
+fn drawn(task: &Task, oracle: &dyn Oracle, case: &Case, seed: u64) -> Result<Vec<Data>, JudgeError> {
     let mut all = Vec::new();
-    for (at, scale) in generate::scales(bench.task()).into_iter().enumerate() {
-        all.push(bench.draw(case, generate::seed(seed, &format!("scale {at}")), scale)?);
+    for (at, scale) in generate::scales_at(task, case.kind).into_iter().enumerate() {
+        all.push(Data::draw(task, oracle, case, generate::seed(seed, &format!("scale {at}")), scale)?);
     }
-    if let Some(first) = all.first().cloned() {
+    if let Some(first) = all.first() {
         let layouts: Vec<_> = case.inputs().map(|tensor| case.tensors[tensor].layout.clone()).collect();
         let what = "with elements that outweigh their rows".to_owned();
-        all.push(bench.edit(case, &first, what, |values| {
+        all.push(first.edited(oracle, case, what, |values| {
             for (layout, values) in layouts.iter().zip(values).filter(|(layout, _)| layout.shape.len() > 1) {
                 generate::dominate(layout, seed, values);
             }
         })?);
     }
+    Ok(all)
+}
+
+/// Checks a shape with this data.
+fn look(
+    bench: &mut Bench<'_>,
+    gate: Gate,
+    worker: &mut Worker,
+    case: &Case,
+    all: Vec<Data>,
+) -> Result<(), Stop> {
+    let all = all.into_iter().map(|data| bench.modelled(case, data)).collect::<Result<Vec<_>, _>>()?;
     // What was found right needs no second look when it comes again.
     let mut right: Vec<Option<Vec<Vec<u8>>>> = vec![None; all.len()];
     let mut fresh = true;
@@ -121,7 +160,10 @@ fn written(gate: Gate, case: &Case, taken: [&Vec<Vec<u8>>; 2]) -> Result<(), Sto
                     layout.len(),
                     case.title()
                 ),
-                json!({ "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first }),
+                json!({
+                    "axes": case.axes, "kind": case.kind, "output": name, "unwritten": left, "first": first,
+                    "index": first.map(|first| layout.index(first)),
+                }),
             )));
         }
     }

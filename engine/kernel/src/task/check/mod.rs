@@ -4,10 +4,11 @@ mod launch;
 mod limits;
 mod tensors;
 
-use super::{Task, axes};
+use super::{Scalar, Task, axes};
 use crate::oracle;
 use assay_diagnostics::did_you_mean;
 use indexmap::IndexMap;
+use std::path::{Component, Path};
 
 /// Something wrong with a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,15 @@ pub(in crate::task) fn check(task: &Task) -> Checked {
             &["baseline", "path"],
             "the baseline must lie beside the task",
             "give a relative path",
+        );
+    }
+    let file = task.baseline.file.as_deref().unwrap_or(Path::new("a"));
+    let climbs = |path: &Path| path.components().any(|part| !matches!(part, Component::Normal(_)));
+    if file.as_os_str().is_empty() || climbs(file) {
+        return problem(
+            &["baseline", "file"],
+            "the baseline's file must lie in its folder",
+            "give its path from there",
         );
     }
     let Some(roofline) = &task.roofline else { return Ok(()) };
@@ -166,10 +176,38 @@ fn names(task: &Task) -> Checked {
             );
         }
     }
-    for (name, scalar) in &task.scalars {
-        if !scalar.value.is_finite() {
-            return problem(&["scalars", name, "value"], format!("`{name}` is not finite"), "give a number");
-        }
+    task.scalars.iter().try_for_each(|(name, scalar)| values(name, scalar))
+}
+
+/// Most values of a scalar: each is a shape more to check.
+const MOST_VALUES: usize = 16;
+
+fn values(name: &str, scalar: &Scalar) -> Checked {
+    let path = ["scalars", name];
+    let values = ["scalars", name, "values"];
+    if scalar.value.is_some() && !scalar.values.is_empty() {
+        return problem(&path, format!("`{name}` is given twice"), "keep `value` or `values`");
+    }
+    let all = scalar.all();
+    if all.is_empty() {
+        return problem(
+            &path,
+            format!("the scalar `{name}` has no value"),
+            "write `value: 1.0e-6`, or `values: [1.0e-6, 1.0e-5]`: the first is measured, all are checked",
+        );
+    }
+    if all.iter().any(|value| !value.is_finite()) {
+        return problem(&path, format!("`{name}` is not finite"), "give a number");
+    }
+    if all.iter().enumerate().any(|(at, value)| all[..at].contains(value)) {
+        return problem(&values, format!("`{name}` has a value twice"), "take one of them away");
+    }
+    if all.len() > MOST_VALUES {
+        return problem(
+            &values,
+            format!("`{name}` has {} values", all.len()),
+            &format!("give up to {MOST_VALUES}"),
+        );
     }
     Ok(())
 }

@@ -35,7 +35,11 @@ fn generator(task: &Task, made: &Generator, dtype: DType, name: &str) -> Checked
         return problem(&path("std"), format!("{} is no spread", made.std), "give a number from 0");
     }
     if made.scales.is_empty() || made.scales.iter().any(|scale| !scale.is_finite() || *scale <= 0.0) {
-        return problem(&path("scales"), "scales must be numbers above 0", "such as `[0.05, 1, 30]`");
+        return problem(
+            &path("scales"),
+            "`scales` multiply the values of an input; they must be numbers above 0",
+            "such as `[0.05, 1, 30]`",
+        );
     }
     expression(task, &made.low, &path("low"))?;
     expression(task, &made.high, &path("high"))?;

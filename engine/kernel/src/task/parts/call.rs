@@ -150,8 +150,11 @@ impl Default for Build {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// Its source or library, beside the task.
+    /// Its source or library beside the task, or the folder that holds it; everything in a folder is locked.
     pub path: PathBuf,
+    /// The source or library in that folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
     /// Where it comes from, such as a repository with a path.
     #[serde(default)]
     pub source: String,

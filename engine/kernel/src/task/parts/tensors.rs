@@ -43,7 +43,7 @@ pub struct Generator {
     pub mean: f64,
     /// Standard deviation of `normal`, half the width of `uniform`.
     pub std: f64,
-    /// Factors on the values; every check runs at each of them.
+    /// Factors on the values; every check of values runs at each of them. Not to be confused with `scalars`, numbers of the call.
     pub scales: Vec<f64>,
     /// Smallest integer; an expression over the axes.
     #[serde(deserialize_with = "text_or_number")]
@@ -135,12 +135,29 @@ pub struct Output {
     pub mode: OutputMode,
 }
 
-/// A number that is passed along.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A number that is passed along; exactly one of both.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scalar {
-    /// Its value.
-    pub value: f64,
+    /// Its only value. A kernel that ignores it is not told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Its values: the first is measured, the others are checked beside it, so that a kernel must read the number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<f64>,
+}
+
+impl Scalar {
+    /// All its values, the measured one first. The loader sees to it that there is one.
+    pub fn all(&self) -> Vec<f64> {
+        self.value.into_iter().chain(self.values.iter().copied()).collect()
+    }
+
+    /// The value in a setting: the first in setting 0, and around again behind the last.
+    pub fn at(&self, setting: usize) -> f64 {
+        let all = self.all();
+        all.get(setting % all.len().max(1)).copied().unwrap_or_default()
+    }
 }
 
 fn one_u64() -> u64 {

@@ -78,6 +78,16 @@ static int hidden(void) {
     return said(wrong > 0, "odd widths that are wrong", wrong);
 }
 
+/* Right at the epsilon that is measured, wrong at another, where inputs are so small that it counts. */
+static int ignores_scalar(void) {
+    if (!serves(make(64, 768, 0))) return said(0, "wrong at the measured epsilon", 1);
+    epsilon = 1e-5;
+    Set *set = make(64, 768, 0);
+    for (int64_t at = 0; at < 64 * 768; at++) set->x[at] = assay_to_bf16((float)(1e-4 * normal()));
+    int fine = serves(set);
+    return said(!fine, "right at another epsilon", fine);
+}
+
 static int64_t gaps_written(const Set *set) {
     int64_t written = 0;
     for (int64_t r = 0; r + 1 < set->rows; r++) {
@@ -425,7 +435,7 @@ static const struct {
     int (*look)(void);
 } probes[] = {
     {"no_symbol", no_symbol}, {"returns_error", returns_error}, {"unwritten", unwritten}, {"values", values},
-    {"coarser", coarser}, {"hidden", hidden}, {"strides", strides}, {"gaps", gaps}, {"alias", alias},
+    {"coarser", coarser}, {"ignores_scalar", ignores_scalar}, {"hidden", hidden}, {"strides", strides}, {"gaps", gaps}, {"alias", alias},
     {"nan_lost", nan_lost}, {"serves_other_type", serves_other_type}, {"mode", mode},
     {"mode_on_loading", mode_on_loading}, {"slow_clock", slow_clock}, {"edge", edge}, {"mutates", mutates},
     {"restores", restores}, {"needs_memory", needs_memory}, {"stale_by_address", stale_by_address}, {"stale_factor", stale_factor},

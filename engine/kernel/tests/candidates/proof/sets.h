@@ -27,6 +27,7 @@ typedef struct {
 
 static assay_entry *entry;
 static unsigned mode_after;
+static double epsilon = 1e-6;
 static uint64_t state = 88172645463325252u;
 
 static double uniform(void) {
@@ -77,7 +78,7 @@ static Set *make(int64_t rows, int64_t columns, int64_t gap) {
 
 /* A call; the mode of floating point is kept aside and put back. */
 static int32_t call(Set *set) {
-    double eps = 1e-6;
+    double eps = epsilon;
     _mm_setcsr(PLAIN_MODE);
     int32_t rc = entry(set->in, 2, set->out, 1, &eps, 1, NULL);
     mode_after = _mm_getcsr() & ~0x3fu;
@@ -93,7 +94,7 @@ static Seen against(const Set *set, const uint16_t *x_values) {
         const uint16_t *x = x_values + r * set->x_step, *y = set->y + r * set->y_step;
         double sum = 0.0;
         for (int64_t c = 0; c < set->columns; c++) sum += pow(assay_from_bf16(x[c]), 2.0);
-        double scale = 1.0 / sqrt(sum / (double)set->columns + 1e-6);
+        double scale = 1.0 / sqrt(sum / (double)set->columns + epsilon);
         for (int64_t c = 0; c < set->columns; c++) {
             double right = assay_from_bf16(x[c]) * scale * assay_from_bf16(set->w[c]), got = assay_from_bf16(y[c]);
             if (y[c] == POISON) {
