@@ -35,7 +35,11 @@ fn load(folder: &Path) -> Loaded {
 }
 
 fn launcher() -> Launcher {
-    Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new(), env: Vec::new() }
+    Launcher {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
+        args: Vec::new(),
+        env: Vec::new(),
+    }
 }
 
 fn judged(loaded: &Loaded, candidate: &Path, quick: bool, progress: &mut dyn FnMut(Progress)) -> Judgement {

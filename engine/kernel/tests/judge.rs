@@ -84,8 +84,11 @@ impl Scene {
         seed: SeedSource,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Judgement, JudgeError> {
-        let launcher =
-            Launcher { program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")), args: Vec::new(), env: Vec::new() };
+        let launcher = Launcher {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
+            args: Vec::new(),
+            env: Vec::new(),
+        };
         let mut setup = Setup::new(loaded, candidate, launcher, &self.path("scratch"));
         setup.seed = seed;
         judge(&setup, progress)

@@ -4,7 +4,6 @@ use super::bench::Bench;
 use super::stage::Stop;
 use crate::case::Case;
 use crate::verdict::{Code, Finding, Gate};
-use crate::task::Device;
 use crate::worker::{self, End, Fault, Place};
 use serde_json::{Value, json};
 
@@ -69,7 +68,7 @@ fn of_launch(error: &str) -> Code {
 
 /// A call that never came back may have taken the device with it: then nothing is known about the candidate.
 pub fn after(bench: &Bench<'_>, finding: &mut Finding) {
-    if finding.code != Code::Timeout || bench.task().abi.device == Device::Cpu {
+    if finding.code != Code::Timeout || !bench.task().abi.on_device() {
         return;
     }
     if let Err(end) = worker::device_answers(&bench.setup.launcher) {

@@ -90,7 +90,7 @@ impl Kept {
             return None;
         }
         let folder = setup.cache.as_deref().map(|cache| cache.join("kernel")).filter(|it| usable(it))?;
-        let baseline = loaded.folder.join(&loaded.task.baseline.path);
+        let baseline = loaded.baseline();
         let key = Key {
             assay: env!("CARGO_PKG_VERSION").to_owned(),
             task: loaded.digest.clone(),

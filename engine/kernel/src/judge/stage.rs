@@ -4,7 +4,7 @@ use super::data::Data;
 use super::ends;
 use super::setup::JudgeError;
 use crate::case::Case;
-use crate::task::{Abi, Device};
+use crate::task::Abi;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Called, Edge, Worker};
 use serde_json::json;
@@ -46,19 +46,13 @@ pub struct Stage<'a> {
     /// Outputs in the order of the call, with the bytes that belong to elements where rows have gaps.
     outputs: Vec<(usize, Option<Vec<bool>>)>,
     alias: bool,
-    /// On a device, what each set's inputs are: nothing there keeps a kernel from writing to them.
+    /// Where the worker has memory of its own, what each set's inputs are: nothing there keeps a kernel from writing to them.
     inputs: Option<Vec<Vec<Vec<u8>>>>,
 }
 
 impl<'a> Stage<'a> {
     /// Memory for `sets` times a case.
-    pub fn new(
-        case: &'a Case,
-        sets: usize,
-        edge: Edge,
-        abi: &Abi,
-        alias: bool,
-    ) -> Result<Self, JudgeError> {
+    pub fn new(case: &'a Case, sets: usize, edge: Edge, abi: &Abi, alias: bool) -> Result<Self, JudgeError> {
         let arena = Arena::new(case, sets, edge, abi.align, alias)
             .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
         let outputs = case
@@ -68,7 +62,7 @@ impl<'a> Stage<'a> {
                 (tensor, (!layout.is_contiguous()).then(|| layout.used()))
             })
             .collect();
-        let inputs = (abi.device != Device::Cpu).then(|| vec![Vec::new(); sets]);
+        let inputs = abi.own_memory().then(|| vec![Vec::new(); sets]);
         Ok(Self { case, arena, outputs, alias, inputs })
     }
 
@@ -103,7 +97,7 @@ impl<'a> Stage<'a> {
     /// nothing but elements of outputs. Outputs have been poisoned with `poison`.
     pub fn call(&mut self, worker: &mut Worker, gate: Gate, set: usize, poison: u8) -> Result<Called, Stop> {
         let called = worker.call(set).map_err(|end| ends::stop(gate, Some(self.case), end))?;
-        self.returned(gate, called.rc)?;
+        self.returned(gate, called.rc, worker.said())?;
         self.mode(gate, &called)?;
         self.unchanged(gate, set)?;
         self.bounds(gate, set, poison)?;
@@ -111,14 +105,18 @@ impl<'a> Stage<'a> {
     }
 
     /// Judges a return code of a call that had to be served.
-    pub fn returned(&self, gate: Gate, rc: i32) -> Result<(), Stop> {
+    pub fn returned(&self, gate: Gate, rc: i32, said: &str) -> Result<(), Stop> {
         let title = self.case.title();
         let (code, message) = match rc {
             0 => return Ok(()),
             NO_MEMORY => (Code::ResourceLimit, format!("it found no memory at {title} (returned {rc})")),
+            _ if !said.is_empty() => {
+                (Code::ReturnedError, format!("it failed at {title}, which it must serve: {said}"))
+            }
             _ => (Code::ReturnedError, format!("it returned {rc} at {title}, which it must serve")),
         };
-        Err(Stop::Found(Finding::new(gate, code, message, json!({ "axes": self.case.axes, "rc": rc }))))
+        let evidence = json!({ "axes": self.case.axes, "rc": rc, "said": said });
+        Err(Stop::Found(Finding::new(gate, code, message, evidence)))
     }
 
     fn mode(&self, gate: Gate, called: &Called) -> Result<(), Stop> {

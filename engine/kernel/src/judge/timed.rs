@@ -12,7 +12,6 @@ use super::stage::Stop;
 use crate::case::Case;
 use crate::generate;
 use crate::oracle::Expected;
-use crate::task::Device;
 use crate::timing::measure::Watch;
 use crate::timing::schedule::{SETS, Sample};
 use crate::tolerance;
@@ -150,7 +149,7 @@ impl<'b, 'a> Timed<'b, 'a> {
 
     /// The inputs of every used set are what they were. Where they are mapped read-only nothing else can be.
     fn inputs(&self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
-        if self.bench.task().abi.device == Device::Cpu {
+        if !self.bench.task().abi.own_memory() {
             return Ok(());
         }
         let case = self.case();

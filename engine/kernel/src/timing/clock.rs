@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 const SHARE: f64 = 0.9;
 /// What request and reply may take in one block beyond twice the baseline's usual, in nanoseconds.
 const SLACK: f64 = 100e3;
+/// Share of blocks that is nearly all of them. A busy machine delays both sides alike.
+const NEARLY_ALL: f64 = 0.8;
 /// Two-sided error of saying that a clock is forged.
 const ALPHA: f64 = 0.002;
 
@@ -69,6 +71,8 @@ pub struct Looked {
     pub missing: f64,
     /// Whether a block of the candidate took longer by its own clock than by the judge's.
     pub impossible: bool,
+    /// Whether nearly all blocks of the baseline can be believed, and hardly any of the candidate's.
+    pub one_sided: bool,
 }
 
 /// Looks at pairs (baseline, candidate).
@@ -80,7 +84,12 @@ pub fn look(pairs: &[[Block; 2]]) -> Looked {
         .iter()
         .map(|[_, block]| ((block.seen() - typical).max(1.0) / block.worker.max(1.0)).ln())
         .collect();
+    let believed = |side: usize| {
+        let count = pairs.iter().filter(|pair| pair[side].believable(quick)).count();
+        count as f64 / pairs.len().max(1) as f64
+    };
     Looked {
+        one_sided: believed(0) >= NEARLY_ALL && believed(1) <= 1.0 - NEARLY_ALL,
         counts: pairs.iter().map(|pair| pair.iter().all(|block| block.believable(quick))).collect(),
         missing: median(&missing).unwrap_or(0.0),
         impossible: pairs.iter().any(|[_, block]| block.impossible()),
@@ -97,6 +106,16 @@ pub fn mismatch(missing: &[f64]) -> Option<Mismatch> {
     Some(Mismatch { what, share: (-found.estimate).exp(), most: (-found.low).exp() })
 }
 
+/// The mismatch of a process pair in which hardly a block of the candidate can be believed, though those of the baseline can.
+pub fn one_sided(looked: &Looked) -> Mismatch {
+    Mismatch {
+        what: "hardly a block lasted as short by the judge's clock as by its own, though the baseline's did"
+            .to_owned(),
+        share: (-looked.missing).exp(),
+        most: SHARE,
+    }
+}
+
 /// The mismatch of a block that is impossible.
 pub fn impossible() -> Mismatch {
     Mismatch {
@@ -108,7 +127,7 @@ pub fn impossible() -> Mismatch {
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, look, mismatch};
+    use super::{Block, look, mismatch, one_sided};
 
     fn block(worker: f64, way: f64) -> Block {
         Block { worker, wall: worker + way, cpu: worker + way }
@@ -156,7 +175,7 @@ mod tests {
         let forged = |at: usize| if at % 10 < 6 { block(0.7e6, 0.33e6) } else { block(1e6, 30e3) };
         let pairs: Vec<_> = (0..100).map(|at| [block(1e6, 25e3 + at as f64), forged(at)]).collect();
         let looked = look(&pairs);
-        assert!((0..100).all(|at| looked.counts[at] == (at % 10 >= 6)));
+        assert!((0..100).all(|at| looked.counts[at] == (at % 10 >= 6)) && !looked.one_sided);
         let found = mismatch(&[looked.missing, looked.missing + 0.01, looked.missing - 0.01]).expect("told");
         assert!((found.share - 0.7).abs() < 0.02 && found.most < 0.9, "{found:?}");
         // Short blocks: 0.3 ms of work, 0.22 ms reported, which a single block may well be.
@@ -165,6 +184,20 @@ mod tests {
         assert!(
             mismatch(&[short.missing, short.missing + 0.02, short.missing - 0.02, short.missing]).is_some()
         );
+    }
+
+    #[test]
+    fn a_clock_that_always_lies_is_told_at_once() {
+        for (lie, told) in [(0.0, false), (0.1, false), (0.3, true), (0.6, true)] {
+            // A millisecond each; of the candidate's a part is left out.
+            let forged = |at: usize| block(1e6 * (1.0 - lie), 1e6 * lie + 20e3 + 500.0 * at as f64);
+            let looked = look(&[0, 1, 2, 3, 4, 5, 6, 7].map(|at| [block(1e6, 25e3), forged(at)]));
+            assert_eq!(looked.one_sided, told, "{lie}");
+            assert!(!told || (one_sided(&looked).share - (1.0 - lie)).abs() < 0.02, "{lie}: {looked:?}");
+        }
+        // Both sides come late: the machine's doing.
+        assert!(!look(&[[block(1e6, 5e5), block(1e6, 5e5)]; 8]).one_sided);
+        assert!(!look(&[]).one_sided);
     }
 
     #[test]

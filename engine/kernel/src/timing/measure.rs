@@ -6,7 +6,7 @@ use super::escape;
 use super::estimate::{Interval, geomean, interval, process_median};
 use super::schedule::{self, SETS, Sample};
 use crate::case::Case;
-use crate::task::{Abi, Device, Limits};
+use crate::task::{Abi, Limits};
 use crate::worker::{Arena, Block, Blocked, Edge, End, Launcher, Worker};
 use assay_stats::{Side, StatsError, median};
 use rand::rngs::StdRng;
@@ -205,7 +205,7 @@ impl<'a> Measurement<'a> {
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
     pub fn mismatch(&self) -> Option<Mismatch> {
-        if self.plan.abi.device != Device::Cpu {
+        if self.plan.abi.on_device() {
             return None;
         }
         let of = |process: usize| {
@@ -296,7 +296,7 @@ impl<'a> Measurement<'a> {
         if shape == 0 {
             watch.warm();
         }
-        let device = self.plan.abi.device != Device::Cpu;
+        let device = self.plan.abi.on_device();
         if self.shapes[shape].calls == 0 {
             let mut ns = [0.0; 2];
             for side in [Side::Baseline, Side::Candidate] {
@@ -371,8 +371,11 @@ impl<'a> Measurement<'a> {
             return Err(Trouble::Clock { mismatch: clock::impossible() });
         }
         let counted: Vec<_> =
-            pairs.iter().zip(looked.counts).filter(|(_, counts)| *counts).map(|(pair, _)| pair).collect();
+            pairs.iter().zip(&looked.counts).filter(|(_, counts)| **counts).map(|(pair, _)| pair).collect();
         if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
+            if looked.one_sided {
+                return Err(Trouble::Clock { mismatch: clock::one_sided(&looked) });
+            }
             return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }
         let found = &mut self.shapes[shape];

@@ -79,15 +79,17 @@ pub(super) mod code {
     pub(in crate::worker) const PACKED: u64 = 1;
     /// A kernel that the worker launches.
     pub(in crate::worker) const KERNEL: u64 = 2;
+    /// A Python function, in an interpreter that the worker becomes.
+    pub(in crate::worker) const PYTHON: u64 = 3;
 }
 
 /// How the form travels, and the name under which the entry is exported.
-pub(super) fn exported(form: Form, symbol: &str) -> Option<(u64, String)> {
+pub(super) fn exported(form: Form, symbol: &str) -> (u64, String) {
     match form {
-        Form::CDltensor => Some((code::PLAIN, symbol.to_owned())),
-        Form::TvmFfi => Some((code::PACKED, format!("__tvm_ffi_{symbol}"))),
-        Form::CudaKernel => Some((code::KERNEL, symbol.to_owned())),
-        Form::Python => None,
+        Form::CDltensor => (code::PLAIN, symbol.to_owned()),
+        Form::TvmFfi => (code::PACKED, format!("__tvm_ffi_{symbol}")),
+        Form::CudaKernel => (code::KERNEL, symbol.to_owned()),
+        Form::Python => (code::PYTHON, symbol.to_owned()),
     }
 }
 

@@ -11,11 +11,12 @@ use super::filter;
 use super::memory::Memory;
 use super::message::{Kind, Message, WORDS};
 use super::mode::Mode;
+use super::python;
 use super::socket::{self, Received};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io;
-use std::ptr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::time::Duration;
 
 /// `kDLCPU` of DLPack.
@@ -68,8 +69,7 @@ fn begin() -> io::Result<OwnedFd> {
 
 /// Why a build without the feature serves no device.
 #[cfg(not(feature = "cuda"))]
-const NO_DEVICE: &str =
-    "this build leaves CUDA out; build with `--features cuda`, which needs no CUDA on the machine that builds";
+const NO_DEVICE: &str = "this build leaves CUDA out; build with `--features cuda`, which needs no CUDA on the machine that builds";
 
 struct Worker {
     socket: OwnedFd,
@@ -89,6 +89,9 @@ impl Worker {
             return device.answer(request, fds);
         }
         match request.kind {
+            Kind::Load if request.words[0] == entry::code::PYTHON => {
+                Err(python::become_interpreter(request, fds, &self.socket))
+            }
             Kind::Load if request.words[3] != 0 => self.device(Some((request, fds))),
             Kind::Open => self.device(None),
             Kind::Load => self.load(request, fds),

@@ -60,6 +60,7 @@ impl Memory {
     }
 
     /// Where pages begin.
+    #[cfg(feature = "cuda")]
     pub(super) fn pages(&self, slot: &Slot) -> *mut u8 {
         // SAFETY: the plan keeps every slot inside the reservation.
         unsafe { self.base.as_ptr().add(slot.at) }

@@ -16,16 +16,17 @@ pub(super) const SIZE: usize = 8 + 8 + WORDS * 8 + TEXT;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Kind {
-    /// Request: load the library that comes with it. Words: form (see `entry::code`), bytes of memory, whether a sanitizer
+    /// Request: load the library (or the source, with settings) that comes with it. Words: form (see `entry::code`), bytes of memory, whether a sanitizer
     /// watches, whether its tensors lie on a device. Text: the symbol. On a device the reply brings an `About`.
     Load = 1,
     /// Request: map the memory that comes with it. Words: bytes of the plan.
     Map,
     /// Request: one call. Words: set.
     Call,
-    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor, whether the cache is overwritten.
+    /// Request: a block. Words: calls, snapshot's call (or `u64::MAX`), snapshot's tensor, whether the cache is overwritten; the last
+    /// one says which part of it, to a worker that makes it in parts.
     Block,
-    /// Reply: done. Words depend on the request.
+    /// Reply: done. Words depend on the request. Text: what the kernel said beside its return code, if it can speak.
     Done,
     /// Reply: the library does not load. Text: why.
     LoadFailed,

@@ -22,6 +22,7 @@ mod message;
 mod mode;
 mod more;
 mod plan;
+mod python;
 mod socket;
 
 pub use arena::Arena;
@@ -31,8 +32,9 @@ pub use launch::{Launcher, SANITIZER_EXIT};
 pub use main::main;
 pub use mode::Mode;
 pub use plan::MOST_CALLS;
+pub use python::Script;
 
-use crate::task::{Abi, Device, Limits};
+use crate::task::{Abi, Device, Form, Limits};
 use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
@@ -69,6 +71,10 @@ pub struct Worker {
     mapped: Option<Mapped>,
     /// The device that its tensors lie on, with its kernel.
     about: Option<About>,
+    /// Whether it became an interpreter.
+    python: bool,
+    /// What the last call said beside its return code.
+    said: String,
     /// Where a sanitizer writes.
     report: Option<Arc<OwnedFd>>,
     /// Why there is no worker any more.
@@ -78,6 +84,7 @@ pub struct Worker {
 /// A message with what was too long for it.
 struct Reply {
     words: [u64; message::WORDS],
+    text: String,
     more: Vec<u8>,
 }
 
@@ -120,20 +127,28 @@ impl Worker {
         limits: &Limits,
         watch: Option<&[PathBuf]>,
     ) -> Result<Self, End> {
-        let Some((form, symbol)) = entry::exported(abi.form, &abi.symbol) else {
-            return Err(End::system("this worker calls libraries and kernels", "the task's form is another"));
-        };
+        let (form, symbol) = entry::exported(abi.form, &abi.symbol);
         if symbol.len() >= message::TEXT {
             return Err(End::SymbolMissing { symbol });
         }
-        let library = library::private_copy(library, abi.form)?;
         let on_device = abi.device == Device::Cuda;
+        let files = match abi.form {
+            Form::Python => python::files(library, abi, if on_device { &launcher.env } else { &[] })?,
+            form => vec![library::private_copy(library, form)?],
+        };
         let mut worker = Self::spawn(launcher, limits, on_device, watch)?;
+        worker.python = abi.form == Form::Python;
         let words = [form, worker.memory(), u64::from(watch.is_some()), u64::from(on_device)];
-        let patience = if on_device { DEVICE_PATIENCE } else { PATIENCE };
-        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &[library.as_fd()], patience)?;
+        let patience = match abi.form {
+            Form::Python => python::PATIENCE,
+            _ if on_device => DEVICE_PATIENCE,
+            _ => PATIENCE,
+        };
+        let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+        let (reply, _) = worker.ask(Kind::Load, &words, &symbol, &files, patience)?;
         if on_device {
-            let about = serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
+            let about =
+                serde_json::from_slice(&reply.more).map_err(|error| End::system("the device", error))?;
             worker.about = Some(about);
         } else {
             worker.own = reply.words[0];
@@ -150,14 +165,14 @@ impl Worker {
         let pair = SocketType::SEQPACKET;
         let (socket, theirs) = rustix::net::socketpair(AddressFamily::UNIX, pair, SocketFlags::CLOEXEC, None)
             .map_err(|error| End::system("no socket", error))?;
-        let mut spawn =
-            if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
+        let mut spawn = if on_device { launcher.spawn_for_device(theirs) } else { launcher.spawn(theirs) };
         let report = watch.map(|preload| launch::watched(&mut spawn, preload)).transpose()?;
         let background = Background::shared().map_err(|error| End::system("no thread", error))?;
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
         let (limits, own) = (*limits, if on_device { u64::MAX } else { 0 });
-        Ok(Self { socket, child, limits, own, mapped: None, about: None, report, ended: None })
+        let (python, said) = (false, String::new());
+        Ok(Self { socket, child, limits, own, mapped: None, about: None, python, said, report, ended: None })
     }
 
     /// What a sanitizer wrote; empty for a worker that none watches.
@@ -183,7 +198,8 @@ impl Worker {
     fn patience(&self, calls: usize) -> Duration {
         let one = Duration::from_millis(self.limits.call_ms.into());
         let limit = one.saturating_mul(calls as u32).min(one + BLOCK_EXTRA);
-        let bytes = self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
+        let bytes =
+            self.mapped.as_ref().filter(|_| self.about.is_some()).map(|mapped| mapped.plan.file_len());
         limit + bytes.map_or(Duration::ZERO, |bytes| Duration::from_secs(1 + (bytes >> 30) as u64))
     }
 
@@ -196,7 +212,11 @@ impl Worker {
         let plan = Arc::clone(arena.plan());
         let before = self.mapped.take().map_or(0, |mapped| mapped.plan.reserve);
         // The old one goes before the new one comes; the plan itself, and descriptions made from it, need some room.
-        let tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
+        let mut tensors = plan.reserve.max(before) as u64 + 16 * arena.plan_len() as u64;
+        if self.python {
+            // The arena, and memory of its own that holds the same.
+            tensors += 2 * plan.file_len() as u64 + python::ROOM;
+        }
         self.limit(self.memory().saturating_add(self.own).saturating_add(tensors))?;
         let [writable, read_only] = arena.files();
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
@@ -234,10 +254,35 @@ impl Worker {
         let (call, tensor) =
             block.snapshot.map_or((u64::MAX, 0), |(call, tensor)| (call as u64, tensor as u64));
         let words = [calls as u64, call, tensor, u64::from(block.flush)];
-        let (reply, host_ns) = self.ask(Kind::Block, &words, "", &[], self.patience(calls))?;
+        let limit = self.patience(calls);
+        let (reply, host_ns) = if self.python {
+            self.block_in_parts(words, limit)?
+        } else {
+            self.ask(Kind::Block, &words, "", &[], limit)?
+        };
         let [ns, copy_ns, at, rc, vector, x87, wall_ns, ..] = reply.words;
         let failed = usize::try_from(at).ok().filter(|at| *at < calls).map(|at| (at, code(rc)));
         Ok(Blocked { ns, wall_ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+    }
+
+    /// Of a worker that brings tensors there and back in requests of their own: no part of what the judge's clock brackets.
+    fn block_in_parts(&mut self, words: [u64; 4], limit: Duration) -> Result<(Reply, u64), End> {
+        let [calls, call, tensor, flush] = words;
+        let mut part = |part: u64, limit: Duration| {
+            let mut words = [calls, call, tensor, flush, 0, 0, 0, 0];
+            words[python::PART] = part;
+            self.ask(Kind::Block, &words, "", &[], limit)
+        };
+        part(python::BRING, PATIENCE)?;
+        let done = part(python::RUN, limit)?;
+        part(python::TAKE, PATIENCE)?;
+        self.said.clone_from(&done.0.text);
+        Ok(done)
+    }
+
+    /// What the last call said beside its return code, such as the text of an exception; empty for libraries.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// Looks at a call with a set of the mapped arena for what only a device lets it do. Afterwards the outputs of the set are those of
@@ -283,7 +328,10 @@ impl Worker {
         let answer = self.exchange(&request, fds, limit);
         let ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         match answer {
-            Ok(reply) => Ok((reply, ns)),
+            Ok(reply) => {
+                self.said.clone_from(&reply.text);
+                Ok((reply, ns))
+            }
             Err(end) => {
                 self.end();
                 self.ended = Some(end.clone());
@@ -292,12 +340,7 @@ impl Worker {
         }
     }
 
-    fn exchange(
-        &mut self,
-        request: &Message,
-        fds: &[BorrowedFd<'_>],
-        limit: Duration,
-    ) -> Result<Reply, End> {
+    fn exchange(&mut self, request: &Message, fds: &[BorrowedFd<'_>], limit: Duration) -> Result<Reply, End> {
         match socket::send(&self.socket, request, fds) {
             // It died between two requests: its end is read below.
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
@@ -320,7 +363,7 @@ impl Worker {
             false => String::from_utf8_lossy(&more).into_owned(),
         };
         Err(match reply.kind {
-            Kind::Done => return Ok(Reply { words: reply.words, more }),
+            Kind::Done => return Ok(Reply { words: reply.words, text: reply.text(), more }),
             Kind::LoadFailed => End::LoadFailed { message: text() },
             Kind::SymbolMissing => End::SymbolMissing { symbol: text() },
             Kind::Fault => self.fault(&reply),

@@ -3,15 +3,13 @@
 use super::*;
 use assay_kernel::worker::Block;
 
-const RIGHT: &str = "KERNEL { return run(stream, 0); }";
-
 #[test]
 fn right_host_code_is_right_and_has_nothing_to_hide() {
     let bench = bench(Form::CDltensor);
-    let mut worker = bench.library(&format!(
-        "static int checked(const DLTensor *t) {{ return t->device.type == 2 && t->device.id == 0; }}
-         {RIGHT_CHECKED}",
-    ));
+    let mut worker = bench.library(
+        "static int checked(const DLTensor *t) { return t->device.type == 2 && t->device.id == 0; }
+         KERNEL { if (!stream || !checked(in) || !checked(out)) return 9; return run(stream, 0); }",
+    );
     let arena = filled(1000, 3, Edge::End, false);
     worker.map(&arena).expect("mapped");
     for set in [1, 0, 2] {
@@ -25,13 +23,11 @@ fn right_host_code_is_right_and_has_nothing_to_hide() {
     assert_eq!(worker.about().expect("a device").registers, 0, "its kernel is not ours to look at");
 }
 
-const RIGHT_CHECKED: &str =
-    "KERNEL { if (!stream || !checked(in) || !checked(out)) return 9; return run(stream, 0); }";
-
 #[test]
 fn return_codes_come_back() {
     let bench = bench(Form::CDltensor);
-    let mut worker = bench.library("static int calls; KERNEL { run(stream, 0); return ++calls == 3 ? -12 : 0; }");
+    let mut worker =
+        bench.library("static int calls; KERNEL { run(stream, 0); return ++calls == 3 ? -12 : 0; }");
     let arena = filled(100, 1, Edge::End, false);
     worker.map(&arena).expect("mapped");
     assert_eq!(worker.call(0).expect("comes back").rc, 0);
@@ -64,10 +60,9 @@ fn work_on_other_streams_escapes() {
 fn work_that_hides_from_the_events_shows_on_the_clock() {
     let bench = bench(Form::CDltensor);
     let slow = "static void wait(void *data) { usleep(30000); }
-        static CUstream own; KERNEL { if (!own) cuStreamCreate(&own, CU_STREAM_NON_BLOCKING);
-          cuLaunchHostFunc(STREAM, wait, 0); return run(STREAM, 0); }";
+        static CUstream own; KERNEL { if (!own) cuStreamCreate(&own, 1); cuLaunchHostFunc(WHERE, wait, 0); return run(WHERE, 0); }";
     for (stream, hides) in [("stream", false), ("own", true)] {
-        let mut worker = bench.library(&slow.replace("STREAM", stream));
+        let mut worker = bench.library(&slow.replace("WHERE", stream));
         worker.map(&filled(100, 1, Edge::End, false)).expect("mapped");
         let done = worker.block(&Block { sets: vec![0; 3], ..Block::default() }).expect("served");
         assert!(done.wall_ns >= 90_000_000, "{done:?}");
@@ -94,7 +89,8 @@ fn work_that_is_put_off_is_not_in_the_snapshot() {
 #[test]
 fn a_call_that_waits_is_seen_and_cannot_be_captured() {
     let bench = bench(Form::CDltensor);
-    let probed = bench.probed("KERNEL { int error = run(stream, 0); cuStreamSynchronize(stream); return error; }");
+    let probed =
+        bench.probed("KERNEL { int error = run(stream, 0); cuStreamSynchronize(stream); return error; }");
     assert!(probed.waited && !probed.escaped, "{probed:?}");
     assert_eq!(probed.capture.as_deref(), Some("CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"));
     let probed = bench.probed("KERNEL { int error = run(stream, 0); cuCtxSynchronize(); return error; }");
@@ -115,7 +111,8 @@ fn memory_that_is_taken_in_a_call_is_counted() {
     assert!(probed.allocated >= 1 << 20 && !probed.waited, "{probed:?}");
     let probed = bench.probed(&format!("{mebibyte} cuMemAlloc(&p, 1 << 20); return run(stream, 0); }}"));
     assert!(probed.allocated >= 1 << 20 && !probed.waited, "kept: {probed:?}");
-    let once = bench.probed("CUdeviceptr p; KERNEL { if (!p) cuMemAlloc(&p, 1 << 20); return run(stream, 0); }");
+    let once =
+        bench.probed("CUdeviceptr p; KERNEL { if (!p) cuMemAlloc(&p, 1 << 20); return run(stream, 0); }");
     assert_eq!(once, Probed::default(), "taken once, by the first call");
 }
 
@@ -140,11 +137,6 @@ fn a_swallowed_launch_failure_is_kept_by_the_run_time_library() {
         KERNEL { void *x = in[0].data, *y = out[0].data; long long count = in[0].shape[0]; float factor = scalars[0];
           void *params[] = {&x, &y, &count, &factor}; dim3 grid = {(count + 255) / 256, 1, 1}, block = {256, 1, 1};
           cudaLaunchKernel(kernel(), grid, block, params, SHARED, stream); return 0; }";
-    let start = |shared: &str| {
-        let library = bench.host(&body.replace("SHARED", shared), &["-l:libcudart.so.13"].map(|_| "-Wl,--no-as-needed"));
-        bench.try_start(&library)
-    };
-    let _ = start;
     let link = format!("{}/libcudart.so.13", bench.driver.libraries().display());
     let worker = |shared: &str| {
         let library = bench.host(&body.replace("SHARED", shared), &[&link]);
@@ -170,7 +162,8 @@ fn functions_of_tvm_ffi_are_told_the_stream() {
           DLTensor *in = args[0].v.p, *out = args[2].v.p; const double *scalars = &args[1].v.f;
           return run(STREAM, 0); }";
     // As the library of tvm-ffi keeps it; here in the library itself.
-    let set = "static void *told; int TVMFFIEnvSetStream(int32_t type, int32_t id, void *stream, void **old) {
+    let set =
+        "static void *told; int TVMFFIEnvSetStream(int32_t type, int32_t id, void *stream, void **old) {
         if (type != 2 || id != 0) return -1; told = stream; return 0; }";
     let mut worker = bench.library(&body.replace("SET", set).replace("STREAM", "told"));
     let arena = filled(1000, 1, Edge::End, false);
@@ -189,12 +182,14 @@ fn host_code_that_crashes_is_told_as_such() {
     let end = bench.end(bench.library("KERNEL { *(volatile int *)8 = 1; return run(stream, 0); }"));
     assert!(matches!(end, End::Crashed { signal: libc::SIGSEGV, fault: Some(_) }), "{end:?}");
     assert_eq!(bench.end(bench.library("KERNEL { exit(3); }")), End::EarlyExit { code: 3 });
-    assert_eq!(bench.end(bench.library("KERNEL { abort(); }")), End::Crashed { signal: libc::SIGABRT, fault: None });
+    assert_eq!(
+        bench.end(bench.library("KERNEL { abort(); }")),
+        End::Crashed { signal: libc::SIGABRT, fault: None }
+    );
     let swallowed = "KERNEL { run(stream, 1 << 20); return 0; }";
     let mut worker = bench.library(swallowed);
     let arena = filled(100, 1, Edge::End, false);
     worker.map(&arena).expect("mapped");
     assert_eq!(worker.call(0).expect("comes back").rc, 0, "the driver keeps no error of a launch");
     assert!(arena.bytes(0, 1).iter().all(|byte| *byte == POISON), "so it is the output that shows it");
-    let _ = RIGHT;
 }

@@ -18,7 +18,7 @@ use assay_kernel::layout::Layout;
 use assay_kernel::task::{Abi, Device, Form, Limits};
 use assay_kernel::worker::{Arena, Edge, End, Launcher, Probed, Worker};
 use driver::{Simulated, simulated};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// `y[i] = x[i] * factor`, with what a fault needs around it.
@@ -89,7 +89,7 @@ impl Bench {
         self.driver.image(&SCALE.replace("BEFORE", before).replace("AFTER", after), "scale")
     }
 
-    fn try_start(&self, file: &PathBuf) -> Result<Worker, End> {
+    fn try_start(&self, file: &Path) -> Result<Worker, End> {
         Worker::start(&self.launcher(), file, &self.abi, &self.limits)
     }
 

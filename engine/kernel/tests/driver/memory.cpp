@@ -101,6 +101,7 @@ CUresult cuMemFree(CUdeviceptr address) {
 
 CUresult cuMemGetInfo(size_t *free, size_t *total) {
     if (int error = ready()) return error;
+    std::lock_guard<std::mutex> hold(pool().lock);
     *total = memory_total();
     *free = *total - pool().used;
     return CUDA_SUCCESS;

@@ -16,9 +16,9 @@ pub fn sources() -> PathBuf {
 
 /// FNV-1a with 64 bits, as the driver itself hashes images.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The driver, and the folder of its kernels.
@@ -101,7 +101,8 @@ impl Simulated {
             let includes = [&proof, source, &driver].map(|file| format!("#include \"{}\"\n", file.display()));
             let ends = kernels.iter().map(|kernel| format!("SIM_KERNEL({kernel})\n"));
             std::fs::write(&wrapped, includes.into_iter().chain(ends).collect::<String>()).expect("written");
-            let mut arguments = words(&["-std=c++17", "-O2", "-fPIC", "-shared", "-w", "-DON_CPU_THREADS=1024"]);
+            let mut arguments =
+                words(&["-std=c++17", "-O2", "-fPIC", "-shared", "-w", "-DON_CPU_THREADS=1024"]);
             arguments.extend(["-I".to_owned(), include(), "-I".to_owned(), text(&sources())]);
             arguments.extend([wrapped.clone(), "-o".to_owned(), out.to_owned(), "-lm".to_owned()]);
             tool("c++", arguments, &self.folder);

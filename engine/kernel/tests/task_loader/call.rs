@@ -195,3 +195,29 @@ fn workloads_are_checked() {
         assert_eq!(folder.error(), message, "{lines}");
     }
 }
+
+#[test]
+fn interpreters_are_checked() {
+    check(&[
+        (
+            "roofline: {bytes",
+            "build: {python: []}\nroofline: {bytes",
+            "task.yaml:25:9: no interpreter is named; for example `[python3]`",
+        ),
+        (
+            "roofline: {bytes",
+            "build: {python_env: {lower: x}}\nroofline: {bytes",
+            "task.yaml:25:22: `lower` is no name of a variable; use `A-Z`, `0-9` and `_`",
+        ),
+        (
+            "roofline: {bytes",
+            "build: {python_env: {LD_PRELOAD: x}}\nroofline: {bytes",
+            "task.yaml:25:22: `LD_PRELOAD` is not for a task to set; leave it out",
+        ),
+        (
+            "abi: {symbol: kv_entry,",
+            "abi: {form: python, device: cuda, array: numpy, symbol: kv_entry,",
+            "task.yaml:5:35: numpy has no arrays on a GPU; write `array: torch`",
+        ),
+    ]);
+}

@@ -46,7 +46,7 @@ fn tolerances_rejections_and_limits_are_checked() {
         ),
         (
             "path: baseline,",
-            "path: /etc}",
+            "path: /etc,",
             "task.yaml:24:12: the baseline must lie beside the task; give a relative path",
         ),
     ]);

@@ -3,6 +3,7 @@
 mod c;
 mod cuda;
 mod ptx_checks;
+mod python;
 
 use super::bench::Bench;
 use super::setup::JudgeError;
@@ -19,28 +20,30 @@ pub const NO_CUDA: &str = "this build leaves CUDA out; build Assay with `--featu
 /// # Errors
 /// They cannot.
 pub fn supported(abi: &Abi) -> Result<(), JudgeError> {
-    let what = match (abi.form, abi.device) {
-        (Form::CDltensor | Form::TvmFfi, Device::Cpu) => return Ok(()),
-        (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) if cfg!(feature = "cuda") => return Ok(()),
-        (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) => NO_CUDA,
-        (Form::Python, _) => "kernels in Python cannot be judged yet",
-    };
-    Err(JudgeError::Unsupported { what: what.to_owned() })
+    match (abi.form, abi.device) {
+        (Form::CDltensor | Form::TvmFfi, Device::Cpu) | (Form::Python, _) => Ok(()),
+        (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) if cfg!(feature = "cuda") => Ok(()),
+        (Form::CDltensor | Form::TvmFfi | Form::CudaKernel, _) => {
+            Err(JudgeError::Unsupported { what: NO_CUDA.to_owned() })
+        }
+    }
 }
 
 /// Builds the subject, or copies it where it is built already: `bench.library` from then on.
 pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    match bench.task().abi.device {
-        Device::Cpu => c::build(bench),
-        Device::Cuda => cuda::build(bench),
+    match (bench.task().abi.form, bench.task().abi.device) {
+        (Form::Python, _) => python::build(bench),
+        (_, Device::Cpu) => c::build(bench),
+        (_, Device::Cuda) => cuda::build(bench),
     }
 }
 
 /// What can be told of it without running it.
 pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    match bench.task().abi.device {
-        Device::Cpu => c::statics(bench),
-        Device::Cuda => cuda::statics(bench),
+    match (bench.task().abi.form, bench.task().abi.device) {
+        (Form::Python, _) => python::statics(bench),
+        (_, Device::Cpu) => c::statics(bench),
+        (_, Device::Cuda) => cuda::statics(bench),
     }
 }
 

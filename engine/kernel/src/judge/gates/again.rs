@@ -1,10 +1,14 @@
-//! Right again after it was timed, in the very process that was timed, with seeds that were not used before.
+//! Right again after it was timed, in the very process that was timed, with seeds that were not used before. A form that shares its
+//! process with the code that calls it must be right in a clean process as well.
 
 use super::{stale, values};
+use crate::generate;
 use crate::judge::bench::Bench;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stop, settle};
+use crate::task::Form;
 use crate::verdict::{Finding, Gate};
+use crate::worker::Worker;
 
 const GATE: Gate = Gate::Again;
 /// Changes in a row at each shape.
@@ -20,10 +24,14 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         Some(worker) => worker,
         None => bench.worker(GATE)?,
     };
+    let mut fresh = fresh(bench)?;
     for (number, case) in bench.measured().iter().enumerate() {
         let seed = bench.seed(&format!("again {number}"));
         stale::series(bench, GATE, &mut worker, case, seed, ROUNDS)?;
         values::sweep(bench, GATE, &mut worker, case, seed)?;
+        if let Some(fresh) = &mut fresh {
+            stale::series(bench, GATE, fresh, case, generate::seed(seed, "fresh"), ROUNDS)?;
+        }
     }
     // A shape that nothing has seen yet.
     let shapes =
@@ -32,4 +40,12 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         values::sweep(bench, GATE, &mut worker, case, bench.seed("again random"))?;
     }
     Ok(())
+}
+
+/// A clean process for a form that needs one.
+fn fresh(bench: &Bench<'_>) -> Result<Option<Worker>, Stop> {
+    if bench.task().abi.form != Form::Python {
+        return Ok(None);
+    }
+    bench.worker(GATE).map(Some)
 }

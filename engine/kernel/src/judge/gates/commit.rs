@@ -7,7 +7,6 @@ use crate::judge::data::Data;
 use crate::judge::ends;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
-use crate::task::Device;
 use crate::timing::schedule::{self, SETS};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Block, Edge, Worker};
@@ -61,7 +60,7 @@ fn block(
         .block(&Block { sets, snapshot: Some((call, tensor)), flush: false })
         .map_err(|end| ends::stop(GATE, Some(case), end))?;
     bench.facts.cases.run += sample.order.len() as u64;
-    stage.returned(GATE, blocked.failed.map_or(0, |(_, rc)| rc))?;
+    stage.returned(GATE, blocked.failed.map_or(0, |(_, rc)| rc), worker.said())?;
     let span = case.tensors[tensor].layout.span();
     let set = sample.order[call];
     let snapshot = &stage.arena.snapshot()[..span];
@@ -81,7 +80,7 @@ fn block(
         );
         let evidence = json!({ "axes": case.axes, "call": call, "of": sample.order.len(), "right_in_the_end": !final_is_it });
         let mut finding = Finding::new(GATE, Code::DeferredWrite, message, evidence);
-        if bench.task().abi.device != Device::Cpu && escapes(worker, stage) {
+        if bench.task().abi.on_device() && escapes(worker, stage) {
             finding.code = Code::StreamEscape;
             finding.message.push_str("; it works on another stream than the caller's");
         }

@@ -6,7 +6,7 @@ use crate::judge::bench::{Bench, POISON};
 use crate::judge::ends;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stop, settle};
-use crate::task::{Device, Graph};
+use crate::task::Graph;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, Probed};
 use serde_json::json;
@@ -15,8 +15,8 @@ const GATE: Gate = Gate::Device;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    if bench.task().abi.device == Device::Cpu {
-        bench.facts.skipped = Some("its kernels run on the CPU".to_owned());
+    if !bench.task().abi.on_device() {
+        bench.facts.skipped = Some("its worker drives no device".to_owned());
         return Ok(Vec::new());
     }
     settle(check(bench))

@@ -4,7 +4,7 @@ use crate::judge::bench::Bench;
 use crate::judge::{ceiling, ceiling_device};
 use crate::judge::setup::JudgeError;
 use crate::ledger::RooflineFacts;
-use crate::task::axes;
+use crate::task::{Device, axes};
 use crate::verdict::{Code, Finding, Gate};
 use serde_json::json;
 
@@ -29,6 +29,10 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
         bench.facts.skipped = Some("the task does not say what must move".to_owned());
         return Ok(Vec::new());
     };
+    if bench.task().abi.device == Device::Cuda && bench.facts.device.is_none() {
+        bench.facts.skipped = Some("nothing measures a device from an interpreter".to_owned());
+        return Ok(Vec::new());
+    }
     for row in &timing.rows {
         let amount = |text: &str| axes::size(text, &row.axes).unwrap_or(0);
         let (bytes, flops) = (amount(&roofline.bytes), amount(&roofline.flops));

@@ -8,7 +8,7 @@ use crate::judge::ends;
 use crate::judge::forms::is_source;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stage, Stop, settle};
-use crate::task::{Device, Limits};
+use crate::task::{Form, Limits};
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
@@ -23,7 +23,10 @@ const LINES: usize = 20;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
-    if bench.task().abi.device != Device::Cpu {
+    if bench.task().abi.form == Form::Python {
+        return Ok(skip(bench, "no sanitizer watches an interpreter"));
+    }
+    if bench.task().abi.on_device() {
         return memcheck::run(bench);
     }
     if !is_source(bench) {
@@ -68,7 +71,7 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
             for _ in 0..2 {
                 bench.facts.cases.run += 1;
                 let called = worker.call(0).map_err(|end| stop(&case, &worker, end))?;
-                stage.returned(GATE, called.rc)?;
+                stage.returned(GATE, called.rc, worker.said())?;
             }
         }
     }

@@ -55,7 +55,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let (theirs, own, setup, task) =
         (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
     let [seed_glance, seed_aa, seed_ab, seed_lanes] = ["glance", "itself", "timing", "lanes"].map(|purpose| bench.seed(purpose));
-    let lanes = task.timing.lanes(task.abi.device);
+    let lanes = task.timing.lanes(&task.abi);
     let (headline_lane, others) = (lanes[0], &lanes[1..]);
     let plan = |libraries: [PathBuf; 2], seed: u64| Plan {
         launcher: &setup.launcher,

@@ -11,6 +11,7 @@ pub(super) fn form(task: &Task) -> Checked {
     if abi.form == Form::Python && abi.device == Device::Cuda && abi.array == Array::Numpy {
         return problem(&["abi", "array"], "numpy has no arrays on a GPU", "write `array: torch`");
     }
+    interpreter(task)?;
     match (&task.launch, abi.form) {
         (None, Form::CudaKernel) => problem(
             &["abi", "form"],
@@ -46,4 +47,26 @@ pub(super) fn form(task: &Task) -> Checked {
         }
         (None, _) => Ok(()),
     }
+}
+
+/// Variables that the judge sets, or that would change what the interpreter loads.
+const OWN: [&str; 3] = ["PATH", "HOME", "TMPDIR"];
+const LOADING: [&str; 2] = ["PYTHON", "LD_"];
+
+fn interpreter(task: &Task) -> Checked {
+    let build = &task.build;
+    if build.python.first().is_none_or(String::is_empty) {
+        return problem(&["build", "python"], "no interpreter is named", "for example `[python3]`");
+    }
+    for name in build.python_env.keys() {
+        let upper = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+        let path = ["build", "python_env", name];
+        if name.is_empty() || !name.chars().all(upper) {
+            return problem(&path, format!("`{name}` is no name of a variable"), "use `A-Z`, `0-9` and `_`");
+        }
+        if OWN.contains(&name.as_str()) || LOADING.iter().any(|start| name.starts_with(start)) {
+            return problem(&path, format!("`{name}` is not for a task to set"), "leave it out");
+        }
+    }
+    Ok(())
 }

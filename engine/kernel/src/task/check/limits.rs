@@ -1,7 +1,7 @@
 //! What is allowed and what is refused: tolerances, rejections, timing, costs.
 
 use super::{Checked, expression, problem};
-use crate::task::{Cache, Device, Reject, Task};
+use crate::task::{Cache, Reject, Task};
 use assay_diagnostics::did_you_mean;
 
 pub(super) fn tolerance(task: &Task) -> Checked {
@@ -158,10 +158,10 @@ pub(super) fn ranges(task: &Task) -> Checked {
 /// Lanes stand once, and cold ones are for devices.
 fn lanes(task: &Task) -> Checked {
     let lanes = &task.timing.l2;
-    if task.abi.device == Device::Cpu && lanes.contains(&Cache::Cold) {
+    if !task.abi.on_device() && lanes.contains(&Cache::Cold) {
         return problem(
             &["timing", "l2"],
-            "the caches of a processor cannot be emptied from here",
+            "caches are emptied only on a device, and not from an interpreter",
             "write `[hot]`, or leave it out",
         );
     }

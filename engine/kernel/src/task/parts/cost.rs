@@ -1,6 +1,6 @@
 //! How it is timed, and what it may cost.
 
-use super::call::Device;
+use super::call::Abi;
 use super::size::{size_schema, text_or_number, zero};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,19 +37,19 @@ pub struct Timing {
     /// Most samples, as a multiple of the above, where they do not decide.
     #[schemars(range(min = 1))]
     pub extend: u32,
-    /// Lanes of the measurement; the first decides, the others are told beside it. Default: `[cold, hot]` on a device and `[hot]` on
-    /// the CPU, whose caches nobody empties.
+    /// Lanes of the measurement; the first decides, the others are told beside it. Default: `[cold, hot]` on a device, and `[hot]` on the
+    /// CPU and in an interpreter, where nobody empties caches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub l2: Vec<Cache>,
 }
 
 impl Timing {
     /// The lanes; never none.
-    pub fn lanes(&self, device: Device) -> Vec<Cache> {
-        match (self.l2.is_empty(), device) {
+    pub fn lanes(&self, abi: &Abi) -> Vec<Cache> {
+        match (self.l2.is_empty(), abi.on_device()) {
             (false, _) => self.l2.clone(),
-            (true, Device::Cuda) => vec![Cache::Cold, Cache::Hot],
-            (true, Device::Cpu) => vec![Cache::Hot],
+            (true, true) => vec![Cache::Cold, Cache::Hot],
+            (true, false) => vec![Cache::Hot],
         }
     }
 }

@@ -40,7 +40,8 @@ fn uuid(bytes: [u8; 16]) -> String {
 /// The first word that is a version: digits with a dot, such as `580.65.06`.
 fn version(text: &str) -> Option<String> {
     let is_version = |word: &&str| {
-        word.contains('.') && word.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        word.contains('.')
+            && word.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
     text.split_whitespace().find(is_version).map(str::to_owned)
 }
@@ -55,7 +56,8 @@ mod tests {
         assert_eq!(uuid(bytes), "GPU-00112233-4455-6677-8899-aabbccddeeff");
         let text = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (x)";
         assert_eq!(version(text).as_deref(), Some("580.65.06"));
-        let older = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC";
+        let older =
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC";
         assert_eq!(version(older).as_deref(), Some("535.104.05"));
         assert_eq!(version("none"), None);
     }

@@ -43,12 +43,12 @@ impl Failure {
             CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => {
                 missing("another process holds the device for itself; let it end")
             }
-            CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => {
-                missing("the driver's library and its kernel module differ; restart the machine after an update")
-            }
-            CUresult::CUDA_ERROR_STUB_LIBRARY => {
-                missing("the `libcuda` that was found is for linking only; take its folder out of `LD_LIBRARY_PATH`")
-            }
+            CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => missing(
+                "the driver's library and its kernel module differ; restart the machine after an update",
+            ),
+            CUresult::CUDA_ERROR_STUB_LIBRARY => missing(
+                "the `libcuda` that was found is for linking only; take its folder out of `LD_LIBRARY_PATH`",
+            ),
             CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
                 let mut refused = Refused::system(format!("{}: no memory on the device", self.call));
                 refused.words[0] = u64::from(libc::ENOMEM.unsigned_abs());
@@ -102,7 +102,8 @@ pub(super) fn name(device: sys::CUdevice) -> Told<String> {
     let mut text = [0; 256];
     // SAFETY: writes at most so many bytes, the last of them a zero.
     unsafe { call!(cuDeviceGetName(text.as_mut_ptr(), 255, device))? };
-    let bytes: Vec<u8> = text.iter().take_while(|byte| **byte != 0).map(|byte| byte.cast_unsigned()).collect();
+    let bytes: Vec<u8> =
+        text.iter().take_while(|byte| **byte != 0).map(|byte| byte.cast_unsigned()).collect();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -222,17 +223,16 @@ pub(super) fn load(image: &[u8]) -> Result<sys::CUmodule, (Failure, String)> {
     // Text must end with a zero.
     let image: Vec<u8> = image.iter().copied().chain([0]).collect();
     let (mut module, mut log) = (ptr::null_mut(), vec![0_u8; LOG]);
-    let mut options = [
-        sys::CUjit_option::CU_JIT_ERROR_LOG_BUFFER,
-        sys::CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
-    ];
+    let mut options =
+        [sys::CUjit_option::CU_JIT_ERROR_LOG_BUFFER, sys::CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES];
     let mut values = [log.as_mut_ptr().cast::<c_void>(), ptr::without_provenance_mut(LOG - 1)];
     // SAFETY: the image and both lists live until the call returns; the log is as long as its option says.
     let loaded = unsafe {
         let (options, values) = (options.as_mut_ptr(), values.as_mut_ptr());
         call!(cuModuleLoadDataEx(&raw mut module, image.as_ptr().cast(), 2, options, values))
     };
-    let text = CStr::from_bytes_until_nul(&log).map_or(String::new(), |text| text.to_string_lossy().into_owned());
+    let text =
+        CStr::from_bytes_until_nul(&log).map_or(String::new(), |text| text.to_string_lossy().into_owned());
     loaded.map(|()| module).map_err(|failure| (failure, text))
 }
 

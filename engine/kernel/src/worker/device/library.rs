@@ -28,9 +28,7 @@ pub(super) fn set_stream(library: Library, stream: CUstream) -> Result<(), Refus
     // SAFETY: the stream is never given back; the stream before it is not asked for.
     match unsafe { set(CUDA, 0, stream.cast(), ptr::null_mut()) } {
         0 => Ok(()),
-        code => {
-            Err(Refused::new(Kind::LoadFailed, format!("`TVMFFIEnvSetStream` returned {code}")))
-        }
+        code => Err(Refused::new(Kind::LoadFailed, format!("`TVMFFIEnvSetStream` returned {code}"))),
     }
 }
 

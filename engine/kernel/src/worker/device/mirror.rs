@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "looks at mapped memory as slices")]
 
-use super::driver::{self, Told};
+use super::driver::{self, Failure, Told};
 use crate::worker::answer::Refused;
 use crate::worker::memory::Memory;
 use crate::worker::message::Kind;
@@ -23,6 +23,9 @@ pub(super) struct Mirror {
     places: Vec<usize>,
     /// Bytes from the base to each band: one before each slot, one behind the last.
     bands: Vec<usize>,
+    /// Where all bands are gathered, so that one copy brings them. Memory of its own: what is written behind the last band must not
+    /// end here unseen.
+    gathered: u64,
     canary: Vec<u8>,
     stream: CUstream,
 }
@@ -38,9 +41,10 @@ impl Mirror {
         }
         bands.push(at);
         let base = driver::allocate(at + BAND)?;
+        let gathered = driver::allocate(bands.len() * BAND).inspect_err(|_| driver::free(base))?;
         let pattern: [u8; 16] = rand::random();
         let canary: Vec<u8> = pattern.into_iter().cycle().take(BAND).collect();
-        let mirror = Self { base, places, bands, canary, stream };
+        let mirror = Self { base, places, bands, gathered, canary, stream };
         for band in &mirror.bands {
             driver::upload(base + *band as u64, &mirror.canary, stream)?;
         }
@@ -97,16 +101,24 @@ impl Mirror {
 
     /// Nothing was written between tensors.
     pub(super) fn bands_intact(&self, plan: &Plan) -> Result<(), Refused> {
-        let mut bytes = vec![0; BAND];
-        for (band, at) in self.bands.iter().enumerate() {
-            let looked = driver::download(&mut bytes, self.base + *at as u64, self.stream)
-                .and_then(|()| driver::finish(self.stream));
-            looked.map_err(|failure| failure.of_launch())?;
+        let bytes = self.gather().map_err(Failure::of_launch)?;
+        for (band, bytes) in bytes.chunks_exact(BAND).enumerate() {
             if let Some(byte) = bytes.iter().zip(&self.canary).position(|(is, was)| is != was) {
                 return Err(self.written(plan, band, byte));
             }
         }
         Ok(())
+    }
+
+    fn gather(&self) -> Told<Vec<u8>> {
+        for (number, band) in self.bands.iter().enumerate() {
+            let to = self.gathered + (number * BAND) as u64;
+            driver::copy(to, self.base + *band as u64, BAND, self.stream)?;
+        }
+        let mut bytes = vec![0; self.bands.len() * BAND];
+        driver::download(&mut bytes, self.gathered, self.stream)?;
+        driver::finish(self.stream)?;
+        Ok(bytes)
     }
 
     /// What a byte in a band is near to.
@@ -130,6 +142,7 @@ impl Mirror {
 
 impl Drop for Mirror {
     fn drop(&mut self) {
+        driver::free(self.gathered);
         driver::free(self.base);
     }
 }

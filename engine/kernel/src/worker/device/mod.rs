@@ -111,7 +111,8 @@ impl Session {
     /// Loads the library or the image that came. The answer brings an `About`.
     pub(super) fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
         let Some(file) = fds.into_iter().next() else { return Err(Refused::system("nothing came to load")) };
-        let sandbox = || deny::while_calling().map_err(|error| Refused::system(format!("the filter: {error}")));
+        let sandbox =
+            || deny::while_calling().map_err(|error| Refused::system(format!("the filter: {error}")));
         let (form, symbol) = (request.words[0], request.text());
         let target = if form == entry::code::KERNEL {
             // An image runs nothing here, and the driver may need files and threads to compile it.

@@ -38,7 +38,8 @@ const LIMITS: [(CUlimit, &str); 8] = [
 /// Limits and settings of the context.
 pub(super) fn settings() -> Vec<(String, u64)> {
     let limits = LIMITS.iter().filter_map(|(limit, name)| Some(((*name).to_owned(), driver::limit(*limit)?)));
-    let cache = driver::cache_preference().map(|value| ("preference of the first-level cache".to_owned(), value));
+    let cache =
+        driver::cache_preference().map(|value| ("preference of the first-level cache".to_owned(), value));
     limits.chain(cache).collect()
 }
 
@@ -119,7 +120,9 @@ impl Session {
     fn served(&self, mapped: &Mapped, set: usize) -> Result<(), Refused> {
         match self.enter(mapped, set)? {
             0 => Ok(()),
-            code => Err(Refused::new(Kind::Launch, format!("the call returned {code} when it was looked at"))),
+            code => {
+                Err(Refused::new(Kind::Launch, format!("the call returned {code} when it was looked at")))
+            }
         }
     }
 

@@ -430,6 +430,22 @@ static int forks(void) {
     return said(fine && left > 0, "children", left > 0);
 }
 
+/* Whoever calls it keeps the time in a frame of its own, and finds another there. */
+static int forges(void) {
+    static long kept;
+    volatile struct timespec begun;
+    Set *set = make(16, 768, 0);
+    int moved = 0;
+    for (int block = 0; block < 60; block++) {
+        usleep(1000);
+        clock_gettime(CLOCK_MONOTONIC, (struct timespec *)&begun);
+        kept = begun.tv_nsec;
+        for (int at = 0; at < 8; at++) call(set);
+        moved += begun.tv_nsec != kept;
+    }
+    return said(moved > 10, "blocks of 60 whose begin was moved", moved);
+}
+
 static const struct {
     const char *name;
     int (*look)(void);
@@ -442,7 +458,7 @@ static const struct {
     {"stale_by_content", stale_by_content}, {"right_for_a_while", right_for_a_while}, {"skips", skips},
     {"defers", defers}, {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower},
     {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock},
-    {"forks", forks},
+    {"forks", forks}, {"forges", forges},
 };
 
 int main(int count, char **words) {

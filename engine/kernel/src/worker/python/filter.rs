@@ -1,0 +1,96 @@
+//! What a process with a Python interpreter may not ask of the system: a list of what is refused, because an interpreter needs
+//! more than a list of what is needed could name. Triton runs a C compiler, so programs may be started and files be written;
+//! which files, no filter can tell.
+
+use crate::worker::filter::FilterError;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+use std::collections::BTreeMap;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// What ends the process with SIGSYS.
+const NEVER: &[libc::c_long] = &[
+    // Other processes: their memory, and being someone else's.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    // Out of the judge's reach: it ends the process group.
+    libc::SYS_setsid,
+    libc::SYS_setpgid,
+    // The network.
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    // The system itself.
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_clock_settime,
+    libc::SYS_settimeofday,
+];
+
+/// What is refused with an error, because honest libraries try it and go on without.
+const REFUSED: &[libc::c_long] = &[
+    // Sockets of this machine: whoever looks up a user asks a name service.
+    libc::SYS_socket,
+    libc::SYS_connect,
+    // Its requests pass by every filter.
+    libc::SYS_io_uring_setup,
+    libc::SYS_userfaultfd,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setattr,
+];
+
+/// Sets the filters. They stay across `exec`, for whatever is started as well.
+pub fn set() -> Result<(), FilterError> {
+    apply(refused(), SeccompAction::Errno(libc::EACCES.unsigned_abs()))?;
+    apply(never()?, SeccompAction::KillProcess)
+}
+
+fn apply(rules: Rules, action: SeccompAction) -> Result<(), FilterError> {
+    let architecture = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?;
+    let program: BpfProgram = filter.try_into()?;
+    Ok(seccompiler::apply_filter(&program)?)
+}
+
+fn refused() -> Rules {
+    REFUSED.iter().map(|call| (*call, Vec::new())).collect()
+}
+
+fn never() -> Result<Rules, FilterError> {
+    let mut rules: Rules = NEVER.iter().map(|call| (*call, Vec::new())).collect();
+    let rule = |argument: u8, operator: SeccompCmpOp, value: u64| -> Result<SeccompRule, FilterError> {
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
+        Ok(SeccompRule::new(vec![condition])?)
+    };
+    // Signals to others; `exec` keeps the number of the process.
+    let own = u64::from(std::process::id());
+    for call in [libc::SYS_kill, libc::SYS_tgkill] {
+        rules.insert(call, vec![rule(0, SeccompCmpOp::Ne, own)?]);
+    }
+    // Sockets to other machines. Those of this machine are refused.
+    let unix = u64::from(libc::AF_UNIX.unsigned_abs());
+    rules.insert(libc::SYS_socket, vec![rule(0, SeccompCmpOp::Ne, unix)?]);
+    // Who dies with the judge must not change its mind.
+    let death = u64::from(libc::PR_SET_PDEATHSIG.unsigned_abs());
+    rules.insert(libc::SYS_prctl, vec![rule(0, SeccompCmpOp::Eq, death)?]);
+    Ok(rules)
+}

@@ -1,0 +1,17 @@
+"""Writes far behind its output."""
+
+import numpy as np
+
+
+def served(a, b, y):
+    for one in (a, b, y):
+        if one.dtype != np.float32 or one.ndim != 2 or one.shape != a.shape or one.strides[1] != 4:
+            raise ValueError("two matrices of binary32 and one of the same shape are served")
+
+
+def kv_entry(inputs, outputs, scalars, stream):
+    (a, b), (y,) = inputs, outputs
+    served(a, b, y)
+    np.add(a, b, out=y)
+    far = np.lib.stride_tricks.as_strided(y, (1, y.nbytes // 4 + 5000), (4, 4))
+    far[0, -1] = 1

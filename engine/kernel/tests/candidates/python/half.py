@@ -1,0 +1,15 @@
+"""Computes in binary16."""
+
+import numpy as np
+
+
+def served(a, b, y):
+    for one in (a, b, y):
+        if one.dtype != np.float32 or one.ndim != 2 or one.shape != a.shape or one.strides[1] != 4:
+            raise ValueError("two matrices of binary32 and one of the same shape are served")
+
+
+def kv_entry(inputs, outputs, scalars, stream):
+    (a, b), (y,) = inputs, outputs
+    served(a, b, y)
+    y[...] = a.astype(np.float16) + b.astype(np.float16)

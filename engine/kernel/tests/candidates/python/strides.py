@@ -1,0 +1,17 @@
+"""Takes rows to lie behind each other."""
+
+import numpy as np
+
+
+def served(a, b, y):
+    for one in (a, b, y):
+        if one.dtype != np.float32 or one.ndim != 2 or one.shape != a.shape or one.strides[1] != 4:
+            raise ValueError("two matrices of binary32 and one of the same shape are served")
+
+
+def kv_entry(inputs, outputs, scalars, stream):
+    (a, b), (y,) = inputs, outputs
+    served(a, b, y)
+    rows, width = a.shape
+    dense = [np.lib.stride_tricks.as_strided(one, (rows, width), (4 * width, 4)) for one in (a, b, y)]
+    np.add(dense[0], dense[1], out=dense[2])

@@ -1,0 +1,11 @@
+"""Talks to the system."""
+
+import os
+
+import numpy as np
+
+
+def kv_entry(inputs, outputs, scalars, stream):
+    (a, b), (y,) = inputs, outputs
+    np.add(a, b, out=y)
+    os.getpid()

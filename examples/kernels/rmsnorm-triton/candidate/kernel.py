@@ -1,0 +1,33 @@
+"""RMS norm of rows: each program holds its whole row."""
+
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def rows(x, w, y, x_step, y_step, width, eps, ROW: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    at = tl.arange(0, ROW)
+    inside = at < width
+    whole = tl.load(x + row * x_step + at, mask=inside, other=0.0).to(tl.float32)
+    weight = tl.load(w + at, mask=inside, other=0.0).to(tl.float32)
+    scale = 1.0 / tl.sqrt_rn(tl.sum(whole * whole, axis=0) / width + eps)
+    tl.store(y + row * y_step + at, (whole * scale * weight).to(y.dtype.element_ty), mask=inside)
+
+
+def served(x, w, y):
+    for tensor, rank in ((x, 2), (w, 1), (y, 2)):
+        if tensor.dtype != x.dtype or tensor.dim() != rank or tensor.stride(-1) != 1:
+            raise ValueError("dense rows of one type are served")
+    if x.dtype not in (torch.bfloat16, torch.float16):
+        raise ValueError("bfloat16 and binary16 are served")
+    if y.shape != x.shape or w.shape[0] != x.shape[1]:
+        raise ValueError("one weight for each column, and an output of the input's shape")
+
+
+def kv_entry(inputs, outputs, scalars, stream):
+    (x, w), (y,) = inputs, outputs
+    served(x, w, y)
+    count, width = x.shape
+    rows[(count,)](x, w, y, x.stride(0), y.stride(0), width, scalars[0], ROW=triton.next_power_of_2(width))
