@@ -307,6 +307,13 @@ impl Worker {
         self.child.identity.pid
     }
 
+    /// Lets it end by itself, so that whoever watches it can say its last words; killed where it does not.
+    pub fn leave(mut self) {
+        // A worker whose socket is closed ends. It may have done so before.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.child.wait(PATIENCE);
+    }
+
     fn alive(&self) -> Result<(), End> {
         self.ended.clone().map_or(Ok(()), Err)
     }
