@@ -106,7 +106,7 @@ fn the_proof_of_a_baseline_is_kept_for_the_next_judgement() {
     let name =
         scene.workflow("step", &format!("steps:\n  judge:\n    uses: kernel\n    with:\n      {with}\n"));
     scene.assay(&["run", &name]).expect(0);
-    let log = scene.assay(&["logs", "latest", "judge"]);
+    let log = scene.assay(&["logs", "latest", "judge", "--stderr"]);
     assert!(log.stdout.contains("kept since") && !log.stdout.contains("baseline: gate"), "{log:?}");
 }
 
