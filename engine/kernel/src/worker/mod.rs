@@ -58,8 +58,8 @@ const DEVICE_PATIENCE: Duration = Duration::from_secs(60);
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
 
-/// Calls of a probe, at most.
-const PROBE_CALLS: usize = 6;
+/// How many times as long as a call a probe may take: it makes a handful of calls, some of which are held up for as long as two.
+const PROBE_CALLS: u32 = 8;
 
 /// A worker with a library or a kernel. Dropping it kills it.
 #[derive(Debug)]
@@ -297,8 +297,7 @@ impl Worker {
     /// # Errors
     /// As [`Self::call`], or the worker has no device.
     pub fn probe(&mut self, set: usize) -> Result<Probed, End> {
-        // A handful of calls, one of which is held up.
-        let limit = self.patience(PROBE_CALLS) + BLOCK_EXTRA;
+        let limit = self.patience(1).saturating_mul(PROBE_CALLS) + BLOCK_EXTRA;
         let (reply, _) = self.ask(Kind::Probe, &[set as u64], "", &[], limit)?;
         serde_json::from_slice(&reply.more).map_err(|error| End::system("the probe", error))
     }
@@ -306,6 +305,13 @@ impl Worker {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.identity.pid
+    }
+
+    /// Lets it end by itself, so that whoever watches it can say its last words; killed where it does not.
+    pub fn leave(mut self) {
+        // A worker whose socket is closed ends. It may have done so before.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.child.wait(PATIENCE);
     }
 
     fn alive(&self) -> Result<(), End> {
