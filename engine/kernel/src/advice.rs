@@ -302,7 +302,10 @@ pub const GATES: &[Aim] = &[
     aim(Gate::Determinism, "Does the same give the same again?"),
     aim(Gate::Stale, "Does new data at the same place give new answers?"),
     aim(Gate::Commit, "Is each call done when it returns?"),
-    aim(Gate::Device, "Does it work on the caller's stream only, leave the device as it was, and fit a graph?"),
+    aim(
+        Gate::Device,
+        "Does it work on the caller's stream only, leave the device as it was, and fit a graph?",
+    ),
     aim(Gate::Alias, "Is it right with input and output in the same memory?"),
     aim(Gate::Accuracy, "Are its errors distributed as the baseline's?"),
     aim(Gate::Sanitizer, "Does a build that watches itself find nothing?"),

@@ -19,7 +19,8 @@ fn words(words: &[&str]) -> Vec<String> {
 fn over_driver(source: &Path, allow: &Allow) -> Vec<Code> {
     let out = tempfile::tempdir().expect("a folder");
     let runtime = words(&["cudaLaunchKernel", "cudaGetLastError"]);
-    let built = build::over_driver(source, &words(&["-O2", "-std=c11"]), &runtime, out.path()).expect("built");
+    let built =
+        build::over_driver(source, &words(&["-O2", "-std=c11"]), &runtime, out.path()).expect("built");
     let findings = statics::inspect_device(&built.library, "kv_entry", allow).expect("a library");
     findings.into_iter().map(|finding| finding.code).collect()
 }
@@ -27,7 +28,13 @@ fn over_driver(source: &Path, allow: &Allow) -> Vec<Code> {
 #[test]
 fn host_code_may_launch_and_nothing_else_unless_the_task_says_so() {
     let plain = Allow::default();
-    for honest in ["honest.c", "c03_default_stream.c", "c04_swallows_error.c", "c04r_swallows_error.c", "c16_super_batch.c"] {
+    for honest in [
+        "honest.c",
+        "c03_default_stream.c",
+        "c04_swallows_error.c",
+        "c04r_swallows_error.c",
+        "c16_super_batch.c",
+    ] {
         assert_eq!(over_driver(&host(honest), &plain), [], "{honest}");
     }
     for (file, names) in [
@@ -38,7 +45,11 @@ fn host_code_may_launch_and_nothing_else_unless_the_task_says_so() {
         ("c11_vendor_library.c", vec!["cublasSscal_v2"]),
     ] {
         assert_eq!(over_driver(&host(file), &plain), [Code::ForbiddenImport], "{file}");
-        assert_eq!(over_driver(&host(file), &Allow { imports: words(&names), ..plain.clone() }), [], "{file}");
+        assert_eq!(
+            over_driver(&host(file), &Allow { imports: words(&names), ..plain.clone() }),
+            [],
+            "{file}"
+        );
     }
 }
 
@@ -92,11 +103,14 @@ fn what_nvcc_adds_is_known_and_what_a_candidate_adds_is_refused() {
     let codes = |before: &str, inside: &str| -> Vec<Code> {
         by_nvcc(&toolkit, before, inside).into_iter().map(|(code, _)| code).collect()
     };
-    for inside in ["cudaDeviceSynchronize();", "void *p; cudaMalloc(&p, 1);", "cudaStream_t s; cudaStreamCreate(&s);"] {
+    for inside in
+        ["cudaDeviceSynchronize();", "void *p; cudaMalloc(&p, 1);", "cudaStream_t s; cudaStreamCreate(&s);"]
+    {
         assert_eq!(codes("", inside), [Code::ForbiddenImport], "{inside}");
     }
     // A constructor beside the one that registers, and one that registers and does more.
-    let before = "static volatile int seen;\n__attribute__((constructor)) static void early() { seen = 1; }\n";
+    let before =
+        "static volatile int seen;\n__attribute__((constructor)) static void early() { seen = 1; }\n";
     assert_eq!(codes(before, "if (seen == 2) return 1;"), [Code::ForbiddenConstructor]);
 }
 

@@ -86,7 +86,8 @@ pub(crate) fn ask(launcher: &Launcher, request: &Request) -> Answer {
 
 fn tried(launcher: &Launcher, request: &Request) -> Result<Answer, String> {
     let text = serde_json::to_vec(request).map_err(|error| error.to_string())?;
-    let memory = rustix::fs::memfd_create("request", MemfdFlags::CLOEXEC).map_err(|error| error.to_string())?;
+    let memory =
+        rustix::fs::memfd_create("request", MemfdFlags::CLOEXEC).map_err(|error| error.to_string())?;
     let mut file = std::fs::File::from(memory);
     file.write_all(&text).map_err(|error| error.to_string())?;
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|error| error.to_string())?;
@@ -128,7 +129,8 @@ fn tried(launcher: &Launcher, request: &Request) -> Result<Answer, String> {
 /// The child's `main`: reads one request, answers it. 2 where it cannot.
 pub fn main() -> i32 {
     let mut text = String::new();
-    let request = std::io::stdin().read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
+    let request =
+        std::io::stdin().read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
     let Some(request) = request else { return 2 };
     let Ok(answer) = serde_json::to_vec(&work(&request)) else { return 2 };
     let mut out = std::io::stdout();

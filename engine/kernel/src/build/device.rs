@@ -161,6 +161,13 @@ impl Compiler {
         if !ended.exit.success() {
             return Err(BuildError::Failed { command, log });
         }
-        Ok(Built { library, command, compiler: self.version.clone(), log, preload: Vec::new(), sources: BTreeSet::new() })
+        Ok(Built {
+            library,
+            command,
+            compiler: self.version.clone(),
+            log,
+            preload: Vec::new(),
+            sources: BTreeSet::new(),
+        })
     }
 }

@@ -41,7 +41,8 @@ fn capability() -> Result<(u32, u32), CudaError> {
         value.map(i32::unsigned_abs).map_err(device::failed("cuDeviceGetAttribute"))
     };
     use CUdevice_attribute::{
-        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR,
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
     };
     Ok((attribute(MAJOR)?, attribute(MINOR)?))
 }

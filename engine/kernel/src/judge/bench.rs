@@ -2,8 +2,8 @@
 
 use super::data::Data;
 use super::ends;
-use super::gpu::Gpu;
 use super::exclusive::Exclusive;
+use super::gpu::Gpu;
 use super::proven::Proven;
 use super::setup::{JudgeError, Lane, Progress, Secret, Setup};
 use super::stage::{Stage, Stop};

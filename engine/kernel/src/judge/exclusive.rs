@@ -24,7 +24,8 @@ impl Exclusive {
     }
 
     fn take_in(folder: &Path, uuid: &str, progress: &mut dyn FnMut(Progress)) -> Result<Self, JudgeError> {
-        let plain: String = uuid.chars().filter(|sign| sign.is_ascii_alphanumeric() || *sign == '-').collect();
+        let plain: String =
+            uuid.chars().filter(|sign| sign.is_ascii_alphanumeric() || *sign == '-').collect();
         let path = folder.join(format!("assay-device-{plain}.lock"));
         let failed = |source| JudgeError::File { path: path.clone(), source };
         // Another user's file can be locked, too, though not written.
@@ -55,7 +56,8 @@ mod tests {
         let first = take(&mut |_| panic!("nobody has it")).expect("the device");
         let waited = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| take(&mut |_| waited.store(true, Ordering::Release)).expect("the device"));
+            let second =
+                scope.spawn(|| take(&mut |_| waited.store(true, Ordering::Release)).expect("the device"));
             while !waited.load(Ordering::Acquire) {
                 std::thread::yield_now();
             }

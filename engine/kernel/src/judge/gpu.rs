@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is asked for, in the order of the answer.
-const QUERY: &str = "--query-gpu=driver_version,clocks.sm,clocks.mem,temperature.gpu,clocks_event_reasons.active";
+const QUERY: &str =
+    "--query-gpu=driver_version,clocks.sm,clocks.mem,temperature.gpu,clocks_event_reasons.active";
 /// Longest answer.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Largest change of the clock of the multiprocessors within a process pair, as a share.
@@ -111,7 +112,13 @@ fn parse(text: &str) -> Option<State> {
     let [driver, sm, memory, celsius, reasons] = fields[..] else { return None };
     let number = |text: &str| text.parse::<f64>().ok();
     let reasons = u64::from_str_radix(reasons.strip_prefix("0x")?, 16).ok()?;
-    Some(State { driver: driver.to_owned(), sm: number(sm)?, memory: number(memory)?, celsius: number(celsius)?, reasons })
+    Some(State {
+        driver: driver.to_owned(),
+        sm: number(sm)?,
+        memory: number(memory)?,
+        celsius: number(celsius)?,
+        reasons,
+    })
 }
 
 /// Why a process pair between two states cannot be counted.
@@ -136,7 +143,8 @@ mod tests {
     fn the_program_s_line_is_read_or_refused() {
         let read = parse("580.65.06, 1980, 2619, 41, 0x0000000000000004\n");
         assert_eq!(read, Some(state(1980.0, 4)));
-        for wrong in ["", "580, 1, 2, 3", "580, [N/A], 2, 3, 0x0", "580, 1, 2, 3, 0", "No devices were found"] {
+        for wrong in ["", "580, 1, 2, 3", "580, [N/A], 2, 3, 0x0", "580, 1, 2, 3, 0", "No devices were found"]
+        {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
@@ -145,7 +153,9 @@ mod tests {
     fn two_percent_or_a_throttle_bit_disturb() {
         assert_eq!(disturbed(&state(1980.0, 0), &state(1950.0, 1)), None);
         assert!(disturbed(&state(1980.0, 0), &state(1935.0, 0)).is_some_and(|why| why.contains("1935")));
-        assert!(disturbed(&state(1980.0, 0x40), &state(1980.0, 0)).is_some_and(|why| why.contains("thermal")));
+        assert!(
+            disturbed(&state(1980.0, 0x40), &state(1980.0, 0)).is_some_and(|why| why.contains("thermal"))
+        );
         // A power cap alone is none.
         assert_eq!(disturbed(&state(1980.0, 4), &state(1980.0, 4)), None);
     }
@@ -156,7 +166,10 @@ mod tests {
         assert!(gpu.clocks().is_empty());
         gpu.saw(state(1980.0, 0));
         gpu.saw(state(1965.0, 0));
-        assert_eq!((gpu.clocks()["sm_min"], gpu.clocks()["sm_max"], gpu.clocks()["celsius_max"]), (1965.0, 1980.0, 41.0));
+        assert_eq!(
+            (gpu.clocks()["sm_min"], gpu.clocks()["sm_max"], gpu.clocks()["celsius_max"]),
+            (1965.0, 1980.0, 41.0)
+        );
         assert_eq!(gpu.driver, "580.65.06");
     }
 }

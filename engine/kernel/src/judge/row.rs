@@ -103,8 +103,7 @@ fn function(bench: &Bench<'_>) -> IndexMap<String, FunctionFacts> {
     let Some(about) = bench.facts.device.as_ref().filter(|about| about.registers > 0) else {
         return IndexMap::new();
     };
-    let facts =
-        FunctionFacts { regs: about.registers, spill: about.local_bytes, smem: about.shared_bytes };
+    let facts = FunctionFacts { regs: about.registers, spill: about.local_bytes, smem: about.shared_bytes };
     IndexMap::from([(bench.task().abi.symbol.clone(), facts)])
 }
 

@@ -5,8 +5,8 @@
 //! compared as a whole, and, as often as the shape is small, so are the outputs of the changed set, with a right answer of their own.
 
 use super::bench::{Bench, POISON};
-use super::gpu::{self, Smi, State};
 use super::data::Data;
+use super::gpu::{self, Smi, State};
 use super::setup::{JudgeError, Lane};
 use super::stage::Stop;
 use crate::case::Case;
@@ -80,7 +80,10 @@ impl<'b, 'a> Timed<'b, 'a> {
         let poison = POISON[0];
         let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
         if smi == Some(None) {
-            bench.facts.notes.push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
+            bench
+                .facts
+                .notes
+                .push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
         }
         let (smi, before, changed, shape, done, of) = (smi.flatten(), None, None, 0, 0, 0);
         Ok(Self { bench, lane, cases, pools, shape, holds, changed, random, smi, before, poison, done, of })

@@ -170,7 +170,9 @@ impl Reader {
 fn clock(statement: &str) -> Option<String> {
     let at = CLOCKS.iter().find_map(|clock| statement.find(clock))?;
     let word = &statement[at..];
-    let end = word[1..].find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').map_or(word.len(), |end| end + 1);
+    let end = word[1..]
+        .find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+        .map_or(word.len(), |end| end + 1);
     Some(word[..end].to_owned())
 }
 

@@ -36,7 +36,8 @@ impl Cubin {
     /// It is no machine code of a device.
     pub fn parse(bytes: &[u8]) -> Result<Self, StaticsError> {
         let malformed = |what| StaticsError::Malformed { what };
-        let header = FileHeader64::<LE>::parse(bytes).map_err(|_| malformed("it is no ELF file of 64 bits"))?;
+        let header =
+            FileHeader64::<LE>::parse(bytes).map_err(|_| malformed("it is no ELF file of 64 bits"))?;
         if header.e_machine.get(LE).0 != MACHINE {
             return Err(malformed("it is no machine code of an NVIDIA device"));
         }
@@ -46,7 +47,8 @@ impl Cubin {
         let symbols =
             sections.symbols(LE, bytes, SHT_SYMTAB).map_err(|_| malformed("its symbols cannot be read"))?;
         let mut kernels = Vec::new();
-        for symbol in symbols.iter().filter(|symbol| symbol.st_type() == STT_FUNC && symbol.st_other.0 & ENTRY != 0)
+        for symbol in
+            symbols.iter().filter(|symbol| symbol.st_type() == STT_FUNC && symbol.st_other.0 & ENTRY != 0)
         {
             let name = symbol.name(LE, symbols.strings()).map_err(|_| malformed("a symbol has no name"))?;
             kernels.push(String::from_utf8_lossy(name).into_owned());

@@ -62,9 +62,5 @@ pub(super) fn allowed(allow: &Allow) -> Allow {
     let with = |own: &[String], more: &[&str]| {
         own.iter().cloned().chain(more.iter().map(|name| (*name).to_owned())).collect()
     };
-    Allow {
-        imports: with(&allow.imports, IMPORTS),
-        needed: with(&allow.needed, NEEDED),
-        ..allow.clone()
-    }
+    Allow { imports: with(&allow.imports, IMPORTS), needed: with(&allow.needed, NEEDED), ..allow.clone() }
 }

@@ -68,7 +68,9 @@ impl Walk<'_, '_> {
                         break;
                     }
                     FlowControl::IndirectCall | FlowControl::IndirectBranch => {
-                        let slot = instruction.is_ip_rel_memory_operand().then(|| instruction.ip_rel_memory_address());
+                        let slot = instruction
+                            .is_ip_rel_memory_operand()
+                            .then(|| instruction.ip_rel_memory_address());
                         if !slot.and_then(|slot| bound(image, slot)).is_some_and(|name| self.known(name)) {
                             return false;
                         }
@@ -104,7 +106,8 @@ fn imported<'a>(image: &'a Image<'_>, stub: u64) -> Option<&'a str> {
     if instruction.mnemonic() == Mnemonic::Endbr64 {
         instruction = decoder.decode();
     }
-    let leads = instruction.flow_control() == FlowControl::IndirectBranch && instruction.is_ip_rel_memory_operand();
+    let leads =
+        instruction.flow_control() == FlowControl::IndirectBranch && instruction.is_ip_rel_memory_operand();
     leads.then(|| bound(image, instruction.ip_rel_memory_address())).flatten()
 }
 
@@ -141,7 +144,8 @@ fn harmless(instruction: &Instruction) -> bool {
             | M::Movq
             | M::Punpcklqdq
     );
-    let stores = instruction.op0_kind() == OpKind::Memory && !matches!(instruction.mnemonic(), M::Test | M::Cmp | M::Nop | M::Push);
+    let stores = instruction.op0_kind() == OpKind::Memory
+        && !matches!(instruction.mnemonic(), M::Test | M::Cmp | M::Nop | M::Push);
     let own = instruction.is_ip_rel_memory_operand() || instruction.memory_base() == Register::RSP;
     known && (!stores || own)
 }

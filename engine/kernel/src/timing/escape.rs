@@ -15,7 +15,8 @@ const ALPHA: f64 = 0.002;
 pub(super) fn beyond(pairs: &[[Block; 2]]) -> Option<f64> {
     let long = pairs.iter().filter(|pair| pair.iter().all(|block| block.wall >= LEAST_NS));
     let excess = |block: &Block| (block.wall.max(1.0) / block.worker.max(1.0)).ln();
-    let all: Vec<f64> = long.map(|[baseline, candidate]| excess(candidate) - excess(baseline).max(0.0)).collect();
+    let all: Vec<f64> =
+        long.map(|[baseline, candidate]| excess(candidate) - excess(baseline).max(0.0)).collect();
     median(&all)
 }
 

@@ -97,7 +97,9 @@ fn ptx_of(setup: &Setup<'_>, source: &Path) -> Result<Result<Ptx, Box<Finding>>,
         Answer::Refused { log } => Ok(Err(Box::new(refused(&log, &flags)))),
         Answer::Unsupported { what } => Err(JudgeError::Unsupported { what }),
         Answer::Failed { what } => Err(JudgeError::Build { reason: what }),
-        Answer::Device { .. } => Err(JudgeError::Build { reason: "the compiler answered another question".to_owned() }),
+        Answer::Device { .. } => {
+            Err(JudgeError::Build { reason: "the compiler answered another question".to_owned() })
+        }
     }
 }
 
@@ -125,7 +127,9 @@ fn capability(setup: &Setup<'_>) -> Result<(u32, u32), JudgeError> {
         Answer::Failed { what } | Answer::Refused { log: what } => {
             Err(JudgeError::Unsupported { what: format!("the driver cannot be used: {what}") })
         }
-        Answer::Ptx(_) => Err(JudgeError::Unsupported { what: "the driver answered another question".to_owned() }),
+        Answer::Ptx(_) => {
+            Err(JudgeError::Unsupported { what: "the driver answered another question".to_owned() })
+        }
     }
 }
 
@@ -208,7 +212,11 @@ fn machine_code(bench: &mut Bench<'_>, bytes: &[u8]) -> Result<Vec<Finding>, Jud
     let (major, minor) = capability(bench.setup)?;
     if !cubin.runs_on((major, minor)) {
         let message = format!("it is machine code for sm_{}, and the device is sm_{major}{minor}", cubin.sm);
-        return Ok(vec![found(Code::LoadFailed, message, json!({ "sm": cubin.sm, "device": [major, minor] }))]);
+        return Ok(vec![found(
+            Code::LoadFailed,
+            message,
+            json!({ "sm": cubin.sm, "device": [major, minor] }),
+        )]);
     }
     note(bench, "machine code: its arithmetic cannot be compared with the baseline's");
     Ok(ptx_checks::names(bench.task(), &cubin.kernels))

@@ -13,7 +13,8 @@ use crate::verdict::{Finding, Gate};
 use serde_json::Value;
 
 /// Why a build without CUDA cannot help.
-pub const NO_CUDA: &str = "this build leaves CUDA out; build Assay with `--features cuda`, which needs no CUDA to build";
+pub const NO_CUDA: &str =
+    "this build leaves CUDA out; build Assay with `--features cuda`, which needs no CUDA to build";
 
 /// Whether kernels of this form can be judged by this program at all.
 ///

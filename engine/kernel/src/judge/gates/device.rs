@@ -67,7 +67,10 @@ fn judged(probed: &Probed, graph: bool) -> Option<(Code, String)> {
     }
     if probed.allocated > 0 {
         let bytes = probed.allocated;
-        return Some((Code::AllocInCall, format!("a call that was not the first took {bytes} bytes of the device's memory")));
+        return Some((
+            Code::AllocInCall,
+            format!("a call that was not the first took {bytes} bytes of the device's memory"),
+        ));
     }
     graph.then(|| unfit(probed)).flatten().map(|what| (Code::GraphUnsafe, what))
 }
@@ -91,10 +94,16 @@ mod tests {
         let clean = Probed::default();
         let code = |probed: &Probed, graph| judged(probed, graph).map(|(code, _)| code);
         assert_eq!(code(&clean, true), None);
-        assert_eq!(code(&Probed { escaped: true, waited: true, ..clean.clone() }, true), Some(Code::StreamEscape));
+        assert_eq!(
+            code(&Probed { escaped: true, waited: true, ..clean.clone() }, true),
+            Some(Code::StreamEscape)
+        );
         let changed = vec![("persisting L2".to_owned(), 0, 1 << 20)];
         assert_eq!(code(&Probed { changed, allocated: 1, ..clean.clone() }, true), Some(Code::StateLeak));
-        assert_eq!(code(&Probed { allocated: 4096, waited: true, ..clean.clone() }, false), Some(Code::AllocInCall));
+        assert_eq!(
+            code(&Probed { allocated: 4096, waited: true, ..clean.clone() }, false),
+            Some(Code::AllocInCall)
+        );
         for unfit in [
             Probed { waited: true, ..clean.clone() },
             Probed { capture: Some("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED".to_owned()), ..clean },

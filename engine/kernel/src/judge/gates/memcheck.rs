@@ -59,7 +59,8 @@ fn check(bench: &mut Bench<'_>, program: &Path, tool: &str, code: Code) -> Resul
         });
         let said = read(&report);
         if let Some(line) = fault(&said) {
-            let kept: Vec<&str> = said.lines().filter(|line| line.starts_with("=========")).take(LINES).collect();
+            let kept: Vec<&str> =
+                said.lines().filter(|line| line.starts_with("=========")).take(LINES).collect();
             let message = format!("`{tool}` found at {}: {line}", case.title());
             let evidence = json!({ "axes": case.axes, "tool": tool, "report": kept });
             return Err(Stop::Found(Finding::new(GATE, code, message, evidence)));
@@ -120,8 +121,14 @@ mod tests {
                  ========= RACECHECK SUMMARY: 1 hazard displayed (1 error, 0 warnings)\n",
                 "Error: Race reported between Write access at rmsnorm+0x80 and Read access at rmsnorm+0x90 [8 hazards]",
             ),
-            ("========= Uninitialized __global__ memory read of size 4 bytes\n", "Uninitialized __global__ memory read of size 4 bytes"),
-            ("========= Barrier error detected. Divergent thread(s) in block\n", "Barrier error detected. Divergent thread(s) in block"),
+            (
+                "========= Uninitialized __global__ memory read of size 4 bytes\n",
+                "Uninitialized __global__ memory read of size 4 bytes",
+            ),
+            (
+                "========= Barrier error detected. Divergent thread(s) in block\n",
+                "Barrier error detected. Divergent thread(s) in block",
+            ),
         ] {
             assert_eq!(fault(report).as_deref(), Some(said));
         }

@@ -1,8 +1,8 @@
 //! Not faster than the machine: what must move and be computed, against what was measured to be possible.
 
 use crate::judge::bench::Bench;
-use crate::judge::{ceiling, ceiling_device};
 use crate::judge::setup::JudgeError;
+use crate::judge::{ceiling, ceiling_device};
 use crate::ledger::RooflineFacts;
 use crate::task::{Device, axes};
 use crate::verdict::{Code, Finding, Gate};

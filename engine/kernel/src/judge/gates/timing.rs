@@ -54,7 +54,8 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let Some(baseline) = bench.baseline.clone() else { return Ok(()) };
     let (theirs, own, setup, task) =
         (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
-    let [seed_glance, seed_aa, seed_ab, seed_lanes] = ["glance", "itself", "timing", "lanes"].map(|purpose| bench.seed(purpose));
+    let [seed_glance, seed_aa, seed_ab, seed_lanes] =
+        ["glance", "itself", "timing", "lanes"].map(|purpose| bench.seed(purpose));
     let lanes = task.timing.lanes(&task.abi);
     let (headline_lane, others) = (lanes[0], &lanes[1..]);
     let plan = |libraries: [PathBuf; 2], seed: u64| Plan {
