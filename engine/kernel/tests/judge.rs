@@ -167,6 +167,34 @@ fn seeds_fix_everything_but_times() {
     assert_ne!(one.findings, other.findings, "other shapes");
 }
 
+/// A candidate is its source with everything beside it that is built with it.
+#[test]
+fn a_header_that_changes_makes_another_candidate() {
+    let scene = Scene::new(TASK, FAST);
+    let loaded = scene.load();
+    let source = scene.source("with.c", "#include PART\nreturn 1; }");
+    let text = std::fs::read_to_string(&source).expect("a source");
+    std::fs::write(&source, format!("#include \"a.h\"\n#define PART \"b.h\"\n{text}")).expect("written");
+    let sha = |one: &str, other: &str| {
+        std::fs::write(scene.path("a.h"), one).expect("written");
+        std::fs::write(scene.path("b.h"), other).expect("written");
+        let judgement = scene.judge(&loaded, &source, SeedSource::System).expect("judged");
+        assert_ne!(judgement.code, Code::BuildFailed, "{judgement:?}");
+        judgement.row.candidate_sha
+    };
+    let first = sha("/* 1 */\n", "/* 1 */\n");
+    assert_eq!(first, sha("/* 1 */\n", "/* 1 */\n"));
+    let named = sha("/* 2 */\n", "/* 1 */\n");
+    // Only the compiler knows what a macro names.
+    let by_macro = sha("/* 1 */\n", "/* 2 */\n");
+    assert!(first != named && first != by_macro && named != by_macro);
+    let alone = scene.source("alone.c", "return 1; }");
+    let judgement = scene.judge(&loaded, &alone, SeedSource::System).expect("judged");
+    let bytes = Sha256::digest(std::fs::read(&alone).expect("read"));
+    let sum: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(judgement.row.candidate_sha, sum, "a file alone has the digest of its bytes");
+}
+
 #[test]
 fn a_library_is_judged_as_it_is() {
     let scene = Scene::new(TASK, FAST);
@@ -256,4 +284,18 @@ fn a_kernel_that_is_wrong_only_near_the_end_of_its_range_is_refused() {
     let judgement = scene.judge(&scene.load(), &candidate, SeedSource::System).expect("judged");
     assert_eq!(judgement.code, Code::WrongHiddenShape, "{}", judgement.message);
     assert!(judgement.message.contains("and not"), "the worst element is told: {}", judgement.message);
+}
+
+/// Nothing is as like itself as this task asks for: only an effect far larger than the noise is believed.
+#[test]
+fn noise_decides_unless_the_effect_is_far_larger() {
+    let scene = Scene::new(&TASK.replace("max_aa: 0.2", "max_aa: 0.000001"), SLOW);
+    let (loaded, fast) = (scene.load(), scene.source("fast.c", FAST));
+    let judgement = scene.judge(&loaded, &fast, SeedSource::System).expect("judged");
+    assert_eq!(judgement.code, Code::AcceptFaster, "{judgement:?}");
+    assert!(judgement.notes.iter().any(|note| note.contains("the verdict stands")), "{:?}", judgement.notes);
+    let same = scene.source("same.c", SLOW);
+    let judgement = scene.judge(&loaded, &same, SeedSource::System).expect("judged");
+    assert_eq!((judgement.code, judgement.gate), (Code::NoisyDevice, Gate::Timing), "{judgement:?}");
+    assert!(judgement.row.aa.is_some() && judgement.row.timing.is_none(), "{judgement:?}");
 }

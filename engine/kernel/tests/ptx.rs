@@ -142,7 +142,7 @@ proptest! {
 /// Drivers of every kind, as small libraries of that name, each in a process of its own.
 #[cfg(feature = "cuda")]
 mod drivers {
-    use assay_kernel::cuda::{self, Facts};
+    use assay_kernel::cuda::{self, DRIVER, Facts};
     use assay_process::{Background, CaptureLimits, Spawn};
     use std::time::Duration;
 
@@ -205,29 +205,9 @@ mod drivers {
         serde_json::from_str(&std::fs::read_to_string(out).expect("read")).expect("facts")
     }
 
-    const WHOLE: &[&str] = &[
-        "cuInit",
-        "cuDriverGetVersion",
-        "cuGetErrorName",
-        "cuGetErrorString",
-        "cuDeviceGet",
-        "cuDeviceGetCount",
-        "cuDeviceGetName",
-        "cuDeviceGetAttribute",
-        "cuDeviceTotalMem_v2",
-        "cuDevicePrimaryCtxRetain",
-        "cuDevicePrimaryCtxRelease_v2",
-        "cuCtxGetCurrent",
-        "cuCtxSetCurrent",
-        "cuModuleLoadData",
-        "cuModuleUnload",
-        "cuModuleGetFunction",
-        "cuFuncGetAttribute",
-    ];
-
     #[test]
     fn a_driver_that_lacks_functions_is_told() {
-        let facts = facts_with(&WHOLE[..2], 13_000, 0, 1);
+        let facts = facts_with(&DRIVER[..2], 13_000, 0, 1);
         let problem = facts.libcuda.problem.expect("a problem");
         assert_eq!(problem, "unsupported here: `libcuda` has no `cuGetErrorName`; it is older than CUDA 13");
         assert!(facts.devices.is_empty() && facts.no_device == Some(problem));
@@ -235,7 +215,7 @@ mod drivers {
 
     #[test]
     fn an_old_driver_is_told() {
-        let facts = facts_with(WHOLE, 12_040, 100, 0);
+        let facts = facts_with(DRIVER, 12_040, 100, 0);
         let problem = facts.libcuda.problem.expect("a problem");
         assert!(problem.contains("serves CUDA 12.4, and 13.0 is needed"), "{problem}");
     }
@@ -243,17 +223,17 @@ mod drivers {
     #[test]
     fn a_driver_without_a_device_is_told() {
         for (init, devices) in [(100, 0), (0, 0)] {
-            let facts = facts_with(WHOLE, 13_020, init, devices);
+            let facts = facts_with(DRIVER, 13_020, init, devices);
             assert_eq!(facts.libcuda.version.as_deref(), Some("13.2"));
             assert!(facts.no_device.expect("none").ends_with("there is no NVIDIA device"));
         }
-        let broken = facts_with(WHOLE, 13_000, 999, 0);
+        let broken = facts_with(DRIVER, 13_000, 999, 0);
         assert!(broken.no_device.expect("none").starts_with("cuInit failed: CUDA_ERROR_UNKNOWN"));
     }
 
     #[test]
     fn devices_are_told() {
-        let facts = facts_with(WHOLE, 13_000, 0, 2);
+        let facts = facts_with(DRIVER, 13_000, 0, 2);
         let names: Vec<_> = facts
             .devices
             .iter()

@@ -37,6 +37,12 @@ fn standalone(svg: &str) -> String {
     svg.replacen("</title>", &format!("</title><style>{VARIABLES}{PICTURES}</style>"), 1)
 }
 
+/// Label of the line of all headline shapes.
+const MEAN: &str = "geometric mean";
+
+/// What the second mark of a line is.
+pub(crate) const WHOLE: &str = " Diamond: the whole model, as it was measured elsewhere.";
+
 /// Everything, in the order in which it is read.
 pub fn sheet(judgement: &Judgement) -> Sheet {
     let row = &judgement.row;
@@ -103,6 +109,23 @@ pub fn effect(effect: &assay_kernel::ledger::EndToEnd) -> String {
         format::significant(effect.before, 6),
         format::significant(effect.after, 6)
     )
+}
+
+/// How many times as good the whole model became, above 1 for better; `None` where the metric's name does not tell which way is better.
+pub fn gain(effect: &assay_kernel::ledger::EndToEnd) -> Option<f64> {
+    let metric = effect.metric.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| metric.contains(word));
+    let words: Vec<&str> = metric.split(|sign: char| !sign.is_alphanumeric()).collect();
+    let unit = |units: &[&str]| units.iter().any(|unit| words.contains(unit));
+    if has(&["/s", "per second", "throughput"]) || unit(&["tps", "rps", "qps", "fps"]) {
+        return Some(effect.after / effect.before);
+    }
+    if has(&["latency", "duration", "time"])
+        || unit(&["ttft", "tpot", "itl", "e2e", "s", "ms", "us", "ns", "seconds"])
+    {
+        return Some(effect.before / effect.after);
+    }
+    None
 }
 
 fn answer(judgement: &Judgement) -> Remark {
@@ -198,19 +221,24 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
         interval: [of.ratio, of.lo, of.hi],
         tone: tone(of),
         hollow,
+        whole: None,
     };
     let mut lines: Vec<Ratio> =
         timing.rows.iter().map(|row| line(shape(&row.axes), &row.ratio, !row.headline)).collect();
-    lines.push(line("geometric mean".to_owned(), &timing.geomean, false));
+    lines.push(line(MEAN.to_owned(), &timing.geomean, false));
     for lane in &timing.lanes {
         let label = format!("geometric mean, caches {}", lane.lane);
         lines.push(line(label, &lane.geomean, true));
     }
     lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
+    if let (Some(e2e), Some(mean)) = (&row.e2e, lines.iter_mut().find(|line| line.label == MEAN)) {
+        mean.whole = gain(e2e).map(|value| (value, effect(e2e)));
+    }
+    let diamond = if lines.iter().any(|line| line.whole.is_some()) { WHOLE } else { "" };
     let mut blocks = Vec::new();
     if let Some(svg) = ratios::picture("Ratio of times by shape", &lines, None) {
         let caption = format!(
-            "Ratio baseline / candidate with its {level} interval. Hollow: does not count for the geometric mean."
+            "Ratio baseline / candidate with its {level} interval. Hollow: does not count for the geometric mean.{diamond}"
         );
         blocks.push(Block::Figure(Figure { id: "ratios".to_owned(), caption, svg }));
     }
@@ -350,4 +378,20 @@ fn again(row: &Row) -> Section {
         blocks.push(Block::Text(format!("Built with `{}`.", row.flags.join(" "))));
     }
     Section { id: "again".to_owned(), title: "To judge it again".to_owned(), blocks }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gain;
+    use assay_kernel::ledger::EndToEnd;
+
+    #[test]
+    fn which_way_is_better_is_told_by_the_metric_or_not_at_all() {
+        let of = |metric: &str| gain(&EndToEnd { metric: metric.to_owned(), before: 100.0, after: 125.0 });
+        assert_eq!(of("output tokens/s"), Some(1.25));
+        assert_eq!(of("request throughput"), Some(1.25));
+        assert_eq!(of("p50 TTFT (ms)"), Some(0.8));
+        assert_eq!(of("E2E latency"), Some(0.8));
+        assert_eq!(of("accuracy"), None);
+    }
 }

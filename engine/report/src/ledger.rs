@@ -1,6 +1,6 @@
 //! A ledger of judgements as a sheet: every judgement in a line, kernel and whole model side by side, what became stale.
 
-use crate::kernel::{decisive, effect, interval, short, tone};
+use crate::kernel::{WHOLE, decisive, effect, gain, interval, short, tone};
 use crate::sheet::{Block, Cell, Column, Figure, Remark, Section, Sheet, Table, Tone};
 use crate::svg::ratios::{self, Ratio};
 use assay_kernel::ledger::{Read, Row, Standing};
@@ -87,13 +87,17 @@ fn picture(rows: &[(usize, &Row, Standing)]) -> Option<Block> {
             let label = format!("{number}: {} {}", row.task_id, row.code.word());
             let is_valid = *standing == Standing::Valid;
             let tone = if is_valid { tone(of) } else { "t-quiet" };
-            Some(Ratio { label, interval: [of.ratio, of.lo, of.hi], tone, hollow: !is_valid })
+            let whole = row.e2e.as_ref().and_then(|e2e| Some((gain(e2e)?, effect(e2e))));
+            Some(Ratio { label, interval: [of.ratio, of.lo, of.hi], tone, hollow: !is_valid, whole })
         })
         .collect();
     let newest = &lines[lines.len().saturating_sub(DRAWN)..];
     let svg = ratios::picture("Ratio of times by judgement", newest, None)?;
-    let caption = "Geometric mean of baseline / candidate with its interval, for candidates that are right. Hollow: stale.";
-    Some(Block::Figure(Figure { id: "ledger".to_owned(), caption: caption.to_owned(), svg }))
+    let diamond = if newest.iter().any(|line| line.whole.is_some()) { WHOLE } else { "" };
+    let caption = format!(
+        "Geometric mean of baseline / candidate with its interval, for candidates that are right. Hollow: stale.{diamond}"
+    );
+    Some(Block::Figure(Figure { id: "ledger".to_owned(), caption, svg }))
 }
 
 fn table(rows: &[(usize, &Row, Standing)]) -> Table {
@@ -104,7 +108,7 @@ fn table(rows: &[(usize, &Row, Standing)]) -> Table {
         Column::code("candidate", "Candidate"),
         Column::text("verdict", "Verdict"),
         Column::code("code", "Code"),
-        Column::text("kernel", "Kernel: baseline / candidate"),
+        Column::text("kernel", "Kernel ratio"),
         Column::text("e2e", "Whole model"),
         Column::text("standing", "Standing"),
         Column::text("device", "Device").wide(),
@@ -132,7 +136,7 @@ fn table(rows: &[(usize, &Row, Standing)]) -> Table {
     });
     Table {
         id: "ledger".to_owned(),
-        caption: "Every judgement, oldest first".to_owned(),
+        caption: "Every judgement, oldest first. Kernel ratio: baseline / candidate, above 1 the candidate is faster".to_owned(),
         columns,
         rows: rows.collect(),
         empty: "no judgement yet".to_owned(),

@@ -19,8 +19,8 @@ const NVRTC: &[&str] = &[
     "nvrtcGetProgramLog",
 ];
 
-/// Functions of the driver that are called, here and by the binding on the way.
-const DRIVER: &[&str] = &[
+/// Functions of the driver that are called, here and by the binding on the way. A driver that lacks one is too old.
+pub const DRIVER: &[&str] = &[
     "cuInit",
     "cuDriverGetVersion",
     "cuGetErrorName",

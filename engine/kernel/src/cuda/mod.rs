@@ -13,7 +13,7 @@ pub(crate) use child::answer;
 pub use device::{KernelFacts, kernel_facts};
 pub(crate) use doctor::driver_version;
 pub use doctor::{Device, Facts, Library, facts};
-pub use library::preload;
+pub use library::{DRIVER, preload};
 pub use nvrtc::{Compiled, compile};
 
 use crate::ptx::PtxError;

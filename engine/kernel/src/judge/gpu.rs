@@ -59,7 +59,8 @@ impl Gpu {
     /// Ranges by name, in MHz and degrees Celsius, for the row.
     pub fn clocks(&self) -> IndexMap<String, f64> {
         let mut clocks = IndexMap::new();
-        let figures: [(&str, fn(&State) -> f64); 3] =
+        type Figure = fn(&State) -> f64;
+        let figures: [(&str, Figure); 3] =
             [("sm", |state| state.sm), ("memory", |state| state.memory), ("celsius", |state| state.celsius)];
         for (name, figure) in figures {
             let all = self.states.iter().map(figure);

@@ -14,6 +14,8 @@ use indexmap::IndexMap;
 const SIZE: u64 = 24;
 /// Elements beyond which a tensor is not small.
 const MOST_ELEMENTS: usize = 1 << 17;
+/// Elements beyond which nothing is computed here: memory and time of a check, not of a judgement.
+const TOO_MANY: usize = 1 << 25;
 /// Below this an output, or its deviation as a share of its size, is nothing.
 const NOTHING: f64 = 0.01;
 
@@ -26,6 +28,12 @@ pub enum Lint {
     /// There is no small case.
     #[error(transparent)]
     Task(#[from] super::TaskError),
+    /// The smallest call is too large to try.
+    #[error("a tensor has {elements} elements in the smallest call that the ranges allow, too many to try")]
+    Large {
+        /// Elements of the largest tensor.
+        elements: usize,
+    },
     /// The right answer is not a number.
     #[error("the right answer of `{output}` is not finite at scale {scale}")]
     NotFinite {
@@ -91,6 +99,7 @@ impl Lint {
     pub(super) fn path(&self) -> Vec<&str> {
         match self {
             Self::Oracle(_) | Self::Task(_) => vec!["oracle"],
+            Self::Large { .. } => vec!["axes"],
             Self::Unused { input } => vec!["inputs", input],
             Self::Scalar { scalar, .. } => vec!["scalars", scalar],
             Self::NotFinite { output, .. }
@@ -105,6 +114,7 @@ impl Lint {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::Oracle(_) | Self::Task(_) => return None,
+            Self::Large { .. } => "let an axis be smaller, or make it a size that a shape names",
             Self::NotFinite { .. } => "keep `scales` within what the function and the types take",
             Self::Scalar { .. } => "take values further apart, or add to `scales` where the number matters",
             Self::Unused { .. } => "take it away, or generate values of it that matter",
@@ -120,6 +130,10 @@ impl Lint {
 pub fn lint(loaded: &Loaded, oracle: &dyn Oracle) -> Result<(), Lint> {
     let task = &loaded.task;
     let case = small(task)?;
+    let elements = case.tensors.iter().map(|tensor| tensor.layout.len()).max().unwrap_or(0);
+    if elements > TOO_MANY {
+        return Err(Lint::Large { elements });
+    }
     let first = inputs(task, &case, 1, 1.0);
     let right = expect(oracle, &case, &first)?;
     for scale in generate::scales(task) {

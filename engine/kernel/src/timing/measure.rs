@@ -329,6 +329,7 @@ impl<'a> Measurement<'a> {
                 let cpu = before
                     .zip(after)
                     .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+                let cpu = blocked.cpu_ns.map_or(cpu, |ns| ns as f64);
                 pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
                 copied[at(side)] = blocked.copy_ns;
                 if device && blocked.ns.max(blocked.wall_ns) > blocked.host_ns {

@@ -10,3 +10,5 @@ mod escape;
 pub mod estimate;
 pub mod measure;
 pub mod schedule;
+
+pub(crate) use cpu::CpuClock;

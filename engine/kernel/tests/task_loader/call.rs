@@ -109,6 +109,11 @@ fn tensors_scalars_and_oracles_are_checked() {
             "[0, 1]",
             "task.yaml:10:65: `scales` multiply the values of an input; they must be numbers above 0; such as `[0.05, 1, 30]`",
         ),
+        (
+            "[0.05, 1, 30]",
+            "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]",
+            "task.yaml:10:65: 17 scales take too long; give up to 16: every check of values runs at each",
+        ),
         ("std: 0.25", "std: -1", "task.yaml:11:47: -1 is no spread; give a number from 0"),
         (
             "w: {dtype: bf16",

@@ -12,6 +12,7 @@ const SHEET: &str = "\
 background:var(--tint)}.answer p{margin:0;font-size:17px;font-weight:600;max-width:none}.answer .act{font-weight:400;\
 font-size:14px;margin-top:6px;color:var(--soft)}main,header,footer{max-width:1720px}\
 table.sheet td{max-width:420px;font-size:13px}table.sheet td.code{overflow-wrap:anywhere}table.sheet td.code{min-width:170px}table.sheet td.long{min-width:230px}\
+table.sheet td.code.short{min-width:0;white-space:nowrap}\
 table.sheet td.num{white-space:nowrap}table.sheet td code{background:none;padding:0}\
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:14px 0 0;font-size:14px}\
 dl.facts dt{color:var(--soft)}dl.facts dd{margin:0;overflow-wrap:anywhere}.empty{color:var(--soft);font-style:italic}\
@@ -19,6 +20,9 @@ tbody tr:hover{background:var(--faint)}";
 
 /// Texts longer than this get a wide column.
 const LONG: usize = 48;
+
+/// Names of code up to this are not broken, and their column is as narrow as they are.
+const SHORT: usize = 24;
 
 /// The whole page.
 pub fn html(sheet: &Sheet) -> String {
@@ -117,11 +121,15 @@ fn table(out: &mut String, table: &Table) {
     let long: Vec<bool> = (0..table.columns.len())
         .map(|column| table.rows.iter().any(|row| row[column].shown.len() > LONG))
         .collect();
+    let short: Vec<bool> = (0..table.columns.len())
+        .map(|column| table.rows.iter().all(|row| row[column].shown.chars().count() <= SHORT))
+        .collect();
     for row in &table.rows {
         out.push_str("<tr>");
-        for ((cell, column), long) in row.iter().zip(&table.columns).zip(&long) {
+        for (((cell, column), long), short) in row.iter().zip(&table.columns).zip(&long).zip(&short) {
             let number = match (column.numeric, column.code, long) {
                 (true, ..) => " class=\"num\"",
+                (_, true, _) if *short => " class=\"code short\"",
                 (_, true, _) => " class=\"code\"",
                 (_, _, true) => " class=\"long\"",
                 _ => "",

@@ -1,7 +1,7 @@
 //! Ratios with their intervals, one per line, on a logarithmic axis around 1.
 
 use super::axis::round_ticks;
-use super::{Svg, text_width};
+use super::{Path, Svg, text_width};
 use crate::format;
 
 const WIDTH: f64 = 820.0;
@@ -25,6 +25,14 @@ pub struct Ratio {
     pub tone: &'static str,
     /// Drawn hollow: it no longer counts.
     pub hollow: bool,
+    /// A second mark on the line: what became of it in the whole, and in words.
+    pub whole: Option<(f64, String)>,
+}
+
+impl Ratio {
+    fn second(&self) -> Option<f64> {
+        self.whole.as_ref().map(|(value, _)| *value).filter(|value| value.is_finite() && *value > 0.0)
+    }
 }
 
 struct Axis {
@@ -59,8 +67,9 @@ pub fn picture(title: &str, ratios: &[Ratio], band: Option<f64>) -> Option<Strin
     }
     let labels = ratios.iter().map(|ratio| text_width(&shown(ratio), 13.0) * BOLD).fold(0.0, f64::max);
     let left = labels + 22.0;
-    let ends =
-        |of: fn(f64, f64) -> f64, start: f64| ratios.iter().flat_map(|ratio| ratio.interval).fold(start, of);
+    let ends = |of: fn(f64, f64) -> f64, start: f64| {
+        ratios.iter().flat_map(|ratio| ratio.interval.into_iter().chain(ratio.second())).fold(start, of)
+    };
     let (low, high) = (ends(f64::min, 1.0), ends(f64::max, 1.0));
     let margin = ((high / low).ln() * 0.06).max(0.02).exp();
     let axis = Axis { low: low / margin, high: high * margin, left, right: WIDTH - FIGURES };
@@ -117,6 +126,13 @@ fn line(svg: &mut Svg, axis: &Axis, ratio: &Ratio, y: f64) {
     svg.dot(if ratio.hollow { "hollow" } else { "point" }, axis.x(estimate), y, 5.0);
     svg.text("end", WIDTH, y + 4.5, &figures);
     svg.end_group();
+    if let (Some(value), Some((_, words))) = (ratio.second(), &ratio.whole) {
+        let x = axis.x(value);
+        svg.group(ratio.tone, &format!("{}: {words}", ratio.label));
+        let corners = [(x, y - 6.0), (x + 6.0, y), (x, y + 6.0), (x - 6.0, y)];
+        svg.path("whole", Path::default().to('M', &corners[..1]).to('L', &corners[1..]).close());
+        svg.end_group();
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +140,17 @@ mod tests {
     use super::{Ratio, picture};
 
     fn ratio(interval: [f64; 3]) -> Ratio {
-        Ratio { label: "R=1 <b>".to_owned(), interval, tone: "t-good", hollow: false }
+        Ratio { label: "R=1 <b>".to_owned(), interval, tone: "t-good", hollow: false, whole: None }
+    }
+
+    #[test]
+    fn the_whole_is_a_second_mark_within_the_picture() {
+        let mut one = ratio([2.0, 1.5, 2.5]);
+        one.whole = Some((0.5, "tokens/s 1200 to 600".to_owned()));
+        let drawn = picture("Ratios", &[one.clone()], None).expect("a picture");
+        assert!(drawn.matches("class=\"whole\"").count() == 1 && drawn.contains("1200 to 600"), "{drawn}");
+        one.whole = Some((f64::NAN, String::new()));
+        assert!(!picture("Ratios", &[one], None).expect("a picture").contains("class=\"whole\""));
     }
 
     #[test]

@@ -38,7 +38,7 @@ stroke-width:1.5}.tl .session{stroke:var(--live);stroke-dasharray:3 3;fill:none}
 .scroll>svg.rt{width:100%;max-width:1000px;min-width:620px;height:auto}.rt .grid{stroke:var(--line);fill:none}\
 .rt .equal{stroke:var(--soft);stroke-width:1.3;fill:none}.rt .tie{fill:var(--quiet-tint)}\
 .rt .ci{stroke:var(--tone);stroke-width:2.4;stroke-linecap:round;fill:none}.rt .point{fill:var(--tone);stroke:var(--card);\
-stroke-width:1.5}.rt .hollow{fill:var(--card);stroke:var(--tone);stroke-width:1.8}\
+stroke-width:1.5}.rt .hollow{fill:var(--card);stroke:var(--tone);stroke-width:1.8}.rt .whole{fill:var(--card);stroke:var(--live);stroke-width:2}\
 .cp .median{stroke:var(--live);stroke-width:2.2;fill:none}.cp .whisker{stroke:var(--live);fill:none}\
 .scroll>svg.bp{width:100%;max-width:880px;min-width:520px;height:auto}.bp .grid{stroke:var(--line);stroke-width:1;fill:none}\
 .bp .base{stroke:var(--soft);stroke-width:1;fill:none}.bp .bin{fill:var(--live);fill-opacity:.72}\

@@ -4,6 +4,9 @@ use super::{Checked, expression, problem};
 use crate::dtype::DType;
 use crate::task::{Dist, Generator, Size, Task};
 
+/// Most factors of an input.
+const MOST_SCALES: usize = 16;
+
 fn shape(task: &Task, sizes: &[Size], path: &[&str]) -> Checked {
     if sizes.len() > 8 {
         return problem(path, format!("{} dimensions are too many", sizes.len()), "use up to 8");
@@ -39,6 +42,13 @@ fn generator(task: &Task, made: &Generator, dtype: DType, name: &str) -> Checked
             &path("scales"),
             "`scales` multiply the values of an input; they must be numbers above 0",
             "such as `[0.05, 1, 30]`",
+        );
+    }
+    if made.scales.len() > MOST_SCALES {
+        return problem(
+            &path("scales"),
+            format!("{} scales take too long", made.scales.len()),
+            &format!("give up to {MOST_SCALES}: every check of values runs at each"),
         );
     }
     expression(task, &made.low, &path("low"))?;
