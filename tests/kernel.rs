@@ -89,6 +89,28 @@ fn what_is_wrong_is_refused_with_its_gate_and_a_way_out() {
 }
 
 #[test]
+fn the_proof_of_a_baseline_is_kept_for_the_next_judgement() {
+    let scene = Scene::new();
+    let wrong = candidate("b26_half_the_sum.c");
+    let told = |more: &[&str]| {
+        let done = judge(&scene, &wrong, more).expect(23);
+        (done.stderr.contains("baseline: gate values"), done.stderr.contains("kept since"))
+    };
+    assert_eq!(told(&[]), (true, false));
+    assert_eq!(told(&[]), (false, true));
+    assert_eq!(told(&["--fresh"]), (true, false));
+    assert_eq!(told(&[]), (false, true));
+    // A step finds it, too.
+    let task = example("rmsnorm");
+    let with = format!("task: {}\n      candidate: {}\n      quick: true", task.display(), wrong.display());
+    let name =
+        scene.workflow("step", &format!("steps:\n  judge:\n    uses: kernel\n    with:\n      {with}\n"));
+    scene.assay(&["run", &name]).expect(0);
+    let log = scene.assay(&["logs", "latest", "judge"]);
+    assert!(log.stdout.contains("kept since") && !log.stdout.contains("baseline: gate"), "{log:?}");
+}
+
+#[test]
 fn the_baseline_is_not_faster_than_itself() {
     let scene = Scene::new();
     let same = example("rmsnorm").join("baseline/kernel.c");

@@ -3,7 +3,8 @@
 against itself.
 
 Every judgement draws its own seeds, so each is another test. Verdicts are counted, times are those of the whole program from
-its start to its end. See `--help`.
+its start to its end. Refusals are measured twice: with the proof of the baseline, and with the proof that the first one kept.
+See `--help`.
 """
 
 import argparse
@@ -32,7 +33,7 @@ TASK = TOP / "examples/kernels/rmsnorm"
 # Ends of a judgement that leave one: accepted, refused, not decided.
 ENDS = (0, 20, 21, 22, 23, 24, 25)
 # A refusal by these gates needs samples of time, or its limit.
-SLOW = ("TIMEOUT", "REJECT_SLOWER", "TIMED_OUTPUT_WRONG", "NOISY_DEVICE")
+SLOW = ("TIMEOUT", "REJECT_SLOWER", "NOISY_DEVICE")
 # Seconds: a refusal, an acceptance.
 REFUSED, ACCEPTED = 1.0, 10.0
 
@@ -70,18 +71,21 @@ class Script:
         versions = {"assay": ask([options.assay, "--version"]).split()[-1], "cc": ask(["cc", "-dumpfullversion"]).strip()}
         self.facts |= {"versions": versions, "how": how, "rounds": options.rounds}
 
-    def judge(self, file, quick):
-        """Code, seconds, and the whole answer."""
-        argv = [self.options.assay, "kernel", "judge", TASK, "--candidate", file, "--json"] + ["--quick"] * quick
+    def judge(self, file, quick, fresh=False):
+        """Code, seconds, and the whole answer. With `fresh` the baseline is proven first, otherwise what is kept of it counts."""
+        argv = [self.options.assay, "kernel", "judge", TASK, "--candidate", file, "--json"]
+        argv += ["--quick"] * quick + ["--fresh"] * fresh
+        # Nothing that the user's own judgements kept.
+        env = os.environ | {"ASSAY_CACHE": str(self.options.scratch / "cache")}
         begun = time.monotonic()
-        done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, env=env)
         seconds = time.monotonic() - begun
         try:
             answer = json.loads(done.stdout)
         except ValueError as error:
             raise BenchError(f"{file.name}: no answer (exit {done.returncode}):\n{done.stderr[-1000:]}") from error
         answer = answer.get("data", answer)
-        if "code" not in answer:
+        if not answer or "code" not in answer:
             raise BenchError(f"{file.name}: no judgement (exit {done.returncode}): {done.stdout[:500]}")
         print(f"  {file.name}: {answer['code']} in {seconds:.2f} s", file=sys.stderr, flush=True)
         return answer["code"], seconds, answer
@@ -92,18 +96,22 @@ class Script:
 
     def refusals(self):
         """Every bad candidate."""
-        wrong, fast = [], {}
-        self.lines += ["## The acceptance list", "", "| candidate | code | seconds |", "|---|---|---|"]
+        wrong, first, then = [], {}, {}
+        told = "Seconds: the first judgement proves the baseline, where it gets so far; the second finds that proof."
+        head = ["| candidate | code | first | second |", "|---|---|---|---|"]
+        self.lines += ["## The acceptance list", "", told, "", *head]
         for one in self.some([one for one in candidates() if not one.name.startswith("G")]):
-            code, seconds, _ = self.judge(one.file, True)
-            self.lines.append(f"| {one.name} | `{code}` | {seconds:.2f} |")
-            if code not in one.codes:
-                wrong.append(f"{one.name} {code}")
-            if code not in SLOW:
-                fast[one.name] = seconds
+            (code, proven, _), (again, at_hand, _) = self.judge(one.file, True, True), self.judge(one.file, True)
+            codes = f"`{code}`" if code == again else f"`{code}`, `{again}`"
+            self.lines.append(f"| {one.name} | {codes} | {proven:.2f} | {at_hand:.2f} |")
+            wrong += [f"{one.name} {found}" for found in (code, again) if found not in one.codes]
+            if not {code, again} & set(SLOW):
+                first[one.name], then[one.name] = proven, at_hand
         self.lines += ["", f"Not as the list says: {', '.join(wrong) or 'none'}.", ""]
-        slowest = max(fast, key=fast.get)
-        self.row(f"the slowest refusal ({slowest})", f"at most {REFUSED:.0f} s", REFUSED, [fast[slowest]], "s")
+        slowest = max(then, key=then.get)
+        self.row(f"the slowest refusal ({slowest}), the proof at hand", f"at most {REFUSED:.0f} s", REFUSED, [then[slowest]], "s")
+        slowest = max(first, key=first.get)
+        self.row(f"the slowest refusal ({slowest}), the baseline proven first", "none set", None, [first[slowest]], "s")
         self.row("verdicts beside the list", "none", 0, [len(wrong)], "x")
 
     def honest(self):

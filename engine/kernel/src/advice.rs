@@ -302,6 +302,10 @@ pub const GATES: &[Aim] = &[
     aim(Gate::Determinism, "Does the same give the same again?"),
     aim(Gate::Stale, "Does new data at the same place give new answers?"),
     aim(Gate::Commit, "Is each call done when it returns?"),
+    aim(
+        Gate::Device,
+        "Does it work on the caller's stream only, leave the device as it was, and fit a graph?",
+    ),
     aim(Gate::Alias, "Is it right with input and output in the same memory?"),
     aim(Gate::Accuracy, "Are its errors distributed as the baseline's?"),
     aim(Gate::Sanitizer, "Does a build that watches itself find nothing?"),
@@ -313,6 +317,13 @@ pub const GATES: &[Aim] = &[
 
 impl Gate {
     /// As records spell it: `locks_again`.
+    pub fn word(self) -> String {
+        spelled(&self)
+    }
+}
+
+impl crate::task::Cache {
+    /// As tasks spell it: `cold`.
     pub fn word(self) -> String {
         spelled(&self)
     }

@@ -155,6 +155,8 @@ pub enum Gate {
     Stale,
     /// Each call is done when it returns.
     Commit,
+    /// What only a device lets a kernel do wrong.
+    Device,
     /// Input and output in the same memory.
     Alias,
     /// Errors are distributed as the baseline's.

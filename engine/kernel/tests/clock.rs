@@ -153,7 +153,8 @@ fn judged(percent: u64) -> Judgement {
     source("candidate.c", percent);
     let loaded = task::load(&path("task.yaml")).expect("a task");
     let args = ["--exact", "stand_in", "--test-threads=1", "--nocapture"].map(Into::into).to_vec();
-    let launcher = Launcher { program: std::env::current_exe().expect("this program"), args, env: Vec::new() };
+    let launcher =
+        Launcher { program: std::env::current_exe().expect("this program"), args, env: Vec::new() };
     let setup = Setup::new(&loaded, &path("candidate.c"), launcher, &path("scratch"));
     judge(&setup, &mut |_| {}).expect("judged")
 }

@@ -306,3 +306,17 @@ fn a_kernel_that_is_wrong_only_near_the_end_of_its_range_is_refused() {
     assert_eq!(judgement.code, Code::WrongHiddenShape, "{}", judgement.message);
     assert!(judgement.message.contains("and not"), "the worst element is told: {}", judgement.message);
 }
+
+/// Nothing is as like itself as this task asks for: only an effect far larger than the noise is believed.
+#[test]
+fn noise_decides_unless_the_effect_is_far_larger() {
+    let scene = Scene::new(&TASK.replace("max_aa: 0.2", "max_aa: 0.000001"), SLOW);
+    let (loaded, fast) = (scene.load(), scene.source("fast.c", FAST));
+    let judgement = scene.judge(&loaded, &fast, SeedSource::System).expect("judged");
+    assert_eq!(judgement.code, Code::AcceptFaster, "{judgement:?}");
+    assert!(judgement.notes.iter().any(|note| note.contains("the verdict stands")), "{:?}", judgement.notes);
+    let same = scene.source("same.c", SLOW);
+    let judgement = scene.judge(&loaded, &same, SeedSource::System).expect("judged");
+    assert_eq!((judgement.code, judgement.gate), (Code::NoisyDevice, Gate::Timing), "{judgement:?}");
+    assert!(judgement.row.aa.is_some() && judgement.row.timing.is_none(), "{judgement:?}");
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The example, with the interpreter that the environment names.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn example() -> Option<(TempDir, PathBuf)> {
     let Some(python) = std::env::var_os("ASSAY_TORCH") else {
         eprintln!("skipped: `ASSAY_TORCH` names no interpreter with torch and triton");
@@ -30,6 +31,7 @@ fn example() -> Option<(TempDir, PathBuf)> {
     Some((scratch, file))
 }
 
+#[expect(clippy::print_stdout, reason = "a test of minutes tells what it does")]
 fn judged(file: &Path, candidate: &Path) -> Result<Judgement, JudgeError> {
     let loaded = task::load(file).unwrap_or_else(|error| panic!("{error}"));
     let launcher = Launcher {

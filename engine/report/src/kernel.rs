@@ -226,6 +226,10 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
     let mut lines: Vec<Ratio> =
         timing.rows.iter().map(|row| line(shape(&row.axes), &row.ratio, !row.headline)).collect();
     lines.push(line(MEAN.to_owned(), &timing.geomean, false));
+    for lane in &timing.lanes {
+        let label = format!("geometric mean, caches {}", lane.lane);
+        lines.push(line(label, &lane.geomean, true));
+    }
     lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
     if let (Some(e2e), Some(mean)) = (&row.e2e, lines.iter_mut().find(|line| line.label == MEAN)) {
         mean.whole = gain(e2e).map(|value| (value, effect(e2e)));
@@ -243,6 +247,15 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
          interval is Student's t over process pairs.",
         timing.lane, timing.processes, timing.pairs
     )));
+    for lane in &timing.lanes {
+        blocks.push(Block::Text(format!(
+            "Caches {}: {}, which decides nothing. {} process pairs, {} pairs of blocks.",
+            lane.lane,
+            interval(&lane.geomean),
+            lane.processes,
+            lane.pairs
+        )));
+    }
     blocks.push(Block::Table(table));
     Section { id: "times".to_owned(), title: "Times".to_owned(), blocks }
 }

@@ -6,6 +6,7 @@ use crate::format::shell_word;
 use crate::kernel::screen::Screen;
 use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
+use assay_kernel::build::Toolkit;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
@@ -22,7 +23,7 @@ use std::sync::atomic::Ordering;
 pub struct Options {
     /// The task: its file, or the folder that holds its `task.yaml`
     pub task: String,
-    /// The candidate: a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)
+    /// The candidate: a source (`.c`, `.cc`, `.cpp`, `.cxx`, `.cu`), a shared library (`.so`), PTX or machine code (`.ptx`, `.cubin`)
     #[arg(long, short, value_name = "FILE")]
     pub candidate: String,
     /// Add the judgement to this ledger
@@ -72,6 +73,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.cache = Some(cx.paths.cache.clone());
     setup.fresh = options.fresh;
     setup.parent.clone_from(&options.parent);
+    let folder_of = |name: &str| cx.env.get(name).map(|folder| absolute(&cx.paths.cwd, folder));
+    setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
     let mut judgement = judged(cx, &setup)?;
     judgement.row.e2e = effect;
     let appended = match &ledger {
@@ -81,6 +84,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let place = ledger.as_ref().zip(appended.as_ref()).map(|(ledger, appended)| (ledger.path(), appended));
     if let Some(folder) = &folder {
         output::write(cx, folder, &judgement, place)?;
+        output::keep(cx, &scratch.path().join("candidate"), folder, &judgement.row.artifacts)?;
     }
     Ok(reply(cx, options, &judgement, folder.as_deref(), place))
 }

@@ -41,6 +41,17 @@ pub fn write(
     Ok(())
 }
 
+/// Copies what the judge built and the row names, such as the PTX of a kernel.
+pub fn keep(cx: &Cx, from: &Path, folder: &Path, names: &[String]) -> Result<(), Failure> {
+    for name in names {
+        // A judgement that ended before the build was over has none.
+        if let Ok(text) = std::fs::read_to_string(from.join(name)) {
+            files::write(cx, &folder.join(name), &text)?;
+        }
+    }
+    Ok(())
+}
+
 /// What the verdict rests on, as a sentence.
 fn reason(judgement: &Judgement) -> String {
     if judgement.message.is_empty() {
@@ -127,6 +138,14 @@ fn times(timing: &TimingFacts, aa: Option<&Interval>, quick: bool) -> String {
         timing.processes,
         timing.pairs
     ));
+    for lane in &timing.lanes {
+        text.push_str(&format!(
+            "With caches {} instead of {}: {}; this decides nothing.\n",
+            lane.lane,
+            timing.lane,
+            kernel::interval(&lane.geomean)
+        ));
+    }
     if let Some(aa) = aa {
         text.push_str(&format!("The baseline against itself: {}.\n", kernel::interval(aa)));
     }

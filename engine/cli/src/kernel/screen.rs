@@ -55,6 +55,7 @@ fn words(progress: &Progress) -> (String, Option<String>) {
             let line = format!("{side}: gate {} {}", record.gate.word(), outcome(record));
             (line.clone(), Some(line))
         }
+        Progress::DeviceBusy => ("another judgement has the device; waiting".to_owned(), None),
         Progress::Samples { lane: of_lane, done, of } => {
             (format!("timing: {}, {done} of {of}", lane(of_lane)), None)
         }

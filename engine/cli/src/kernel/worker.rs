@@ -1,6 +1,7 @@
 //! What runs foreign kernels: this program again, under a hidden verb. Must be reached before anything opens files or starts threads.
 
 use crate::fail::Failure;
+use assay_kernel::build::child;
 use assay_kernel::worker::{self, Launcher};
 use assay_protocol::ExitCode;
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -9,9 +10,13 @@ use std::ffi::OsString;
 /// The hidden verb.
 const VERB: &str = "kernel-worker";
 
-/// Whether this process is a worker. The judge hands a worker its socket as standard input; without one the words on the command line
+/// Whether this process is a worker, or compiles for the judge. The judge hands a worker its socket as standard input; without one the words on the command line
 /// are somebody's mistake.
 pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
+    if let [_, verb, word] = args {
+        let compiles = verb == VERB && word == child::WORD;
+        return compiles.then(|| u8::try_from(child::main()).unwrap_or(2));
+    }
     let [_, verb] = args else { return None };
     let stdin = std::io::stdin();
     let is_socket = || {

@@ -47,7 +47,14 @@ impl Compiler {
     /// # Errors
     /// It is not there, or does not tell its version.
     pub fn find(path: &OsStr) -> Result<Self, BuildError> {
-        let program = assay_process::resolve_program("cc".as_ref(), path, Path::new("/"))?;
+        Self::at(assay_process::resolve_program("cc".as_ref(), path, Path::new("/"))?, path)
+    }
+
+    /// A compiler at a place; `path` becomes the only variable of its environment.
+    ///
+    /// # Errors
+    /// It does not tell its version.
+    pub(super) fn at(program: PathBuf, path: &OsStr) -> Result<Self, BuildError> {
         let mut compiler = Self { program, version: String::new(), path: path.to_owned() };
         let told = compiler.run(&["--version".into()], Path::new("/"))?;
         compiler.version =

@@ -4,11 +4,14 @@
 //! could do to the flags from inside is refused ([`scan`]). Nothing that is built is run here.
 
 pub mod beside;
+pub mod child;
 mod compiler;
+mod device;
 mod scan;
 mod started;
 
 pub use compiler::Compiler;
+pub use device::{Toolkit, nvcc, over_driver};
 pub use scan::Objection;
 pub use started::{Started, start_watched};
 
@@ -54,6 +57,12 @@ pub enum BuildError {
     /// There is no compiler.
     #[error("there is no C compiler: {0}; install one as `cc`")]
     NoCompiler(#[from] ResolveError),
+    /// There is no nvcc.
+    #[error("{what}")]
+    NoNvcc {
+        /// What is missing, with a way out.
+        what: String,
+    },
     /// The compiler brings no sanitizers.
     #[error("{compiler} brings no `libasan.so`; install its sanitizers")]
     NoSanitizer {
@@ -86,9 +95,11 @@ impl BuildError {
     /// The finding against the candidate; `None` where the fault is this machine's.
     pub fn finding(&self) -> Option<Finding> {
         let evidence = match self {
-            Self::File { .. } | Self::NoCompiler(_) | Self::NoSanitizer { .. } | Self::Start(_) => {
-                return None;
-            }
+            Self::File { .. }
+            | Self::NoCompiler(_)
+            | Self::NoNvcc { .. }
+            | Self::NoSanitizer { .. }
+            | Self::Start(_) => return None,
             Self::Language { path } => json!({ "source": path }),
             Self::Timeout { seconds } => json!({ "seconds": seconds }),
             Self::Failed { command, log } => json!({ "command": command, "log": log }),

@@ -3,11 +3,13 @@
 //! The binding panics on the first call into a library that is missing or lacks a function. So every call here stands behind
 //! [`library`], which asks for the library and each function first; what is not there is an error that says so.
 
+mod child;
 mod device;
 mod doctor;
 mod library;
 mod nvrtc;
 
+pub(crate) use child::answer;
 pub use device::{KernelFacts, kernel_facts};
 pub(crate) use doctor::driver_version;
 pub use doctor::{Device, Facts, Library, facts};

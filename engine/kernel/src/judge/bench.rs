@@ -2,6 +2,8 @@
 
 use super::data::Data;
 use super::ends;
+use super::exclusive::Exclusive;
+use super::gpu::Gpu;
 use super::proven::Proven;
 use super::setup::{JudgeError, Lane, Progress, Secret, Setup};
 use super::stage::{Stage, Stop};
@@ -14,7 +16,7 @@ use crate::timing::decide::Decision;
 use crate::timing::estimate::Interval;
 use crate::tolerance::{self, Errors};
 use crate::verdict::{Code, Finding, Gate};
-use crate::worker::{Edge, Worker};
+use crate::worker::{About, Edge, Worker};
 use assay_stats::Side;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -34,10 +36,16 @@ pub struct Facts {
     pub err: Option<ErrorFacts>,
     /// Compiler and command of the build.
     pub flags: Vec<String>,
+    /// Files of the build that belong to the judgement, in the subject's folder.
+    pub artifacts: Vec<String>,
     /// Digest of the source with every file beside it that the compiler read, where there was one.
     pub identity: Option<String>,
     /// Digest of the library.
     pub library_sha: String,
+    /// The device and its kernel.
+    pub device: Option<About>,
+    /// What the driver's own program says of the device.
+    pub gpu: Gpu,
     /// What sanitizers said.
     pub sanitizer: SanitizerFacts,
     /// The baseline against itself.
@@ -86,6 +94,8 @@ pub struct Bench<'a> {
     pub deadline: Instant,
     /// Whom it tells.
     pub progress: &'a mut dyn FnMut(Progress),
+    /// The device, while this judgement has it for itself.
+    pub exclusive: Option<Exclusive>,
     /// A worker with the baseline, for outputs that must have its bits.
     pub model: Option<Worker>,
 }

@@ -1,9 +1,10 @@
 //! How a worker ended, as a finding.
 
+use super::bench::Bench;
 use super::stage::Stop;
 use crate::case::Case;
 use crate::verdict::{Code, Finding, Gate};
-use crate::worker::{End, Fault, Place};
+use crate::worker::{self, End, Fault, Place};
 use serde_json::{Value, json};
 
 /// What an end of a worker means for a gate.
@@ -26,9 +27,7 @@ fn code(end: &End) -> Option<Code> {
         End::Sandbox => Code::SandboxViolation,
         End::Memory => Code::ResourceLimit,
         End::Guard { .. } => Code::OobWrite,
-        // The driver's names of what code on a device did.
-        End::Launch { error } if error.contains("ILLEGAL_ADDRESS") => Code::OobAccess,
-        End::Launch { .. } => Code::LaunchFailed,
+        End::Launch { error } => of_launch(error),
         End::DeviceLost => Code::DeviceLost,
         End::System { .. } | End::Unsupported { .. } => return None,
     })
@@ -40,6 +39,41 @@ fn of_fault(fault: &Fault) -> Code {
         Place::Before if fault.write => Code::OobWrite,
         Place::Before | Place::After => Code::OobAccess,
         Place::Elsewhere => Code::Crashed,
+    }
+}
+
+/// What the driver's name of an error says (CUDA driver API, `CUresult`).
+fn of_launch(error: &str) -> Code {
+    let is = |names: &[&str]| names.iter().any(|name| error.contains(name));
+    if is(&["CUDA_ERROR_ILLEGAL_ADDRESS"]) {
+        Code::OobAccess
+    } else if is(&["CUDA_ERROR_LAUNCH_TIMEOUT"]) {
+        Code::Timeout
+    } else if is(&["CUDA_ERROR_OUT_OF_MEMORY"]) {
+        Code::ResourceLimit
+    } else if is(&[
+        "CUDA_ERROR_MISALIGNED_ADDRESS",
+        "CUDA_ERROR_ILLEGAL_INSTRUCTION",
+        "CUDA_ERROR_INVALID_PC",
+        "CUDA_ERROR_INVALID_ADDRESS_SPACE",
+        "CUDA_ERROR_HARDWARE_STACK_ERROR",
+        "CUDA_ERROR_ASSERT",
+        "CUDA_ERROR_LAUNCH_FAILED",
+    ]) {
+        Code::Crashed
+    } else {
+        Code::LaunchFailed
+    }
+}
+
+/// A call that never came back may have taken the device with it: then nothing is known about the candidate.
+pub fn after(bench: &Bench<'_>, finding: &mut Finding) {
+    if finding.code != Code::Timeout || !bench.task().abi.on_device() {
+        return;
+    }
+    if let Err(end) = worker::device_answers(&bench.setup.launcher) {
+        finding.code = Code::DeviceLost;
+        finding.message.push_str(&format!("; after that {end}"));
     }
 }
 
@@ -84,12 +118,15 @@ mod tests {
         assert_eq!(code(&End::Memory), Some(Code::ResourceLimit));
         assert_eq!(code(&End::Sandbox), Some(Code::SandboxViolation));
         assert_eq!(code(&End::EarlyExit { code: 0 }), Some(Code::EarlyExit));
+        let launch = |error: &str| code(&End::Launch { error: error.to_owned() });
+        assert_eq!(launch("CUDA_ERROR_ILLEGAL_ADDRESS"), Some(Code::OobAccess));
+        assert_eq!(launch("CUDA_ERROR_LAUNCH_FAILED"), Some(Code::Crashed));
+        assert_eq!(launch("CUDA_ERROR_INVALID_VALUE"), Some(Code::LaunchFailed));
+        assert_eq!(code(&End::DeviceLost), Some(Code::DeviceLost));
+        assert_eq!(code(&End::Unsupported { what: String::new() }), None);
         assert_eq!(code(&End::Crashed { signal: 8, fault: None }), Some(Code::Crashed));
         let fault = Fault { set: 0, tensor: 0, place: Place::After, write: true, offset: 1 };
         assert_eq!(code(&End::Guard { fault }), Some(Code::OobWrite));
-        let told = |error: &str| code(&End::Launch { error: error.to_owned() });
-        assert_eq!(told("CUDA_ERROR_ILLEGAL_ADDRESS"), Some(Code::OobAccess));
-        assert_eq!(told("CUDA_ERROR_INVALID_VALUE"), Some(Code::LaunchFailed));
         assert_eq!(code(&End::System { what: "x", reason: String::new() }), None);
     }
 }

@@ -5,10 +5,13 @@
 
 mod bench;
 mod ceiling;
+mod ceiling_device;
 mod data;
 mod ends;
+mod exclusive;
 mod forms;
 mod gates;
+mod gpu;
 mod kept;
 mod proven;
 mod row;
@@ -16,6 +19,8 @@ mod setup;
 mod stage;
 mod timed;
 
+#[cfg(not(feature = "cuda"))]
+pub(crate) use forms::NO_CUDA;
 pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 
@@ -40,6 +45,7 @@ const BASELINE_GATES: &[(Gate, Run)] = &[
     (Gate::Determinism, gates::determinism::run),
     (Gate::Stale, gates::stale::run),
     (Gate::Commit, gates::commit::run),
+    (Gate::Device, gates::device::run),
     (Gate::Alias, gates::alias::run),
     (Gate::Accuracy, gates::accuracy::run),
     (Gate::Sanitizer, gates::sanitizer::run),
@@ -82,6 +88,7 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         facts: Facts::default(),
         deadline: begun + Duration::from_secs(loaded.task.limits.total_s.into()),
         progress,
+        exclusive: None,
         model: None,
     };
     let (mut records, mut findings) = run_gates(&mut bench, &[(Gate::Locks, gates::locks::run)])?;
@@ -128,6 +135,7 @@ fn run_gates(
         let (begun, before) = (Instant::now(), bench.facts.cases.run);
         bench.facts.skipped = None;
         let mut findings = run(bench)?;
+        findings.iter_mut().for_each(|finding| ends::after(bench, finding));
         findings.iter_mut().for_each(|finding| finding.gate = gate);
         bench.facts.cases.failed += findings.len() as u64;
         let record = GateRecord {

@@ -108,6 +108,7 @@ impl Proven {
             facts: Facts::default(),
             deadline: Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into()),
             progress,
+            exclusive: None,
             model: None,
         };
         let (gates, findings) = run_gates(&mut bench, BASELINE_GATES)?;

@@ -1,8 +1,8 @@
 //! The judgement and its row, from what the gates left.
 
-use super::bench::Bench;
+use super::bench::{Bench, Facts};
 use super::setup::{GateRecord, Judgement};
-use crate::ledger::{DeviceFacts, Row, VERSION};
+use crate::ledger::{DeviceFacts, FunctionFacts, Row, VERSION};
 use crate::timing::decide::Decision;
 use crate::verdict::{Code, Finding, Gate};
 use indexmap::IndexMap;
@@ -38,7 +38,7 @@ pub fn judgement(
         gate,
         message: message.clone(),
         findings: findings.clone(),
-        device: DeviceFacts { name: processor(), ..DeviceFacts::default() },
+        device: device(facts),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         flags: facts.flags.clone(),
         seeds: bench.secret.told(),
@@ -48,11 +48,11 @@ pub fn judgement(
         aa: facts.aa,
         roofline: facts.roofline,
         sign_off: facts.sign_off,
-        func: IndexMap::new(),
+        func: function(bench),
         sanitizer: facts.sanitizer.clone(),
         e2e: None,
         parent: bench.setup.parent.clone(),
-        artifacts: Vec::new(),
+        artifacts: facts.artifacts.clone(),
     };
     Judgement { class: code.class(), code, gate, message, findings, gates, notes: facts.notes.clone(), row }
 }
@@ -82,6 +82,29 @@ fn told(bench: &Bench<'_>, decision: Decision) -> String {
             format!("{figures}, but slower at {}", names.join(", "))
         }
     }
+}
+
+/// Where it ran.
+fn device(facts: &Facts) -> DeviceFacts {
+    let Some(about) = &facts.device else {
+        return DeviceFacts { name: processor(), ..DeviceFacts::default() };
+    };
+    DeviceFacts {
+        name: about.name.clone(),
+        uuid: about.uuid.clone(),
+        driver: facts.gpu.driver.clone(),
+        cuda: about.cuda.clone(),
+        clocks: facts.gpu.clocks(),
+    }
+}
+
+/// What the driver made of the kernel.
+fn function(bench: &Bench<'_>) -> IndexMap<String, FunctionFacts> {
+    let Some(about) = bench.facts.device.as_ref().filter(|about| about.registers > 0) else {
+        return IndexMap::new();
+    };
+    let facts = FunctionFacts { regs: about.registers, spill: about.local_bytes, smem: about.shared_bytes };
+    IndexMap::from([(bench.task().abi.symbol.clone(), facts)])
 }
 
 /// The processor's name, as the system tells it.

@@ -1,6 +1,6 @@
 //! What a judgement is given, what it tells while it runs, and what comes out.
 
-use crate::build::beside;
+use crate::build::{Toolkit, beside};
 use crate::ledger::{Row, Seeds};
 use crate::oracle::OracleError;
 use crate::task::{Loaded, TaskError};
@@ -44,6 +44,8 @@ pub struct Setup<'a> {
     pub quick: bool,
     /// Digest of the candidate that this one was made from.
     pub parent: Option<String>,
+    /// Parts of CUDA that lie where nobody looks.
+    pub toolkit: Toolkit,
     /// Folder in which proofs of baselines are kept for the next process, below `kernel`; `None` keeps none.
     pub cache: Option<PathBuf>,
     /// Whether the baseline is proven anew, whatever is kept.
@@ -61,6 +63,7 @@ impl<'a> Setup<'a> {
             seed: SeedSource::System,
             quick: false,
             parent: None,
+            toolkit: Toolkit::default(),
             cache: None,
             fresh: false,
         }
@@ -156,6 +159,8 @@ pub enum Progress {
         /// What became of it.
         record: GateRecord,
     },
+    /// Another judgement has the device.
+    DeviceBusy,
     /// Samples were taken.
     Samples {
         /// Of which measurement.
@@ -229,11 +234,13 @@ pub enum JudgeError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The candidate is neither a source nor a library.
-    #[error("`{}` is no kernel that can be judged: give a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)", path.display())]
+    /// The candidate is nothing that the task's form takes.
+    #[error("`{}` is no kernel that can be judged: give {takes}", path.display())]
     Candidate {
         /// The file.
         path: PathBuf,
+        /// What the form takes.
+        takes: &'static str,
     },
     /// This machine lacks what the task needs.
     #[error("unsupported here: {what}")]

@@ -6,6 +6,7 @@
 
 use super::bench::{Bench, POISON};
 use super::data::Data;
+use super::gpu::{self, Smi, State};
 use super::setup::{JudgeError, Lane};
 use super::stage::Stop;
 use crate::case::Case;
@@ -50,6 +51,9 @@ pub struct Timed<'b, 'a> {
     /// The set whose data was changed for the sample, and how.
     changed: Option<Changed>,
     random: StdRng,
+    /// Who tells the state of the device, and what it was when the process pair was warm.
+    smi: Option<Smi>,
+    before: Option<State>,
     poison: u8,
     done: usize,
     of: usize,
@@ -74,7 +78,15 @@ impl<'b, 'a> Timed<'b, 'a> {
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
         let poison = POISON[0];
-        Ok(Self { bench, lane, cases, pools, shape: 0, holds, changed: None, random, poison, done: 0, of: 0 })
+        let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
+        if smi == Some(None) {
+            bench
+                .facts
+                .notes
+                .push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
+        }
+        let (smi, before, changed, shape, done, of) = (smi.flatten(), None, None, 0, 0, 0);
+        Ok(Self { bench, lane, cases, pools, shape, holds, changed, random, smi, before, poison, done, of })
     }
 
     /// Another lane with the same data.
@@ -322,6 +334,21 @@ impl Watch for Timed<'_, '_> {
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;
         self.changed_set(sample, arena)
+    }
+
+    fn warm(&mut self) {
+        self.before = self.smi.as_ref().and_then(Smi::state);
+    }
+
+    fn disturbed(&mut self) -> Option<String> {
+        let before = self.before.take()?;
+        let after = self.smi.as_ref().and_then(Smi::state)?;
+        let why = gpu::disturbed(&before, &after);
+        let seen = &mut self.bench.facts.gpu;
+        seen.saw(before);
+        seen.saw(after);
+        seen.dropped += usize::from(why.is_some());
+        why
     }
 
     fn done(&mut self) {

@@ -13,7 +13,7 @@ pub use chain::{FIRST, seal, sealed_hash};
 pub use export::traces;
 pub use file::{Appended, Broken, Ledger, LedgerError, Read, Torn, Verified};
 pub use row::{
-    CaseCounts, Current, DeviceFacts, EndToEnd, ErrorFacts, FunctionFacts, RooflineFacts, Row,
+    CaseCounts, Current, DeviceFacts, EndToEnd, ErrorFacts, FunctionFacts, LaneFacts, RooflineFacts, Row,
     SanitizerFacts, Seeds, Standing, TimingFacts, TimingRow, VERSION,
 };
 pub use standing::standings;

@@ -113,6 +113,25 @@ pub struct TimingFacts {
     pub geomean: Interval,
     /// Every measured shape.
     pub rows: Vec<TimingRow>,
+    /// Other states of the caches, which decide nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneFacts>,
+}
+
+/// What was measured in a state of the caches that does not decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LaneFacts {
+    /// State of the caches: `hot`, `cold`.
+    pub lane: String,
+    /// Process pairs.
+    pub processes: usize,
+    /// Pairs of blocks over all processes and shapes.
+    pub pairs: usize,
+    /// Geometric mean of the headline shapes, baseline / candidate.
+    pub geomean: Interval,
+    /// Every measured shape.
+    pub rows: Vec<TimingRow>,
 }
 
 /// How near the machine's ceiling the candidate came, at the shape where it came nearest.

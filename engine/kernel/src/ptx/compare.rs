@@ -41,6 +41,28 @@ pub fn written(candidate: &[Function], baseline: &[Function]) -> Vec<Difference>
     differences
 }
 
+/// Kinds of looseness in a candidate of which the baseline has none, over all functions. Of a source that was compiled here
+/// (`compiled`) flushing and approximation do not count beside what it wrote as assembler: the standard functions are made of
+/// them, and how often a loop is unrolled is the candidate's business.
+pub fn novel(candidate: &[Function], baseline: &[Function], compiled: bool) -> Vec<Difference> {
+    let total = |functions: &[Function]| {
+        let mut marks = Marks::default();
+        functions.iter().for_each(|function| marks.add(&all(function)));
+        marks
+    };
+    let (found, expected) = (total(candidate), total(baseline));
+    let standard = |mark: &str| compiled && matches!(mark, ".ftz" | ".approx");
+    let loose = MARKS.iter().filter(|(mark, kind, _)| *kind == Kind::Loose && !standard(mark));
+    let new = loose.filter(|(mark, ..)| found.count(mark) > 0 && expected.count(mark) == 0);
+    new.map(|(mark, ..)| Difference {
+        function: "it".to_owned(),
+        mark: (*mark).to_owned(),
+        found: found.count(mark),
+        expected: 0,
+    })
+    .collect()
+}
+
 fn all(function: &Function) -> Marks {
     let mut marks = function.compiled.clone();
     marks.add(&function.written);

@@ -6,8 +6,8 @@
 mod compare;
 mod read;
 
-pub use compare::{Difference, loosened, refusal, written, written_refusal};
-pub use read::{PtxError, functions};
+pub use compare::{Difference, loosened, novel, refusal, written, written_refusal};
+pub use read::{PtxError, functions, module};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,4 +105,15 @@ pub struct Function {
     pub compiled: Marks,
     /// Instructions that the source wrote as inline assembler.
     pub written: Marks,
+}
+
+/// A PTX module.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// Its functions, in its order.
+    pub functions: Vec<Function>,
+    /// Functions that it calls and does not define.
+    pub externs: Vec<String>,
+    /// Registers that tell the time and that it reads, once for each statement.
+    pub clocks: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Reads PTX text as far as marks need: functions, statements, opcodes, and where inline assembler stands.
 
-use super::{Function, Marks, Opcode};
+use super::{Function, Marks, Module, Opcode};
 
 /// Why a text is no PTX.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,18 +22,29 @@ pub enum PtxError {
     },
 }
 
+/// Registers that tell the time (PTX ISA, special registers).
+const CLOCKS: [&str; 3] = ["%clock", "%globaltimer", "%pm"];
+
 /// The functions of a module, in its order.
 ///
 /// # Errors
 /// See [`PtxError`].
 pub fn functions(ptx: &str) -> Result<Vec<Function>, PtxError> {
+    module(ptx).map(|module| module.functions)
+}
+
+/// What a module defines, calls of others, and reads.
+///
+/// # Errors
+/// See [`PtxError`].
+pub fn module(ptx: &str) -> Result<Module, PtxError> {
     let mut reader = Reader {
         version: false,
         depth: 0,
         statement: String::new(),
         inside: None,
         written: false,
-        functions: Vec::new(),
+        module: Module::default(),
     };
     let (mut comment, mut last) = (false, 0);
     for (at, line) in ptx.lines().enumerate() {
@@ -42,7 +53,7 @@ pub fn functions(ptx: &str) -> Result<Vec<Function>, PtxError> {
     }
     match (reader.version, reader.depth) {
         (false, _) => Err(PtxError::NoVersion),
-        (true, 0) => Ok(reader.functions),
+        (true, 0) => Ok(reader.module),
         _ => Err(PtxError::Braces { line: last }),
     }
 }
@@ -55,7 +66,7 @@ struct Reader {
     inside: Option<usize>,
     /// Within inline assembler.
     written: bool,
-    functions: Vec<Function>,
+    module: Module,
 }
 
 impl Reader {
@@ -118,9 +129,9 @@ impl Reader {
             let kernel = self.statement.split_whitespace().any(|word| word == ".entry");
             if kernel || self.statement.split_whitespace().any(|word| word == ".func") {
                 let name = name(&self.statement).ok_or(PtxError::NoName { line })?;
-                self.inside = Some(self.functions.len());
+                self.inside = Some(self.module.functions.len());
                 let (compiled, written) = (Marks::default(), Marks::default());
-                self.functions.push(Function { name, kernel, compiled, written });
+                self.module.functions.push(Function { name, kernel, compiled, written });
             }
             self.statement.clear();
             self.written = false;
@@ -139,13 +150,30 @@ impl Reader {
     }
 
     fn end(&mut self) {
+        if self.depth == 0 && self.statement.split_whitespace().next() == Some(".extern") {
+            let is_function = self.statement.split_whitespace().any(|word| word == ".func");
+            self.module.externs.extend(name(&self.statement).filter(|_| is_function));
+        }
+        if let Some(clock) = self.inside.and_then(|_| clock(&self.statement)) {
+            self.module.clocks.push(clock);
+        }
         if let (Some(opcode), Some(at)) = (opcode(&self.statement), self.inside.filter(|_| self.depth > 0)) {
-            let function = &mut self.functions[at];
+            let function = &mut self.module.functions[at];
             let marks = if self.written { &mut function.written } else { &mut function.compiled };
             marks.take(&opcode);
         }
         self.statement.clear();
     }
+}
+
+/// A clock that a statement reads.
+fn clock(statement: &str) -> Option<String> {
+    let at = CLOCKS.iter().find_map(|clock| statement.find(clock))?;
+    let word = &statement[at..];
+    let end = word[1..]
+        .find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+        .map_or(word.len(), |end| end + 1);
+    Some(word[..end].to_owned())
 }
 
 /// The next sign that means something: a comment, a string, a brace, the end of a statement.

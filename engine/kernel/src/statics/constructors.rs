@@ -4,7 +4,7 @@
 //! not by its name.
 
 use super::image::Relocation;
-use super::{Context, Image, finding};
+use super::{Context, Image, finding, registration};
 use crate::verdict::{Code, Finding};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use object::elf::{
@@ -22,7 +22,7 @@ const LONGEST: usize = 48;
 /// Size of an entry of the arrays.
 const ENTRY: u64 = 8;
 
-pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut add =
         |message: String, evidence| findings.push(finding(Code::ForbiddenConstructor, message, evidence));
     if image.value(DT_PREINIT_ARRAYSZ).is_some_and(|size| size > 0) {
@@ -31,6 +31,7 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
     for target in constructors(image) {
         match target {
             Some(address) if is_harmless(image, address) => {}
+            Some(address) if context.registers && registration::only_registers(image, address) => {}
             Some(address) => {
                 let name = image.functions.get(&address).map_or("a function without a name", String::as_str);
                 add(

@@ -5,6 +5,8 @@
 //! tell (a call to a computed address, code made from data) is left to the worker's sandbox.
 
 mod constructors;
+mod cubin;
+mod device;
 mod entry;
 mod exports;
 mod image;
@@ -13,8 +15,11 @@ mod instructions;
 mod loads;
 mod memory;
 mod needed;
+mod registration;
 mod sweep;
 
+pub use cubin::{Cubin, is_fatbin};
+pub(crate) use device::runtime;
 pub use imports::ALWAYS;
 
 use crate::task::Allow;
@@ -75,6 +80,8 @@ impl StaticsError {
 struct Context<'a> {
     symbol: &'a str,
     allow: &'a Allow,
+    /// It may hand device code to the run-time library when it is loaded.
+    registers: bool,
 }
 
 impl Context<'_> {
@@ -100,20 +107,33 @@ const CHECKS: &[Check] = &[
 
 /// Reads a library and gives everything against it. `symbol` is the name in the task; `__tvm_ffi_<symbol>` counts as well.
 pub fn inspect(library: &Path, symbol: &str, allow: &Allow) -> Result<Vec<Finding>, StaticsError> {
+    inspect_bytes(&read(library)?, symbol, allow)
+}
+
+/// As [`inspect`], of a library for a device: it may launch, and register its code when it is loaded.
+pub fn inspect_device(library: &Path, symbol: &str, allow: &Allow) -> Result<Vec<Finding>, StaticsError> {
+    checked(&read(library)?, &Context { symbol, allow: &device::allowed(allow), registers: true })
+}
+
+/// As [`inspect`], of a library in memory.
+pub fn inspect_bytes(library: &[u8], symbol: &str, allow: &Allow) -> Result<Vec<Finding>, StaticsError> {
+    checked(library, &Context { symbol, allow, registers: false })
+}
+
+fn read(library: &Path) -> Result<Vec<u8>, StaticsError> {
     let failed = |source| StaticsError::Read { path: library.to_owned(), source };
     let bytes = std::fs::metadata(library).map_err(failed)?.len();
     if bytes > LARGEST {
         return Err(StaticsError::TooLarge { bytes });
     }
-    inspect_bytes(&std::fs::read(library).map_err(failed)?, symbol, allow)
+    std::fs::read(library).map_err(failed)
 }
 
-/// As [`inspect`], of a library in memory.
-pub fn inspect_bytes(library: &[u8], symbol: &str, allow: &Allow) -> Result<Vec<Finding>, StaticsError> {
+fn checked(library: &[u8], context: &Context<'_>) -> Result<Vec<Finding>, StaticsError> {
     let image = Image::parse(library)?;
-    let (context, mut findings) = (Context { symbol, allow }, Vec::new());
+    let mut findings = Vec::new();
     for check in CHECKS {
-        check(&image, &context, &mut findings);
+        check(&image, context, &mut findings);
     }
     Ok(findings)
 }

@@ -15,9 +15,9 @@ pub use lint::{Lint, lint};
 pub use load::{Loaded, Shape, load};
 pub use lock::{LockedFile, missing};
 pub use parts::{
-    Abi, Allow, Array, Axis, Baseline, Build, Determinism, Device, Dist, Form, Generator, Graph, Hidden,
-    Input, Launch, Limits, Oracle, Output, OutputMode, Reject, Roofline, Scalar, Size, Special, SpecialMode,
-    Strides, SumModel, SumTerms, Timing, Tolerance, Workloads,
+    Abi, Allow, Array, Axis, Baseline, Build, Cache, Determinism, Device, Dist, Form, Generator, Graph,
+    Hidden, Input, Launch, Limits, Oracle, Output, OutputMode, Reject, Roofline, Scalar, Size, Special,
+    SpecialMode, Strides, SumModel, SumTerms, Timing, Tolerance, Workloads,
 };
 
 use indexmap::IndexMap;

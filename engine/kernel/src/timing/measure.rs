@@ -2,6 +2,7 @@
 
 use super::clock::{self, Mismatch};
 use super::cpu::CpuClock;
+use super::escape;
 use super::estimate::{Interval, geomean, interval, process_median};
 use super::schedule::{self, SETS, Sample};
 use crate::case::Case;
@@ -19,6 +20,8 @@ const LEAST_TRIAL: u64 = 200_000;
 /// Of the pairs of a process pair at a shape one in so many must count, and at least so many.
 const LEAST_SHARE: usize = 5;
 const LEAST_PAIRS: usize = 4;
+/// Attempts at a process pair that something disturbs.
+pub const ATTEMPTS: u64 = 3;
 /// What the candidate's copy of an output may take beyond twice the baseline's, in nanoseconds.
 const COPY_SLACK: u64 = 10_000;
 
@@ -47,6 +50,14 @@ pub trait Watch {
 
     /// Hears that a sample is done.
     fn done(&mut self);
+
+    /// Hears that both workers of a process pair are warm.
+    fn warm(&mut self) {}
+
+    /// Why the process pair that is at its end cannot be counted: something disturbed the device.
+    fn disturbed(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a measurement ends early.
@@ -58,6 +69,16 @@ pub enum Trouble<S> {
     Clock {
         /// What is wrong.
         mismatch: Mismatch,
+    },
+    /// Work goes on when the caller's stream is done.
+    Escape {
+        /// What was seen.
+        mismatch: Mismatch,
+    },
+    /// Every attempt at a process pair was disturbed.
+    Disturbed {
+        /// By what, the last time.
+        why: String,
     },
     /// Hardly a pair of blocks can be believed.
     Few {
@@ -103,6 +124,8 @@ pub struct Plan<'a> {
     pub samples: usize,
     /// Length of a block, in microseconds.
     pub block_us: u32,
+    /// The second-level cache of the device is overwritten before each call.
+    pub flush: bool,
     /// Every choice follows from it.
     pub seed: u64,
 }
@@ -116,6 +139,8 @@ pub struct Shape {
     pub medians: Vec<f64>,
     /// What the candidate's clock leaves out in each process pair, see [`clock::Looked`].
     pub missing: Vec<f64>,
+    /// How much longer the device works for the candidate than the caller's stream, in each process pair, see [`escape::beyond`].
+    pub beyond: Vec<f64>,
     /// Nanoseconds of a call in each block of the baseline.
     pub baseline_ns: Vec<f64>,
     /// And of the candidate.
@@ -180,6 +205,9 @@ impl<'a> Measurement<'a> {
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
     pub fn mismatch(&self) -> Option<Mismatch> {
+        if self.plan.abi.on_device() {
+            return None;
+        }
         let of = |process: usize| {
             let all = self.shapes.iter().filter_map(|shape| shape.missing.get(process));
             all.sum::<f64>() / self.shapes.len() as f64
@@ -187,12 +215,41 @@ impl<'a> Measurement<'a> {
         clock::mismatch(&(0..self.processes).map(of).collect::<Vec<_>>())
     }
 
+    /// Whether the device goes on working for the candidate when the caller's stream is done, over all process pairs and shapes.
+    pub fn escape(&self) -> Option<Mismatch> {
+        let of = |process: usize| {
+            let all: Vec<f64> =
+                self.shapes.iter().filter_map(|shape| shape.beyond.get(process).copied()).collect();
+            (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+        };
+        escape::escapes(&(0..self.processes).filter_map(of).collect::<Vec<_>>())
+    }
+
     /// Measures in one more process pair.
     ///
     /// # Errors
     /// See [`Trouble`].
     pub fn process<W: Watch>(&mut self, watch: &mut W) -> Result<(), Trouble<W::Stop>> {
-        let mut random = StdRng::seed_from_u64(self.plan.seed.wrapping_add(self.processes as u64));
+        let mut attempt = 0;
+        loop {
+            let before = self.shapes.clone();
+            self.attempt(attempt, watch)?;
+            let Some(why) = watch.disturbed() else { break };
+            self.shapes = before;
+            attempt += 1;
+            if attempt >= ATTEMPTS {
+                return Err(Trouble::Disturbed { why });
+            }
+        }
+        self.processes += 1;
+        Ok(())
+    }
+
+    fn attempt<W: Watch>(&mut self, attempt: u64, watch: &mut W) -> Result<(), Trouble<W::Stop>> {
+        let seed = self.plan.seed.wrapping_add(self.processes as u64).wrapping_add(attempt << 32);
+        let mut random = StdRng::seed_from_u64(seed);
+        // Two workers of the last pair would hold memory of a device that this pair needs.
+        self.last = None;
         // Which process is older may matter to the scheduler; it is left to chance.
         let mut workers = if random.random() {
             let baseline = self.start(Side::Baseline)?;
@@ -204,7 +261,6 @@ impl<'a> Measurement<'a> {
         for shape in 0..self.plan.cases.len() {
             self.shape(shape, random.random(), &mut workers, watch)?;
         }
-        self.processes += 1;
         let [_, candidate] = workers;
         self.last = Some(candidate);
         Ok(())
@@ -237,10 +293,14 @@ impl<'a> Measurement<'a> {
             let all = Block { sets: (0..SETS as u16).collect(), ..Block::default() };
             worker.block(&all).map_err(ended(side))?;
         }
+        if shape == 0 {
+            watch.warm();
+        }
+        let device = self.plan.abi.on_device();
         if self.shapes[shape].calls == 0 {
             let mut ns = [0.0; 2];
             for side in [Side::Baseline, Side::Candidate] {
-                ns[at(side)] = trial(&mut workers[at(side)]).map_err(ended(side))?;
+                ns[at(side)] = trial(&mut workers[at(side)], device).map_err(ended(side))?;
             }
             self.shapes[shape].calls = schedule::calls(self.plan.block_us, ns);
         }
@@ -253,7 +313,7 @@ impl<'a> Measurement<'a> {
             let block = Block {
                 sets: sample.order.iter().map(|set| *set as u16).collect(),
                 snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
-                flush: false,
+                flush: self.plan.flush,
             };
             let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
             let mut copied = [0; 2];
@@ -263,12 +323,18 @@ impl<'a> Measurement<'a> {
                 let blocked = workers[at(side)].block(&block).map_err(ended(side))?;
                 let after = clocks[at(side)].and_then(CpuClock::now);
                 watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
-                let wall = blocked.host_ns as f64;
+                // On a device the judge's own time is mostly that of copies there and back.
+                let wall = if device { blocked.wall_ns } else { blocked.host_ns } as f64;
+                let before = before.filter(|_| !device);
                 let cpu = before
                     .zip(after)
                     .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+                let cpu = blocked.cpu_ns.map_or(cpu, |ns| ns as f64);
                 pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
                 copied[at(side)] = blocked.copy_ns;
+                if device && blocked.ns.max(blocked.wall_ns) > blocked.host_ns {
+                    return Err(Trouble::Clock { mismatch: clock::impossible() });
+                }
             }
             // The worker tells how long its copy took, too: both make the same one.
             let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
@@ -279,7 +345,24 @@ impl<'a> Measurement<'a> {
             pairs.push(pair);
             watch.done();
         }
+        if device {
+            self.count_device(shape, &pairs);
+            return Ok(());
+        }
         self.count(shape, &pairs)
+    }
+
+    /// Takes the pairs of a device: its events tell the time of the caller's stream, and the worker's clock that of all streams.
+    fn count_device(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) {
+        let flush = self.plan.flush;
+        let found = &mut self.shapes[shape];
+        let calls = found.calls as f64;
+        found.baseline_ns.extend(pairs.iter().map(|pair| pair[0].worker / calls));
+        found.candidate_ns.extend(pairs.iter().map(|pair| pair[1].worker / calls));
+        let ratios: Vec<f64> = pairs.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
+        found.medians.extend(process_median(&ratios));
+        // With a flush the worker's clock holds that, too.
+        found.beyond.extend(escape::beyond(pairs).filter(|_| !flush));
     }
 
     /// Takes the pairs that can be believed.
@@ -314,14 +397,16 @@ fn at(side: Side) -> usize {
     }
 }
 
-/// Nanoseconds of a call by the judge's clock, which cannot be forged; the best of three.
-fn trial(worker: &mut Worker) -> Result<f64, End> {
+/// Nanoseconds of a call by the judge's clock, which cannot be forged; the best of three. On a device by its events, since copies
+/// there and back take longer than calls.
+fn trial(worker: &mut Worker, device: bool) -> Result<f64, End> {
     let mut calls = SETS;
     loop {
         let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), ..Block::default() };
         let mut best = u64::MAX;
         for _ in 0..3 {
-            best = best.min(worker.block(&block)?.host_ns);
+            let blocked = worker.block(&block)?;
+            best = best.min(if device { blocked.ns } else { blocked.host_ns });
         }
         if best >= LEAST_TRIAL || calls >= schedule::MOST_CALLS {
             return Ok(best as f64 / calls as f64);

@@ -6,6 +6,9 @@
 pub mod clock;
 mod cpu;
 pub mod decide;
+mod escape;
 pub mod estimate;
 pub mod measure;
 pub mod schedule;
+
+pub(crate) use cpu::CpuClock;

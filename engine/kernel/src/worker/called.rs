@@ -47,6 +47,9 @@ pub struct Blocked {
     pub wall_ns: u64,
     /// Nanoseconds of everything by the judge's clock, with the copy and with the way there and back.
     pub host_ns: u64,
+    /// Processor time of the worker between the same two points, in nanoseconds, where a block has more parts than those; `None` where it
+    /// has not, or the system does not tell.
+    pub cpu_ns: Option<u64>,
     /// Nanoseconds of the snapshot's copy by the worker's clock.
     pub copy_ns: u64,
     /// The first call that failed and its return code; the block ends with it.

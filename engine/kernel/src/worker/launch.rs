@@ -60,12 +60,12 @@ pub(super) fn watched(spawn: &mut Spawn, preload: &[PathBuf]) -> Result<Arc<Owne
     let report = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)
         .map_err(|error| End::system("no memory for a report", error))?;
     let report = Arc::new(report);
-    let preload: Vec<_> = preload.iter().map(|library| library.as_os_str()).collect();
-    spawn.env = vec![
-        ("LD_PRELOAD".into(), preload.join(OsStr::new(":"))),
-        ("ASAN_OPTIONS".into(), SANITIZER.into()),
-        ("UBSAN_OPTIONS".into(), SANITIZER.into()),
-    ];
+    if !preload.is_empty() {
+        let preload: Vec<_> = preload.iter().map(|library| library.as_os_str()).collect();
+        spawn.env.push(("LD_PRELOAD".into(), preload.join(OsStr::new(":"))));
+    }
+    spawn.env.push(("ASAN_OPTIONS".into(), SANITIZER.into()));
+    spawn.env.push(("UBSAN_OPTIONS".into(), SANITIZER.into()));
     spawn.stderr = Io::Fd(Arc::clone(&report));
     Ok(report)
 }

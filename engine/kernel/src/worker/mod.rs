@@ -35,6 +35,7 @@ pub use plan::MOST_CALLS;
 pub use python::Script;
 
 use crate::task::{Abi, Device, Form, Limits};
+use crate::timing::CpuClock;
 use assay_process::{Background, BackgroundChild, Exit};
 use message::{Kind, Message};
 use plan::Plan;
@@ -57,8 +58,8 @@ const DEVICE_PATIENCE: Duration = Duration::from_secs(60);
 /// What a block may take beside the limit of one call: a slow kernel is judged by its time, a hang must end.
 const BLOCK_EXTRA: Duration = Duration::from_secs(10);
 
-/// Calls of a probe, at most.
-const PROBE_CALLS: usize = 6;
+/// How many times as long as a call a probe may take: it makes a handful of calls, some of which are held up for as long as two.
+const PROBE_CALLS: u32 = 8;
 
 /// A worker with a library or a kernel. Dropping it kills it.
 #[derive(Debug)]
@@ -255,18 +256,20 @@ impl Worker {
             block.snapshot.map_or((u64::MAX, 0), |(call, tensor)| (call as u64, tensor as u64));
         let words = [calls as u64, call, tensor, u64::from(block.flush)];
         let limit = self.patience(calls);
-        let (reply, host_ns) = if self.python {
+        let (reply, host_ns, cpu_ns) = if self.python {
             self.block_in_parts(words, limit)?
         } else {
-            self.ask(Kind::Block, &words, "", &[], limit)?
+            let (reply, host_ns) = self.ask(Kind::Block, &words, "", &[], limit)?;
+            (reply, host_ns, None)
         };
         let [ns, copy_ns, at, rc, vector, x87, wall_ns, ..] = reply.words;
         let failed = usize::try_from(at).ok().filter(|at| *at < calls).map(|at| (at, code(rc)));
-        Ok(Blocked { ns, wall_ns, host_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
+        Ok(Blocked { ns, wall_ns, host_ns, cpu_ns, copy_ns, failed, mode_after: Mode { vector, x87 } })
     }
 
     /// Of a worker that brings tensors there and back in requests of their own: no part of what the judge's clock brackets.
-    fn block_in_parts(&mut self, words: [u64; 4], limit: Duration) -> Result<(Reply, u64), End> {
+    fn block_in_parts(&mut self, words: [u64; 4], limit: Duration) -> Result<(Reply, u64, Option<u64>), End> {
+        let clock = CpuClock::of(self.pid());
         let [calls, call, tensor, flush] = words;
         let mut part = |part: u64, limit: Duration| {
             let mut words = [calls, call, tensor, flush, 0, 0, 0, 0];
@@ -274,10 +277,13 @@ impl Worker {
             self.ask(Kind::Block, &words, "", &[], limit)
         };
         part(python::BRING, PATIENCE)?;
-        let done = part(python::RUN, limit)?;
+        let before = clock.and_then(CpuClock::now);
+        let (reply, host_ns) = part(python::RUN, limit)?;
+        let after = clock.and_then(CpuClock::now);
         part(python::TAKE, PATIENCE)?;
-        self.said.clone_from(&done.0.text);
-        Ok(done)
+        self.said.clone_from(&reply.text);
+        let cpu = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+        Ok((reply, host_ns, cpu.and_then(|cpu| u64::try_from(cpu.as_nanos()).ok())))
     }
 
     /// What the last call said beside its return code, such as the text of an exception; empty for libraries.
@@ -291,8 +297,7 @@ impl Worker {
     /// # Errors
     /// As [`Self::call`], or the worker has no device.
     pub fn probe(&mut self, set: usize) -> Result<Probed, End> {
-        // A handful of calls, one of which is held up.
-        let limit = self.patience(PROBE_CALLS) + BLOCK_EXTRA;
+        let limit = self.patience(1).saturating_mul(PROBE_CALLS) + BLOCK_EXTRA;
         let (reply, _) = self.ask(Kind::Probe, &[set as u64], "", &[], limit)?;
         serde_json::from_slice(&reply.more).map_err(|error| End::system("the probe", error))
     }
@@ -300,6 +305,13 @@ impl Worker {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.identity.pid
+    }
+
+    /// Lets it end by itself, so that whoever watches it can say its last words; killed where it does not.
+    pub fn leave(mut self) {
+        // A worker whose socket is closed ends. It may have done so before.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.child.wait(PATIENCE);
     }
 
     fn alive(&self) -> Result<(), End> {

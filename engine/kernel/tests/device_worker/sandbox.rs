@@ -40,6 +40,23 @@ fn initialisers_run_in_the_sandbox() {
 }
 
 #[test]
+fn a_tool_that_watches_may_do_more() {
+    let bench = bench(Form::CDltensor);
+    // As a tool that starts the worker itself, and has something to say.
+    let mut launcher = bench.launcher();
+    let worker = std::mem::replace(&mut launcher.program, "/bin/sh".into());
+    launcher.args = vec!["-c".into(), "echo watched >&2; exec \"$0\"".into(), worker.into()];
+    let library = bench.host("KERNEL { if (fork() == 0) _exit(0); return run(stream, 0); }", &[]);
+    let mut worker =
+        Worker::start_watched(&launcher, &library, &bench.abi, &bench.limits, &[]).expect("a worker");
+    let arena = filled(1000, 1, Edge::End, false);
+    worker.map(&arena).expect("mapped");
+    assert_eq!(worker.call(0).expect("served").rc, 0);
+    is_right(arena.bytes(0, 1), 1000, 0);
+    assert_eq!(worker.report(), "watched\n");
+}
+
+#[test]
 fn what_work_for_the_device_needs_is_allowed() {
     let bench = bench(Form::CDltensor);
     let mut worker = bench.library(

@@ -15,8 +15,13 @@ static void sim_thread() {
     swapcontext(&on_cpu_threads[on_cpu_thread], &on_cpu_turns);
 }
 
+/* What is shared by the threads of a block; null where a kernel shares nothing. */
+extern "C" __attribute__((weak)) char __start_of_blocks[], __stop_of_blocks[];
+
 static void sim_block(const SimLaunch &launch, std::vector<char> &stacks, size_t stack) {
     unsigned count = launch.block[0] * launch.block[1] * launch.block[2];
+    /* Nobody has set it: every type of float is a NaN there. */
+    if (__start_of_blocks) memset(__start_of_blocks, 0xff, static_cast<size_t>(__stop_of_blocks - __start_of_blocks));
     for (unsigned thread = 0; thread < count; thread++) {
         ucontext_t *context = &on_cpu_threads[thread];
         on_cpu_done[thread] = false;

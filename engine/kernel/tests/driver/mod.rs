@@ -39,6 +39,7 @@ pub fn simulated_with(flags: &[&str]) -> Simulated {
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).expect("sources"))
         .map(|entry| entry.expect("a source").path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     let all: Vec<u8> = files.iter().flat_map(|file| std::fs::read(file).expect("a source")).collect();

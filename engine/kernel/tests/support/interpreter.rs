@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// An interpreter with numpy; `None`, and a word about it, where there is none.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub fn with_numpy() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let listed = std::env::split_paths(&folders).map(|folder| folder.join("python3"));

@@ -67,10 +67,9 @@ pub fn picture(title: &str, ratios: &[Ratio], band: Option<f64>) -> Option<Strin
     }
     let labels = ratios.iter().map(|ratio| text_width(&shown(ratio), 13.0) * BOLD).fold(0.0, f64::max);
     let left = labels + 22.0;
-    let ends =
-        |of: fn(f64, f64) -> f64, start: f64| {
-            ratios.iter().flat_map(|ratio| ratio.interval.into_iter().chain(ratio.second())).fold(start, of)
-        };
+    let ends = |of: fn(f64, f64) -> f64, start: f64| {
+        ratios.iter().flat_map(|ratio| ratio.interval.into_iter().chain(ratio.second())).fold(start, of)
+    };
     let (low, high) = (ends(f64::min, 1.0), ends(f64::max, 1.0));
     let margin = ((high / low).ln() * 0.06).max(0.02).exp();
     let axis = Axis { low: low / margin, high: high * margin, left, right: WIDTH - FIGURES };

@@ -4,14 +4,16 @@ use crate::build::{Built, beside};
 use crate::judge::bench::Bench;
 use crate::judge::setup::JudgeError;
 use crate::statics;
-use crate::verdict::{Finding, Gate};
-use serde_json::Value;
+use crate::verdict::Finding;
 use std::path::Path;
 
 /// Endings of shared libraries.
 const LIBRARY: [&str; 1] = ["so"];
 /// Endings of sources.
 const SOURCE: [&str; 4] = ["c", "cc", "cpp", "cxx"];
+
+/// What a task on the CPU takes.
+const TAKES: &str = "a source (`.c`, `.cc`, `.cpp`, `.cxx`) or a shared library (`.so`)";
 
 /// Whether it is a source, not a library.
 pub fn is_source(bench: &Bench<'_>) -> bool {
@@ -39,7 +41,7 @@ pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
             }
         }
     } else {
-        return Err(JudgeError::Candidate { path: bench.source.clone() });
+        return Err(JudgeError::Candidate { path: bench.source.clone(), takes: TAKES });
     }
     Ok(Vec::new())
 }
@@ -70,11 +72,5 @@ fn take(bench: &mut Bench<'_>, built: Built) -> Result<(), JudgeError> {
 /// Reads the library.
 pub fn statics(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     let task = bench.task();
-    match statics::inspect(&bench.library, &task.abi.symbol, &task.allow) {
-        Ok(findings) => Ok(findings),
-        Err(error) => match error.code() {
-            Some(code) => Ok(vec![Finding::new(Gate::Static, code, error.to_string(), Value::Null)]),
-            None => Err(JudgeError::Statics { reason: error.to_string() }),
-        },
-    }
+    super::inspected(statics::inspect(&bench.library, &task.abi.symbol, &task.allow))
 }

@@ -123,7 +123,10 @@ impl Interpreter {
 /// Copies the source, and puts beside the copy what a worker needs to know.
 pub fn build(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     if bench.source.extension().is_none_or(|ending| ending != "py") {
-        return Err(JudgeError::Candidate { path: bench.source.clone() });
+        return Err(JudgeError::Candidate {
+            path: bench.source.clone(),
+            takes: "a source in Python (`.py`)",
+        });
     }
     let loaded = bench.setup.loaded;
     let interpreter = Interpreter::find(&loaded.task, &loaded.folder)?;

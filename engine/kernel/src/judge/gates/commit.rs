@@ -79,8 +79,19 @@ fn block(
             case.title()
         );
         let evidence = json!({ "axes": case.axes, "call": call, "of": sample.order.len(), "right_in_the_end": !final_is_it });
-        return Err(Stop::Found(Finding::new(GATE, Code::DeferredWrite, message, evidence)));
+        let mut finding = Finding::new(GATE, Code::DeferredWrite, message, evidence);
+        if bench.task().abi.on_device() && escapes(worker, stage) {
+            finding.code = Code::StreamEscape;
+            finding.message.push_str("; it works on another stream than the caller's");
+        }
+        return Err(Stop::Found(finding));
     }
     // Nothing that came later spoilt it.
     bench.compare(GATE, Code::StaleResult, case, data, &stage.taken(set)).map_err(Stop::Found)
+}
+
+/// Whether the work is late because it is done on another stream of the device.
+fn escapes(worker: &mut Worker, stage: &mut Stage<'_>) -> bool {
+    stage.poison(0, POISON[1]);
+    worker.probe(0).is_ok_and(|probed| probed.escaped)
 }

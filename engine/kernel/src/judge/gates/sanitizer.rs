@@ -1,5 +1,6 @@
 //! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
 
+use super::memcheck;
 use crate::build::{self, BuildError, Built};
 use crate::case::Case;
 use crate::judge::bench::{Bench, POISON};
@@ -24,6 +25,9 @@ const LINES: usize = 20;
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     if bench.task().abi.form == Form::Python {
         return Ok(skip(bench, "no sanitizer watches an interpreter"));
+    }
+    if bench.task().abi.on_device() {
+        return memcheck::run(bench);
     }
     if !is_source(bench) {
         return Ok(skip(bench, "there is no source to build again"));

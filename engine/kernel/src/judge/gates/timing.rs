@@ -6,11 +6,11 @@ use crate::judge::ends;
 use crate::judge::setup::{JudgeError, Lane, Progress};
 use crate::judge::stage::{Stop, settle};
 use crate::judge::timed::Timed;
-use crate::ledger::{TimingFacts, TimingRow};
-use crate::task::Timing;
+use crate::ledger::{LaneFacts, TimingFacts, TimingRow};
+use crate::task::{Cache, Timing};
 use crate::timing::decide::{Decision, Noise, decide};
 use crate::timing::estimate::{ALPHA, Interval};
-use crate::timing::measure::{Measurement, Plan, Shape, Trouble};
+use crate::timing::measure::{ATTEMPTS, Measurement, Plan, Shape, Trouble};
 use crate::verdict::{Code, Finding, Gate};
 use assay_stats::{Looks, Side};
 use serde_json::json;
@@ -54,7 +54,10 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let Some(baseline) = bench.baseline.clone() else { return Ok(()) };
     let (theirs, own, setup, task) =
         (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
-    let [seed_glance, seed_aa, seed_ab] = ["glance", "itself", "timing"].map(|purpose| bench.seed(purpose));
+    let [seed_glance, seed_aa, seed_ab, seed_lanes] =
+        ["glance", "itself", "timing", "lanes"].map(|purpose| bench.seed(purpose));
+    let lanes = task.timing.lanes(&task.abi);
+    let (headline_lane, others) = (lanes[0], &lanes[1..]);
     let plan = |libraries: [PathBuf; 2], seed: u64| Plan {
         launcher: &setup.launcher,
         abi: &task.abi,
@@ -63,6 +66,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         cases: cases.iter().collect(),
         samples: timing.samples as usize,
         block_us: timing.block_us,
+        flush: headline_lane == Cache::Cold,
         seed,
     };
     let seed = bench.seed("timed data");
@@ -82,7 +86,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let noise = Noise::of(&aa, &timing, stretch);
 
     watch.lane(Lane::Candidate);
-    let mut measured = Measurement::new(plan([theirs, own], seed_ab));
+    let mut measured = Measurement::new(plan([theirs.clone(), own.clone()], seed_ab));
     let mut decision = Decision::Undecided;
     // More samples make an effect no larger, and on such a machine only a large one counts.
     let once = Timing { extend: 1, ..timing.clone() };
@@ -93,10 +97,24 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         decision != Decision::Undecided
     })?;
     watch.bench().facts.notes.extend(noted(noise, &aa, &overall, timing)?);
-    let facts = facts(&measured, overall, &cases, &headline)?;
+    let mut facts = facts(headline_lane, &measured, overall, &cases, &headline)?;
+    let mut last = measured.last();
+    for other in others {
+        let flush = *other == Cache::Cold;
+        let plan = Plan { flush, ..plan([theirs.clone(), own.clone()], seed_lanes) };
+        let lane = Pass { lane: Lane::Candidate, timing: &once, cases: &cases, headline: &headline };
+        // The workers of the lane before may hold half of the device.
+        drop(last.take());
+        let mut measured = Measurement::new(plan);
+        let overall = lane.measure(&mut measured, &mut watch, |_, _| true)?;
+        let TimingFacts { lane, processes, pairs, geomean, rows, .. } =
+            self::facts(*other, &measured, overall, &cases, &headline)?;
+        facts.lanes.push(LaneFacts { lane, processes, pairs, geomean, rows });
+        last = measured.last();
+    }
     bench.facts.timing = Some(facts);
     bench.facts.decision = Some(decision);
-    bench.timed = measured.last();
+    bench.timed = last;
     Ok(())
 }
 
@@ -156,6 +174,9 @@ impl Pass<'_> {
             while measurement.processes() < processes {
                 measurement.process(watch).map_err(|trouble| stop(trouble, lane, cases))?;
             }
+            if let Some(mismatch) = measurement.escape() {
+                return Err(stop(Trouble::Escape { mismatch }, lane, cases));
+            }
             if let Some(mismatch) = measurement.mismatch() {
                 return Err(stop(Trouble::Clock { mismatch }, lane, cases));
             }
@@ -193,6 +214,17 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
                 json!({ "counted": counted, "of": of }),
             ))
         }
+        Trouble::Disturbed { why } => {
+            let message = format!("no process pair was left alone, in {ATTEMPTS} attempts: {why}");
+            Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!({ "why": why })))
+        }
+        Trouble::Escape { mismatch } if lane == Lane::BaselineItself => {
+            let message = format!("of the baseline itself, {}", mismatch.what);
+            Stop::Found(Finding::new(GATE, Code::NoisyDevice, message, json!(mismatch)))
+        }
+        Trouble::Escape { mismatch } => {
+            Stop::Found(Finding::new(GATE, Code::StreamEscape, mismatch.what.clone(), json!(mismatch)))
+        }
         // Honest code on both sides: what disagrees is this machine.
         Trouble::Clock { mismatch } if lane == Lane::BaselineItself => {
             let message = "the clocks of worker and judge disagree on the baseline itself";
@@ -205,6 +237,7 @@ fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
 }
 
 fn facts(
+    lane: Cache,
     measured: &Measurement<'_>,
     geomean: Interval,
     cases: &[Case],
@@ -218,10 +251,11 @@ fn facts(
     let rows: Result<Vec<TimingRow>, assay_stats::StatsError> =
         measured.shapes().iter().zip(cases).zip(headline).map(row).collect();
     Ok(TimingFacts {
-        lane: "hot".to_owned(),
+        lane: lane.word(),
         processes: measured.processes(),
         pairs: measured.shapes().iter().map(|shape| shape.baseline_ns.len()).sum(),
         geomean,
         rows: rows?,
+        lanes: Vec::new(),
     })
 }

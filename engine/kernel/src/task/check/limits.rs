@@ -1,7 +1,7 @@
 //! What is allowed and what is refused: tolerances, rejections, timing, costs.
 
 use super::{Checked, expression, problem};
-use crate::task::{Reject, Task};
+use crate::task::{Cache, Reject, Task};
 use assay_diagnostics::did_you_mean;
 
 pub(super) fn tolerance(task: &Task) -> Checked {
@@ -135,6 +135,13 @@ pub(super) fn ranges(task: &Task) -> Checked {
             );
         }
     }
+    lanes(task)?;
+    for (at, text) in task.allow.kernels.iter().enumerate() {
+        if regex::Regex::new(text).is_err() {
+            let path = ["allow", "kernels", &at.to_string()];
+            return problem(&path, format!("`{text}` is no regular expression"), "for example `^rmsnorm`");
+        }
+    }
     let limits = [
         ("call_ms", u64::from(task.limits.call_ms)),
         ("memory_mib", task.limits.memory_mib),
@@ -144,6 +151,22 @@ pub(super) fn ranges(task: &Task) -> Checked {
         if value == 0 {
             return problem(&["limits", field], "0 lets nothing run", "give at least 1");
         }
+    }
+    Ok(())
+}
+
+/// Lanes stand once, and cold ones are for devices.
+fn lanes(task: &Task) -> Checked {
+    let lanes = &task.timing.l2;
+    if !task.abi.on_device() && lanes.contains(&Cache::Cold) {
+        return problem(
+            &["timing", "l2"],
+            "caches are emptied only on a device, and not from an interpreter",
+            "write `[hot]`, or leave it out",
+        );
+    }
+    if (1..lanes.len()).any(|at| lanes[..at].contains(&lanes[at])) {
+        return problem(&["timing", "l2"], "a lane stands twice", "for example `[cold, hot]`");
     }
     Ok(())
 }

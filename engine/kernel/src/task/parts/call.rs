@@ -101,6 +101,11 @@ impl Abi {
     pub fn own_memory(&self) -> bool {
         self.device != Device::Cpu || self.form == Form::Python
     }
+
+    /// Whether its worker drives a device itself: an interpreter does that in its own way.
+    pub fn on_device(&self) -> bool {
+        self.device == Device::Cuda && self.form != Form::Python
+    }
 }
 
 /// How a `cuda_kernel` is launched. Sizes are expressions over the axes.

@@ -1,8 +1,19 @@
 //! How it is timed, and what it may cost.
 
+use super::call::Abi;
 use super::size::{size_schema, text_or_number, zero};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// State of the second-level cache of a device before each timed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// Overwritten with other data, outside of the time that counts: tensors come from memory, as between the layers of a model.
+    Cold,
+    /// As the calls before left it.
+    Hot,
+}
 
 /// How it is timed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +37,21 @@ pub struct Timing {
     /// Most samples, as a multiple of the above, where they do not decide.
     #[schemars(range(min = 1))]
     pub extend: u32,
+    /// Lanes of the measurement; the first decides, the others are told beside it. Default: `[cold, hot]` on a device, and `[hot]` on the
+    /// CPU and in an interpreter, where nobody empties caches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub l2: Vec<Cache>,
+}
+
+impl Timing {
+    /// The lanes; never none.
+    pub fn lanes(&self, abi: &Abi) -> Vec<Cache> {
+        match (self.l2.is_empty(), abi.on_device()) {
+            (false, _) => self.l2.clone(),
+            (true, true) => vec![Cache::Cold, Cache::Hot],
+            (true, false) => vec![Cache::Hot],
+        }
+    }
 }
 
 impl Default for Timing {
@@ -38,6 +64,7 @@ impl Default for Timing {
             min_effect: 0.01,
             regress_limit: 0.02,
             extend: 4,
+            l2: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ mod size;
 mod tensors;
 
 pub use call::{Abi, Allow, Array, Baseline, Build, Device, Form, Graph, Launch};
-pub use cost::{Limits, Roofline, Timing};
+pub use cost::{Cache, Limits, Roofline, Timing};
 pub use right::{Determinism, Oracle, Special, SpecialMode, SumModel, SumTerms, Tolerance};
 pub use shapes::{Hidden, Reject, Workloads};
 pub use tensors::{Axis, Dist, Generator, Input, Output, OutputMode, Scalar, Size, Strides};

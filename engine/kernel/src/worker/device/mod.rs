@@ -111,9 +111,12 @@ impl Session {
     /// Loads the library or the image that came. The answer brings an `About`.
     pub(super) fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
         let Some(file) = fds.into_iter().next() else { return Err(Refused::system("nothing came to load")) };
-        let sandbox =
-            || deny::while_calling().map_err(|error| Refused::system(format!("the filter: {error}")));
-        let (form, symbol) = (request.words[0], request.text());
+        let (form, watched, symbol) = (request.words[0], request.words[2] != 0, request.text());
+        // What watches a worker from within needs processes and sockets of its own.
+        let sandbox = || match watched {
+            true => Ok(()),
+            false => deny::while_calling().map_err(|error| Refused::system(format!("the filter: {error}"))),
+        };
         let target = if form == entry::code::KERNEL {
             // An image runs nothing here, and the driver may need files and threads to compile it.
             let image = super::more::whole(&file).map_err(|error| Refused::failed("the image", &error))?;

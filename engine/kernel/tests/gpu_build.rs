@@ -1,0 +1,150 @@
+//! What is built for a device, and what is read of it before it runs: needs no GPU and no driver. nvcc is looked for where
+//! `ASSAY_NVCC` says (a folder; the wheels `nvidia-cuda-nvcc`, `nvidia-nvvm`, `nvidia-cuda-crt`, `nvidia-cuda-runtime` and
+//! `nvidia-cuda-cccl` of CUDA 13 are enough); without it those parts say that they are left out.
+
+use assay_kernel::build::{self, Toolkit};
+use assay_kernel::statics::{self, Cubin};
+use assay_kernel::task::Allow;
+use assay_kernel::verdict::Code;
+use std::path::{Path, PathBuf};
+
+fn host(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates/cuda/host").join(name)
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn over_driver(source: &Path, allow: &Allow) -> Vec<Code> {
+    let out = tempfile::tempdir().expect("a folder");
+    let runtime = words(&["cudaLaunchKernel", "cudaGetLastError"]);
+    let built =
+        build::over_driver(source, &words(&["-O2", "-std=c11"]), &runtime, out.path()).expect("built");
+    let findings = statics::inspect_device(&built.library, "kv_entry", allow).expect("a library");
+    findings.into_iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn host_code_may_launch_and_nothing_else_unless_the_task_says_so() {
+    let plain = Allow::default();
+    for honest in [
+        "honest.c",
+        "c03_default_stream.c",
+        "c04_swallows_error.c",
+        "c04r_swallows_error.c",
+        "c16_super_batch.c",
+    ] {
+        assert_eq!(over_driver(&host(honest), &plain), [], "{honest}");
+    }
+    for (file, names) in [
+        ("c02_private_stream.c", vec!["cuStreamCreate"]),
+        ("c14_sets_limit.c", vec!["cuCtxSetLimit"]),
+        ("c15_synchronises.c", vec!["cuStreamSynchronize"]),
+        ("c18_allocates.c", vec!["cuMemAllocAsync", "cuMemFreeAsync"]),
+        ("c11_vendor_library.c", vec!["cublasSscal_v2"]),
+    ] {
+        assert_eq!(over_driver(&host(file), &plain), [Code::ForbiddenImport], "{file}");
+        assert_eq!(
+            over_driver(&host(file), &Allow { imports: words(&names), ..plain.clone() }),
+            [],
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn a_library_on_the_cpu_may_not_launch() {
+    let out = tempfile::tempdir().expect("a folder");
+    let built = build::over_driver(&host("honest.c"), &words(&["-O2"]), &[], out.path()).expect("built");
+    let findings = statics::inspect(&built.library, "kv_entry", &Allow::default()).expect("a library");
+    assert_eq!(findings[0].code, Code::ForbiddenImport, "{findings:?}");
+}
+
+fn nvcc() -> Option<Toolkit> {
+    let Some(bin) = std::env::var_os("ASSAY_NVCC") else {
+        eprintln!("left out: set `ASSAY_NVCC` to the folder with `nvcc`");
+        return None;
+    };
+    Some(Toolkit { nvrtc: None, bin: Some(bin.into()) })
+}
+
+/// A kernel with its launch, as nvcc users write it; `more` stands before both.
+const SOURCE: &str = r#"
+#include "assay_kernel.h"
+__global__ void scale(const float *x, float *y, long long n, float by) {
+    long long at = blockIdx.x * 256LL + threadIdx.x;
+    if (at < n) y[at] = x[at] * by;
+}
+ASSAY_EXPORT int32_t kv_entry(const DLTensor *in, int n_in, DLTensor *out, int n_out, const double *scalars, int n, void *stream) {
+    if (n_in != 1 || n_out != 1 || n != 1) return ASSAY_UNSUPPORTED;
+    long long count = in[0].shape[0];
+    unsigned blocks = (unsigned)((count + 255) / 256);
+    scale<<<blocks, 256, 0, (cudaStream_t)stream>>>((const float *)in[0].data, (float *)out[0].data, count, (float)scalars[0]);
+    INSIDE
+    return cudaGetLastError() == cudaSuccess ? ASSAY_OK : ASSAY_UNSUPPORTED;
+}
+"#;
+
+fn by_nvcc(toolkit: &Toolkit, before: &str, inside: &str) -> Vec<(Code, String)> {
+    let out = tempfile::tempdir().expect("a folder");
+    let source = out.path().join("kernel.cu");
+    std::fs::write(&source, format!("{before}{}", SOURCE.replace("INSIDE", inside))).expect("written");
+    let flags = words(&["-O3", "-std=c++17", "-arch=sm_90"]);
+    let built = build::nvcc(&source, &flags, toolkit, &out.path().join("built")).expect("built");
+    let findings = statics::inspect_device(&built.library, "kv_entry", &Allow::default()).expect("a library");
+    findings.into_iter().map(|finding| (finding.code, finding.message)).collect()
+}
+
+#[test]
+fn what_nvcc_adds_is_known_and_what_a_candidate_adds_is_refused() {
+    let Some(toolkit) = nvcc() else { return };
+    assert_eq!(by_nvcc(&toolkit, "", ""), []);
+    let codes = |before: &str, inside: &str| -> Vec<Code> {
+        by_nvcc(&toolkit, before, inside).into_iter().map(|(code, _)| code).collect()
+    };
+    for inside in
+        ["cudaDeviceSynchronize();", "void *p; cudaMalloc(&p, 1);", "cudaStream_t s; cudaStreamCreate(&s);"]
+    {
+        assert_eq!(codes("", inside), [Code::ForbiddenImport], "{inside}");
+    }
+    // A constructor beside the one that registers, and one that registers and does more.
+    let before =
+        "static volatile int seen;\n__attribute__((constructor)) static void early() { seen = 1; }\n";
+    assert_eq!(codes(before, "if (seen == 2) return 1;"), [Code::ForbiddenConstructor]);
+}
+
+#[test]
+fn without_nvcc_there_is_a_way_out() {
+    let out = tempfile::tempdir().expect("a folder");
+    let source = out.path().join("kernel.cu");
+    std::fs::write(&source, "").expect("written");
+    // Only where the machine has none of its own.
+    if Toolkit::default().program("nvcc").is_none() {
+        let error = build::nvcc(&source, &[], &Toolkit::default(), out.path()).expect_err("no nvcc");
+        assert!(error.finding().is_none() && error.to_string().contains("ASSAY_NVCC"), "{error}");
+    }
+}
+
+#[test]
+fn machine_code_tells_its_architecture_and_its_kernels() {
+    let bytes = std::fs::read(host("c17_sm75.cubin")).expect("the file");
+    let cubin = Cubin::parse(&bytes).expect("a cubin");
+    assert_eq!(cubin, Cubin { sm: 75, kernels: words(&["rmsnorm"]) });
+    assert!(cubin.runs_on((7, 5)) && !cubin.runs_on((9, 0)));
+}
+
+/// The script for machines with a GPU, where there is none.
+#[test]
+fn the_script_says_that_there_is_no_gpu() {
+    let bin = tempfile::tempdir().expect("a folder");
+    let smi = bin.path().join("nvidia-smi");
+    std::fs::write(&smi, "#!/bin/sh\nexit 9\n").expect("written");
+    std::fs::set_permissions(&smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.path().display());
+    let ended = std::process::Command::new("bash").arg(script).env("PATH", path).output().expect("a shell");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(40), "{said}");
+    assert!(said.contains("there is no NVIDIA GPU"), "{said}");
+}
