@@ -167,6 +167,27 @@ fn seeds_fix_everything_but_times() {
     assert_ne!(one.findings, other.findings, "other shapes");
 }
 
+/// Loading runs no program, so a judgement asks it first: a kernel of zeros would pass a task whose right answer is zero.
+#[test]
+fn an_oracle_program_that_asks_for_nothing_is_a_fault_of_the_task() {
+    let zeros = "import json, struct, sys\nraw = open(sys.argv[1], 'rb').read()\n\
+                 head = json.loads(raw[8:8 + struct.unpack_from('<Q', raw)[0]])\nshape = head['a']['shape']\n\
+                 body = bytes(8 * shape[0])\n\
+                 out = json.dumps({'y': {'dtype': 'F64', 'shape': shape, 'data_offsets': [0, len(body)]}}).encode()\n\
+                 open(sys.argv[2], 'wb').write(struct.pack('<Q', len(out)) + out + body)\n";
+    let line = TASK.lines().find(|line| line.starts_with("oracle:")).expect("an oracle");
+    let scene = Scene::new(&TASK.replace(line, "oracle: {command: [python3, oracle.py]}"), FAST);
+    std::fs::write(scene.path("oracle.py"), zeros).expect("written");
+    let candidate =
+        scene.source("zeros.c", "for (int64_t i = 0; i < n; i++) y[i] = 0; (void)a, (void)b; return 0; }");
+    let error = scene.judge(&scene.load(), &candidate, SeedSource::System).expect_err("it asks for nothing");
+    assert!(matches!(error, JudgeError::Lint(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the task asks for nothing: `y` is almost zero everywhere: at most 0.00e0 at the largest scale"
+    );
+}
+
 /// A candidate is its source with everything beside it that is built with it.
 #[test]
 fn a_header_that_changes_makes_another_candidate() {
