@@ -63,10 +63,7 @@ fn a_library_on_the_cpu_may_not_launch() {
 }
 
 fn nvcc() -> Option<Toolkit> {
-    let Some(bin) = std::env::var_os("ASSAY_NVCC") else {
-        eprintln!("left out: set `ASSAY_NVCC` to the folder with `nvcc`");
-        return None;
-    };
+    let bin = std::env::var_os("ASSAY_NVCC")?;
     Some(Toolkit { nvrtc: None, bin: Some(bin.into()) })
 }
 
@@ -99,7 +96,10 @@ fn by_nvcc(toolkit: &Toolkit, before: &str, inside: &str) -> Vec<(Code, String)>
 
 #[test]
 fn what_nvcc_adds_is_known_and_what_a_candidate_adds_is_refused() {
-    let Some(toolkit) = nvcc() else { return };
+    let Some(toolkit) = nvcc() else {
+        eprintln!("left out: set `ASSAY_NVCC` to the folder with `nvcc`");
+        return;
+    };
     assert_eq!(by_nvcc(&toolkit, "", ""), []);
     let codes = |before: &str, inside: &str| -> Vec<Code> {
         by_nvcc(&toolkit, before, inside).into_iter().map(|(code, _)| code).collect()
@@ -137,10 +137,7 @@ fn machine_code_tells_its_architecture_and_its_kernels() {
 
 /// PTX of a source for the oldest device that NVRTC 13 knows, by a program of its own; `None` without NVRTC 13.0.
 fn ptx(out: &Path, source: &Path) -> Option<String> {
-    let Some(folder) = std::env::var_os("ASSAY_NVRTC").map(PathBuf::from) else {
-        eprintln!("left out: set `ASSAY_NVRTC` to the folder with `libnvrtc.so.13`");
-        return None;
-    };
+    let folder = PathBuf::from(std::env::var_os("ASSAY_NVRTC")?);
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates");
     let (compiler, program) = (tests.join("proof/nvrtc.c"), out.join("nvrtc"));
     let built =
@@ -161,7 +158,10 @@ fn ptx(out: &Path, source: &Path) -> Option<String> {
 #[test]
 fn images_that_come_along_are_what_nvrtc_makes() {
     let (out, own) = (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")));
-    let Some(text) = ptx(out.path(), &own.join("src/judge/ceiling.cu")) else { return };
+    let Some(text) = ptx(out.path(), &own.join("src/judge/ceiling.cu")) else {
+        eprintln!("left out: set `ASSAY_NVRTC` to the folder with `libnvrtc.so.13` of CUDA 13.0");
+        return;
+    };
     assert_eq!(text, std::fs::read_to_string(own.join("src/judge/ceiling.ptx")).expect("the image"));
 
     let source = out.path().join("host_kernel.cu");
