@@ -2,19 +2,20 @@
 //! `ASSAY_NVCC` says (a folder; the wheels `nvidia-cuda-nvcc`, `nvidia-nvvm`, `nvidia-cuda-crt`, `nvidia-cuda-runtime` and
 //! `nvidia-cuda-cccl` of CUDA 13 are enough); without it those parts say that they are left out.
 
+#[expect(dead_code, reason = "other suites use the rest")]
+#[path = "support/tools.rs"]
+mod tools;
+
 use assay_kernel::build::{self, Toolkit};
 use assay_kernel::statics::{self, Cubin};
 use assay_kernel::task::Allow;
 use assay_kernel::verdict::Code;
+use assay_process::Exit;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use tools::{output, text, tool, words};
 
 fn host(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates/cuda/host").join(name)
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn over_driver(source: &Path, allow: &Allow) -> Vec<Code> {
@@ -139,36 +140,32 @@ fn machine_code_tells_its_architecture_and_its_kernels() {
 fn ptx(out: &Path, source: &Path) -> Option<String> {
     let folder = PathBuf::from(std::env::var_os("ASSAY_NVRTC")?);
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates");
-    let (compiler, program) = (tests.join("proof/nvrtc.c"), out.join("nvrtc"));
-    let built =
-        Command::new("cc").arg(compiler).arg("-o").arg(&program).arg("-ldl").status().expect("a compiler");
-    assert!(built.success());
-    let ended = Command::new(program)
-        .args([folder.join("libnvrtc.so.13").as_path(), source])
-        .args(["-std=c++17", "--gpu-architecture=compute_75"])
-        .arg(format!("--include-path={}", tests.join("cuda").display()))
-        .env("LD_LIBRARY_PATH", &folder)
-        .output()
-        .expect("NVRTC");
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-    text.contains("V13.0.88").then_some(text)
+    let program = out.join("nvrtc");
+    let compiler = tests.join("proof/nvrtc.c");
+    tool("cc", vec![text(&compiler), "-o".to_owned(), text(&program), "-ldl".to_owned()], out);
+    let mut arguments = vec![text(&folder.join("libnvrtc.so.13")), text(source)];
+    arguments.extend(words(&["-std=c++17", "--gpu-architecture=compute_75"]));
+    arguments.push(format!("--include-path={}", text(&tests.join("cuda"))));
+    let ended = output(&text(&program), arguments, out, &[("LD_LIBRARY_PATH", &text(&folder))]);
+    assert!(ended.exit.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let made = String::from_utf8_lossy(&ended.stdout).into_owned();
+    made.contains("V13.0.88").then_some(made)
 }
 
 #[test]
 fn images_that_come_along_are_what_nvrtc_makes() {
     let (out, own) = (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")));
-    let Some(text) = ptx(out.path(), &own.join("src/judge/ceiling.cu")) else {
+    let Some(made) = ptx(out.path(), &own.join("src/judge/ceiling.cu")) else {
         eprintln!("left out: set `ASSAY_NVRTC` to the folder with `libnvrtc.so.13` of CUDA 13.0");
         return;
     };
-    assert_eq!(text, std::fs::read_to_string(own.join("src/judge/ceiling.ptx")).expect("the image"));
+    assert_eq!(made, std::fs::read_to_string(own.join("src/judge/ceiling.ptx")).expect("the image"));
 
     let source = out.path().join("host_kernel.cu");
     let code = "#include \"good.cuh\"\n\nstatic __device__ void candidate(const Row &row) { good(row); }\n";
     std::fs::write(&source, code).expect("written");
-    let text = ptx(out.path(), &source).expect("NVRTC is there");
-    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
+    let made = ptx(out.path(), &source).expect("NVRTC is there");
+    let lines = made.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
     let quoted: Vec<String> =
         lines.map(|line| format!("\"{}\\n\"", line.replace('"', "\\\"").replace('\t', "\\t"))).collect();
     let header = std::fs::read_to_string(host("rmsnorm_ptx.h")).expect("the header");
@@ -189,8 +186,9 @@ fn the_script_says_that_there_is_no_gpu() {
     std::fs::set_permissions(&smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.path().display());
-    let ended = Command::new("bash").arg(script).env("PATH", path).output().expect("a shell");
+    let ended =
+        output("env", vec![format!("PATH={path}"), "bash".to_owned(), text(&script)], Path::new("/"), &[]);
     let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(40), "{said}");
+    assert_eq!(ended.exit, Exit::Code(40), "{said}");
     assert!(said.contains("there is no NVIDIA GPU"), "{said}");
 }
