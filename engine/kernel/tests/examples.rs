@@ -38,6 +38,20 @@ fn the_task_for_a_gpu_is_that_for_a_cpu() {
 }
 
 #[test]
+fn the_tasks_in_triton_are_that_in_c() {
+    let (triton, c) = (example("rmsnorm-triton"), example("rmsnorm").task);
+    let task = triton.task;
+    assert_eq!((&task.axes, &task.inputs, &task.outputs), (&c.axes, &c.inputs, &c.outputs));
+    assert_eq!((&task.scalars, &task.oracle, &task.tolerance), (&c.scalars, &c.oracle, &c.tolerance));
+    // The same kernels on a CPU, at sizes that an interpreter bears.
+    let interpreted = task::load(&triton.folder.join("interpreted.yaml")).expect("a task").task;
+    assert_eq!(
+        (interpreted.oracle, interpreted.baseline, interpreted.reject),
+        (c.oracle, task.baseline, task.reject)
+    );
+}
+
+#[test]
 fn kernels_of_examples_build_and_hold_nothing_forbidden() {
     for name in TASKS {
         let loaded = example(name);

@@ -7,14 +7,18 @@ mod driver;
 #[path = "support/tools.rs"]
 mod tools;
 
-use assay_kernel::judge::{JudgeError, Judgement, Setup, judge};
+use assay_kernel::judge::{JudgeError, Judgement, Progress, Setup, judge};
 use assay_kernel::task::{self, Loaded};
 use assay_kernel::verdict::{Class, Code, Gate};
 use assay_kernel::worker::Launcher;
+use assay_stats::Side;
 use driver::{Simulated, simulated};
 use serde::Deserialize;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tempfile::TempDir;
 use tools::{folder, text};
 
@@ -345,15 +349,83 @@ fn what_ptx_may_not_hold_is_refused_unrun() {
     }
 }
 
+/// A program for the machine: a script that needs nothing but its shell.
+fn script(file: &Path, lines: &str) {
+    std::fs::write(file, format!("#!/bin/sh\n{lines}\n")).expect("written");
+    std::fs::set_permissions(file, Permissions::from_mode(0o755)).expect("executable");
+}
+
+/// A hang is the candidate's; where the device does not come back after it, nothing is known about the candidate.
 #[test]
 fn a_device_that_no_longer_answers_is_told_from_a_hang() {
     let _alone = alone();
     let (out, loaded) = kernels(|task| task, &good());
-    let source = folder().join("cuda/c12_never_ends.cu");
     let candidate = out.path().join("candidate.ptx");
-    image(&source, &candidate);
-    let judgement = judged(&loaded, &candidate);
-    assert_eq!(judgement.code, Code::Timeout, "{judgement:?}");
+    image(&folder().join("cuda/c12_never_ends.cu"), &candidate);
+    assert_eq!(judged(&loaded, &candidate).code, Code::Timeout);
+
+    let (lost, worker) = (out.path().join("lost"), out.path().join("worker"));
+    let Launcher { program, args, env } = launcher("");
+    let (mark, program) = (lost.display(), program.display());
+    script(&worker, &format!("[ -e {mark} ] && export SIM_CUDA=lost=error\nexec {program} \"$@\""));
+    let scratch = tempfile::tempdir().expect("a folder");
+    let mut setup = Setup::new(&loaded, &candidate, Launcher { program: worker, args, env }, scratch.path());
+    setup.quick = true;
+    let judgement = judge(&setup, &mut |told| {
+        if matches!(told, Progress::GateBegun { side: Side::Candidate, gate: Gate::Values }) {
+            // The call hangs by then, and is not given up yet.
+            let lost = lost.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(1500));
+                std::fs::write(lost, "").expect("written");
+            });
+        }
+    });
+    let judgement = judgement.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((judgement.code, judgement.class), (Code::DeviceLost, Class::Inconclusive), "{judgement:?}");
+}
+
+/// The programs of the toolkit and the driver are stood in for; what their words lead to is the judge's.
+#[test]
+fn programs_around_a_device_are_heard() {
+    let _alone = alone();
+    let (out, loaded) = kernels(|task| task, &good());
+    let (candidate, bin) = (out.path().join("candidate.ptx"), out.path().join("bin"));
+    image(&good(), &candidate);
+    std::fs::create_dir(&bin).expect("a folder");
+    let judged = || {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut setup = Setup::new(&loaded, &candidate, launcher(""), scratch.path());
+        (setup.quick, setup.toolkit.bin) = (true, Some(bin.clone()));
+        judge(&setup, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let smi = |state: &str| script(&bin.join("nvidia-smi"), &format!("echo '580.65.06, {state}'"));
+    smi("1980, 2619, 41, 0x0000000000000001");
+    let judgement = judged();
+    passes(&judgement);
+    let device = &judgement.row.device;
+    assert_eq!(
+        (device.driver.as_str(), device.clocks["sm_min"], device.clocks["celsius_max"]),
+        ("580.65.06", 1980.0, 41.0)
+    );
+
+    smi("1200, 2619, 91, 0x0000000000000040");
+    let judgement = judged();
+    assert_eq!(judgement.code, Code::NoisyDevice, "{judgement:?}");
+    assert!(judgement.message.contains("thermal slowdown"), "{}", judgement.message);
+
+    // $2 is the tool and $8 the file of its report; the judge's own program and its arguments come behind.
+    let race =
+        "========= Error: Race reported between Write access at rmsnorm+0x80 and Read access at rmsnorm+0x90";
+    script(
+        &bin.join("compute-sanitizer"),
+        &format!(
+            "case \"$2 $8\" in\n\"racecheck \"*/candidate/*) echo '{race}' > \"$8\"; exit 77 ;;\nesac\nshift 8\nexec \"$@\""
+        ),
+    );
+    let judgement = judged();
+    assert_eq!((judgement.code, judgement.gate), (Code::SanitizerRace, Gate::Sanitizer), "{judgement:?}");
+    assert_eq!(judgement.row.sanitizer.tools, ["memcheck", "racecheck", "initcheck", "synccheck"]);
 }
 
 #[test]

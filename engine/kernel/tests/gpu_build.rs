@@ -7,6 +7,7 @@ use assay_kernel::statics::{self, Cubin};
 use assay_kernel::task::Allow;
 use assay_kernel::verdict::Code;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn host(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates/cuda/host").join(name)
@@ -134,6 +135,51 @@ fn machine_code_tells_its_architecture_and_its_kernels() {
     assert!(cubin.runs_on((7, 5)) && !cubin.runs_on((9, 0)));
 }
 
+/// PTX of a source for the oldest device that NVRTC 13 knows, by a program of its own; `None` without NVRTC 13.0.
+fn ptx(out: &Path, source: &Path) -> Option<String> {
+    let Some(folder) = std::env::var_os("ASSAY_NVRTC").map(PathBuf::from) else {
+        eprintln!("left out: set `ASSAY_NVRTC` to the folder with `libnvrtc.so.13`");
+        return None;
+    };
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/candidates");
+    let (compiler, program) = (tests.join("proof/nvrtc.c"), out.join("nvrtc"));
+    let built =
+        Command::new("cc").arg(compiler).arg("-o").arg(&program).arg("-ldl").status().expect("a compiler");
+    assert!(built.success());
+    let ended = Command::new(program)
+        .args([folder.join("libnvrtc.so.13").as_path(), source])
+        .args(["-std=c++17", "--gpu-architecture=compute_75"])
+        .arg(format!("--include-path={}", tests.join("cuda").display()))
+        .env("LD_LIBRARY_PATH", &folder)
+        .output()
+        .expect("NVRTC");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    text.contains("V13.0.88").then_some(text)
+}
+
+#[test]
+fn images_that_come_along_are_what_nvrtc_makes() {
+    let (out, own) = (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")));
+    let Some(text) = ptx(out.path(), &own.join("src/judge/ceiling.cu")) else { return };
+    assert_eq!(text, std::fs::read_to_string(own.join("src/judge/ceiling.ptx")).expect("the image"));
+
+    let source = out.path().join("host_kernel.cu");
+    let code = "#include \"good.cuh\"\n\nstatic __device__ void candidate(const Row &row) { good(row); }\n";
+    std::fs::write(&source, code).expect("written");
+    let text = ptx(out.path(), &source).expect("NVRTC is there");
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
+    let quoted: Vec<String> =
+        lines.map(|line| format!("\"{}\\n\"", line.replace('"', "\\\"").replace('\t', "\\t"))).collect();
+    let header = std::fs::read_to_string(host("rmsnorm_ptx.h")).expect("the header");
+    let there: Vec<&str> = header
+        .lines()
+        .map(|line| line.trim().trim_end_matches(';'))
+        .filter(|line| line.starts_with('"'))
+        .collect();
+    assert_eq!(there, quoted);
+}
+
 /// The script for machines with a GPU, where there is none.
 #[test]
 fn the_script_says_that_there_is_no_gpu() {
@@ -143,7 +189,7 @@ fn the_script_says_that_there_is_no_gpu() {
     std::fs::set_permissions(&smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.path().display());
-    let ended = std::process::Command::new("bash").arg(script).env("PATH", path).output().expect("a shell");
+    let ended = Command::new("bash").arg(script).env("PATH", path).output().expect("a shell");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(40), "{said}");
     assert!(said.contains("there is no NVIDIA GPU"), "{said}");

@@ -15,6 +15,14 @@ use tempfile::TempDir;
 /// Sets, in the arena and in blocks.
 const SETS: usize = 4;
 
+/// An interpreter with numpy.
+fn with_numpy() -> Option<PathBuf> {
+    interpreter::find(
+        "import numpy",
+        "no `python3` here has numpy; install it with `apt-get install python3-numpy`",
+    )
+}
+
 struct Bench {
     folder: TempDir,
     python: PathBuf,
@@ -22,7 +30,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Option<Self> {
-        let python = interpreter::with_numpy()?;
+        let python = with_numpy()?;
         Some(Self { folder: tempfile::tempdir().expect("a folder"), python })
     }
 

@@ -4,7 +4,7 @@
 //! Paths cannot be seen by a filter: a file that exists and that the user may write to can still be opened for reading and writing, as the
 //! driver does with its devices. Nothing can be made, emptied, renamed or removed.
 
-use super::filter::{FilterError, Rules, set_for_all};
+use super::filter::{FilterError, Rules, no_other_numbers, set_for_all};
 use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 
 /// What ends the process, whatever its arguments: other programs and processes, the network, other ways into the kernel, names of files.
@@ -43,7 +43,6 @@ const NEVER: &[libc::c_long] = &[
     libc::SYS_keyctl,
     libc::SYS_sched_setaffinity,
     libc::SYS_unlinkat,
-    libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_linkat,
     libc::SYS_symlinkat,
@@ -63,6 +62,7 @@ const NEVER_HERE: &[libc::c_long] = &[
     libc::SYS_unlink,
     libc::SYS_rmdir,
     libc::SYS_rename,
+    libc::SYS_renameat,
     libc::SYS_link,
     libc::SYS_symlink,
     libc::SYS_mkdir,
@@ -83,6 +83,7 @@ pub(super) fn while_calling() -> Result<(), FilterError> {
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let rules = [libc::SYS_clone3, libc::SYS_openat2].map(|call| (call, Vec::new()));
     set_for_all(rules.into_iter().collect(), unknown)?;
+    no_other_numbers()?;
     set_for_all(forbidden()?, SeccompAction::KillProcess)
 }
 

@@ -160,18 +160,20 @@ fn functions_of_tvm_ffi_are_told_the_stream() {
         int __tvm_ffi_kv_entry(void *self, const Any *args, int32_t count, Any *result) {
           if (count != 3 || args[0].type != 7 || args[1].type != 3 || args[2].type != 7) return -1;
           DLTensor *in = args[0].v.p, *out = args[2].v.p; const double *scalars = &args[1].v.f;
-          return run(STREAM, 0); }";
+          DO }";
     // As the library of tvm-ffi keeps it; here in the library itself.
     let set =
         "static void *told; int TVMFFIEnvSetStream(int32_t type, int32_t id, void *stream, void **old) {
         if (type != 2 || id != 0) return -1; told = stream; return 0; }";
-    let mut worker = bench.library(&body.replace("SET", set).replace("STREAM", "told"));
+    // One that forgets it is told again before the next call.
+    let honest = "int error = run(told, 0); told = 0; return error;";
+    let mut worker = bench.library(&body.replace("SET", set).replace("DO", honest));
     let arena = filled(1000, 1, Edge::End, false);
     worker.map(&arena).expect("mapped");
     assert_eq!(worker.call(0).expect("served").rc, 0);
     is_right(arena.bytes(0, 1), 1000, 0);
     assert_eq!(worker.probe(0).expect("probed"), Probed::default());
-    let without = bench.host(&body.replace("SET", "").replace("STREAM", "0"), &[]);
+    let without = bench.host(&body.replace("SET", "").replace("DO", "return run(0, 0);"), &[]);
     let end = bench.try_start(&without).map(|_| ()).expect_err("nobody tells it");
     assert!(matches!(&end, End::LoadFailed { message } if message.contains("libtvm_ffi")), "{end:?}");
 }

@@ -21,6 +21,9 @@ fn the_sandbox_ends_what_is_not_work_for_the_device() {
         "KERNEL { return syscall(SYS_prctl, 1, 0, 0, 0, 0); }",
         "KERNEL { unsigned long all = 1; return syscall(SYS_sched_setaffinity, 0, 8, &all); }",
         "KERNEL { return syscall(SYS_clone, 17, 0, 0, 0, 0); }",
+        // The same by the numbers of another interface.
+        #[cfg(target_arch = "x86_64")]
+        "KERNEL { return syscall(0x40000000 + SYS_fork); }",
         // From a thread of the driver, too.
         "static void other(void *data) { fork(); } KERNEL { cuLaunchHostFunc(stream, other, 0); return run(stream, 0); }",
     ];

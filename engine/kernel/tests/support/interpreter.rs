@@ -4,19 +4,19 @@ use assay_process::{Background, CaptureLimits, Spawn};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// An interpreter with numpy; `None`, and a word about it, where there is none.
+/// The first interpreter in which these lines run; `None`, and a word about what is lacking, where there is none.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub fn with_numpy() -> Option<PathBuf> {
+pub fn find(look: &str, lacking: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let listed = std::env::split_paths(&folders).map(|folder| folder.join("python3"));
     // What a starter such as that of pyenv starts, not the starter.
     let programs =
         [PathBuf::from("/usr/bin/python3")].into_iter().chain(listed).filter(|program| program.is_file());
-    let look = "import numpy, sys; print(sys.executable)";
-    let mut told = programs.filter_map(|program| run(&program, &["-I", "-B", "-c", look], Path::new("/")));
+    let look = format!("{look}\nimport sys; print(sys.executable)");
+    let mut told = programs.filter_map(|program| run(&program, &["-I", "-B", "-c", &look], Path::new("/")));
     let found = told.next().map(|told| PathBuf::from(told.trim()));
     if found.is_none() {
-        eprintln!("skipped: no `python3` here has numpy; install it with `apt-get install python3-numpy`");
+        eprintln!("skipped: {lacking}");
     }
     found
 }

@@ -103,7 +103,7 @@ pub(super) fn name(device: sys::CUdevice) -> Told<String> {
     // SAFETY: writes at most so many bytes, the last of them a zero.
     unsafe { call!(cuDeviceGetName(text.as_mut_ptr(), 255, device))? };
     let bytes: Vec<u8> =
-        text.iter().take_while(|byte| **byte != 0).map(|byte| byte.cast_unsigned()).collect();
+        text.iter().take_while(|byte| **byte != 0).map(|byte| byte.to_ne_bytes()[0]).collect();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -112,7 +112,7 @@ pub(super) fn uuid(device: sys::CUdevice) -> Told<[u8; 16]> {
     let mut uuid = sys::CUuuid { bytes: [0; 16] };
     // SAFETY: writes to the variable.
     unsafe { call!(cuDeviceGetUuid_v2(&raw mut uuid, device))? };
-    Ok(uuid.bytes.map(i8::cast_unsigned))
+    Ok(uuid.bytes.map(|byte| byte.to_ne_bytes()[0]))
 }
 
 /// A stream that waits for no other.

@@ -16,19 +16,29 @@ type SetStream = unsafe extern "C" fn(i32, i32, *mut c_void, *mut *mut c_void) -
 type LastError = unsafe extern "C" fn() -> i32;
 type ErrorName = unsafe extern "C" fn(i32) -> *const c_char;
 
-/// Lets functions of tvm-ffi run on a stream.
-pub(super) fn set_stream(library: Library, stream: CUstream) -> Result<(), Refused> {
-    let found = library.find(c"TVMFFIEnvSetStream");
-    if found.is_null() {
-        let text = "it does not need `libtvm_ffi.so`, so it cannot be told the stream";
-        return Err(Refused::new(Kind::LoadFailed, text));
+/// How functions of tvm-ffi learn of the stream.
+#[derive(Clone, Copy)]
+pub(super) struct Env(SetStream);
+
+impl Env {
+    /// The one that a library uses.
+    pub(super) fn of(library: Library) -> Result<Self, Refused> {
+        let found = library.find(c"TVMFFIEnvSetStream");
+        if found.is_null() {
+            let text = "it does not need `libtvm_ffi.so`, so it cannot be told the stream";
+            return Err(Refused::new(Kind::LoadFailed, text));
+        }
+        // SAFETY: tvm-ffi declares it so (tvm/ffi/extra/c_env_api.h).
+        Ok(Self(unsafe { std::mem::transmute::<*mut c_void, SetStream>(found) }))
     }
-    // SAFETY: tvm-ffi declares it so (tvm/ffi/extra/c_env_api.h).
-    let set = unsafe { std::mem::transmute::<*mut c_void, SetStream>(found) };
-    // SAFETY: the stream is never given back; the stream before it is not asked for.
-    match unsafe { set(CUDA, 0, stream.cast(), ptr::null_mut()) } {
-        0 => Ok(()),
-        code => Err(Refused::new(Kind::LoadFailed, format!("`TVMFFIEnvSetStream` returned {code}"))),
+
+    /// The stream of this thread's calls from here on. Told before each of them: the library may tell another one.
+    pub(super) fn set_stream(self, stream: CUstream) -> Result<(), Refused> {
+        // SAFETY: the stream is never given back; the stream before it is not asked for.
+        match unsafe { (self.0)(CUDA, 0, stream.cast(), ptr::null_mut()) } {
+            0 => Ok(()),
+            code => Err(Refused::system(format!("`TVMFFIEnvSetStream` returned {code}"))),
+        }
     }
 }
 

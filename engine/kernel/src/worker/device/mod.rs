@@ -23,7 +23,7 @@ use crate::cuda;
 use cudarc::driver::sys::{CUcontext, CUdevice, CUfunction, CUstream};
 use driver::Failure;
 use kernel::Launches;
-use library::Runtime;
+use library::{Env, Runtime};
 use mirror::Mirror;
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -48,7 +48,15 @@ pub(super) struct Session {
 #[derive(Clone, Copy)]
 enum Target {
     Kernel(CUfunction),
-    Library(Entry, Option<Runtime>),
+    Library(Foreign),
+}
+
+/// A library's entry, and what is asked of it besides.
+#[derive(Clone, Copy)]
+struct Foreign {
+    entry: Entry,
+    runtime: Option<Runtime>,
+    env: Option<Env>,
 }
 
 /// A mapped arena. The calls go before the memory that they point to.
@@ -130,10 +138,8 @@ impl Session {
             let packed = form == entry::code::PACKED;
             let (entry, library) = entry::load(&file, packed, &symbol)
                 .map_err(|error| Refused { whole: true, ..NoEntry::refused(error) })?;
-            if packed {
-                library::set_stream(library, self.stream)?;
-            }
-            Target::Library(entry, Runtime::of(library))
+            let env = if packed { Some(Env::of(library)?) } else { None };
+            Target::Library(Foreign { entry, runtime: Runtime::of(library), env })
         };
         self.target = Some(target);
         let more = serde_json::to_vec(&self.about).map_err(|error| Refused::system(error.to_string()))?;
@@ -154,7 +160,7 @@ impl Session {
         let mirror = Mirror::new(&memory.plan, self.stream).map_err(Failure::of_system)?;
         let calls = match target {
             Target::Kernel(function) => Prepared::Kernel(Launches::new(function, &memory.plan, &mirror)?),
-            Target::Library(..) => {
+            Target::Library(_) => {
                 let address = |placed: &_| std::ptr::without_provenance_mut(mirror.address(placed) as usize);
                 Prepared::Library(Calls::new(&memory.plan, library::CUDA, address).map_err(mapping)?)
             }
@@ -181,8 +187,11 @@ impl Session {
             (Prepared::Kernel(launches), _) => {
                 launches.launch(set, self.stream).map(|()| 0).map_err(Failure::of_launch)
             }
-            (Prepared::Library(calls), Some(Target::Library(entry, _))) => {
-                Ok(calls.call(entry, set, self.stream.cast()))
+            (Prepared::Library(calls), Some(Target::Library(foreign))) => {
+                if let Some(env) = foreign.env {
+                    env.set_stream(self.stream)?;
+                }
+                Ok(calls.call(foreign.entry, set, self.stream.cast()))
             }
             (Prepared::Library(_), _) => Err(Refused::system("nothing is loaded")),
         }
@@ -197,7 +206,7 @@ impl Session {
     /// The error that CUDA's run-time library keeps from a call whose result nobody looked at.
     fn kept_error(&self) -> Option<String> {
         match self.target {
-            Some(Target::Library(_, Some(runtime))) => runtime.take_error(),
+            Some(Target::Library(Foreign { runtime: Some(runtime), .. })) => runtime.take_error(),
             _ => None,
         }
     }

@@ -47,7 +47,7 @@ const NEVER: &[libc::c_long] = &[
 
 /// What is refused with an error, because honest libraries try it and go on without.
 const REFUSED: &[libc::c_long] = &[
-    // Sockets of this machine: whoever looks up a user asks a name service.
+    // Sockets of this machine and of its kernel: whoever looks up a user asks a name service, drivers listen for news.
     libc::SYS_socket,
     libc::SYS_connect,
     // Its requests pass by every filter.
@@ -86,9 +86,10 @@ fn never() -> Result<Rules, FilterError> {
     for call in [libc::SYS_kill, libc::SYS_tgkill] {
         rules.insert(call, vec![rule(0, SeccompCmpOp::Ne, own)?]);
     }
-    // Sockets to other machines. Those of this machine are refused.
-    let unix = u64::from(libc::AF_UNIX.unsigned_abs());
-    rules.insert(libc::SYS_socket, vec![rule(0, SeccompCmpOp::Ne, unix)?]);
+    // Sockets to other machines; every other kind is refused.
+    let other_machines = [libc::AF_INET, libc::AF_INET6].map(|family| u64::from(family.unsigned_abs()));
+    let other_machines = other_machines.map(|family| rule(0, SeccompCmpOp::Eq, family));
+    rules.insert(libc::SYS_socket, other_machines.into_iter().collect::<Result<_, _>>()?);
     // Who dies with the judge must not change its mind.
     let death = u64::from(libc::PR_SET_PDEATHSIG.unsigned_abs());
     rules.insert(libc::SYS_prctl, vec![rule(0, SeccompCmpOp::Eq, death)?]);
