@@ -146,11 +146,11 @@ fn every_command_about_kernels_works() {
     {
         let (_, block) = block.split_once('\n').expect("lines");
         let head = block.lines().next().unwrap_or_default();
-        // A block without a name in a comment shows something; it is no file.
-        if !head.starts_with(['#', '/']) {
+        let path = head.trim_start_matches(['#', '/', '*', ' ']).trim_end_matches(['*', '/', ' ']);
+        // A block without a name in a comment, or with more than a name, shows something; it is no file.
+        if !head.starts_with(['#', '/']) || path.contains(' ') {
             continue;
         }
-        let path = head.trim_start_matches(['#', '/', '*', ' ']).trim_end_matches(['*', '/', ' ']);
         scene.write(path, block);
         written += 1;
     }

@@ -163,8 +163,10 @@ fn what_cannot_be_judged_is_no_judgement() {
     judge(&scene, Path::new("kernel.py"), &["--e2e", "tokens"]).expect(2);
     copied(&scene, "rmsnorm", "task");
     let task = scene.read("task/task.yaml");
-    scene.write("task/task.yaml", task.replace("form: c_dltensor", "form: python"));
     let honest = example("rmsnorm").join("candidate/kernel.c");
+    scene.write("task/task.yaml", task.replace("form: c_dltensor", "form: python"));
+    scene.assay(&["kernel", "judge", "task", "--candidate", text(&honest)]).expect(2);
+    scene.write("task/task.yaml", task.replace("form: c_dltensor", "form: c_dltensor, device: cuda"));
     let here = scene.assay(&["kernel", "judge", "task", "--candidate", text(&honest)]).expect(40);
     assert!(here.stderr.contains("assay doctor"), "{}", here.stderr);
 }

@@ -12,7 +12,10 @@ const BESIDE: &[(&str, &str)] = &[
     ("k.c", "#include \"part.h\"\nint kv_entry(void) { return 0; }\n"),
     ("part.h", "int part;\n"),
     ("baseline/kernel.c", "int kv_entry(void) { return 0; }\n"),
-    ("workloads.jsonl", "{\"axes\": {\"R\": 16, \"C\": 64}}\n{\"axes\": {\"R\": 8, \"C\": 24}, \"headline\": false}\n"),
+    (
+        "workloads.jsonl",
+        "{\"axes\": {\"R\": 16, \"C\": 64}}\n{\"axes\": {\"R\": 8, \"C\": 24}, \"headline\": false}\n",
+    ),
     ("oracle.py", ""),
 ];
 

@@ -117,7 +117,7 @@ fn an_acceptance_tells_everything_and_fits_the_ledger() {
     assert_eq!((judgement.class, judgement.code), (Class::Accept, Code::AcceptFaster), "{judgement:?}");
     assert_eq!(gates, judgement.gates.iter().map(|record| record.gate).collect::<Vec<_>>());
     assert_eq!((gates.first(), gates.last()), (Some(&Gate::Locks), Some(&Gate::LocksAgain)));
-    assert!(gates.is_sorted() && gates.len() == 17 && samples >= 12, "{gates:?} {samples}");
+    assert!(gates.is_sorted() && gates.len() == 18 && samples >= 12, "{gates:?} {samples}");
     let row = &judgement.row;
     assert_eq!(committed.as_ref(), Some(&row.seeds.commitment));
     let secret: Vec<u8> = (0..64)

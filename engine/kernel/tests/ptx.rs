@@ -124,6 +124,9 @@ fn what_is_no_ptx_is_an_error() {
     assert_eq!(ptx::functions(".version 9.0\n.entry f() {\nret;"), Err(PtxError::Braces { line: 3 }));
     assert_eq!(ptx::functions(".version 9.0\n}"), Err(PtxError::Braces { line: 2 }));
     assert_eq!(ptx::functions(".version 9.0\n.entry (\n{ }"), Err(PtxError::NoName { line: 3 }));
+    // Which of both is meant nobody can tell: a loose one could hide behind an exact one.
+    let twice = ".version 9.0\n.visible .entry f()\n{\nret;\n}\n.visible .entry f()\n{\nret;\n}\n";
+    assert_eq!(ptx::functions(twice), Err(PtxError::Twice { name: "f".to_owned(), line: 7 }));
 }
 
 proptest! {

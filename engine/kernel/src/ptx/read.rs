@@ -14,6 +14,14 @@ pub enum PtxError {
         /// The line, from 1.
         line: usize,
     },
+    /// A function is there twice: which of both runs nobody can tell.
+    #[error("line {line}: the function `{name}` is defined twice")]
+    Twice {
+        /// Its name.
+        name: String,
+        /// The line of the second, from 1.
+        line: usize,
+    },
     /// A function has no name.
     #[error("line {line}: a function without a name")]
     NoName {
@@ -129,6 +137,9 @@ impl Reader {
             let kernel = self.statement.split_whitespace().any(|word| word == ".entry");
             if kernel || self.statement.split_whitespace().any(|word| word == ".func") {
                 let name = name(&self.statement).ok_or(PtxError::NoName { line })?;
+                if self.module.functions.iter().any(|known| known.name == name) {
+                    return Err(PtxError::Twice { name, line });
+                }
                 self.inside = Some(self.module.functions.len());
                 let (compiled, written) = (Marks::default(), Marks::default());
                 self.module.functions.push(Function { name, kernel, compiled, written });

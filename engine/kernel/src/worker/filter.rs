@@ -55,7 +55,6 @@ pub(super) fn set_for_all(rules: Rules, action: SeccompAction) -> Result<(), Fil
 }
 
 /// Ends the process at a call by the numbers of x32, which are others for the same calls: a list of what is refused would miss them.
-#[cfg(feature = "cuda")]
 pub(super) fn no_other_numbers() -> Result<(), FilterError> {
     // `__X32_SYSCALL_BIT` of the kernel. Elsewhere no number is as large.
     const X32: u32 = 0x4000_0000;

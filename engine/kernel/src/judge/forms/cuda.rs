@@ -229,7 +229,7 @@ fn baseline(bench: &Bench<'_>) -> Result<Option<Vec<Function>>, JudgeError> {
         return Ok(None);
     }
     let loaded = bench.setup.loaded;
-    let path = loaded.folder.join(&loaded.task.baseline.path);
+    let path = loaded.baseline();
     let text = match ending(&path) {
         "cu" => ptx_of(bench.setup, &path)?.ok().map(|ptx| ptx.text),
         "ptx" => std::fs::read_to_string(&path).ok(),

@@ -2,7 +2,7 @@
 //! more than a list of what is needed could name. Triton runs a C compiler, so programs may be started and files be written;
 //! which files, no filter can tell.
 
-use crate::worker::filter::FilterError;
+use crate::worker::filter::{FilterError, no_other_numbers};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
@@ -60,6 +60,7 @@ const REFUSED: &[libc::c_long] = &[
 
 /// Sets the filters. They stay across `exec`, for whatever is started as well.
 pub fn set() -> Result<(), FilterError> {
+    no_other_numbers()?;
     apply(refused(), SeccompAction::Errno(libc::EACCES.unsigned_abs()))?;
     apply(never()?, SeccompAction::KillProcess)
 }
