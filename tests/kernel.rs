@@ -172,6 +172,23 @@ fn what_cannot_be_judged_is_no_judgement() {
 }
 
 #[test]
+fn a_kernel_for_a_gpu_says_what_is_missing() {
+    // Where there is a driver it may well be judged.
+    if Path::new("/dev/nvidiactl").exists() {
+        return;
+    }
+    let scene = Scene::new();
+    let task = example("rmsnorm-cuda");
+    let candidate = task.join("candidate/kernel.cu");
+    let here = scene.assay(&["kernel", "judge", text(&task), "--candidate", text(&candidate)]).expect(40);
+    assert!(
+        here.stderr.contains("unsupported here") && here.stderr.contains("assay doctor"),
+        "{}",
+        here.stderr
+    );
+}
+
+#[test]
 fn a_changed_ledger_is_found_and_not_continued() {
     let scene = Scene::new();
     let bad = candidate("b17_thread.c");
