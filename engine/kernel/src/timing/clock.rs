@@ -88,10 +88,13 @@ pub fn look(pairs: &[[Block; 2]]) -> Looked {
         let count = pairs.iter().filter(|pair| pair[side].believable(quick)).count();
         count as f64 / pairs.len().max(1) as f64
     };
+    let typically_missing = median(&missing).unwrap_or(0.0);
     Looked {
-        one_sided: believed(0) >= NEARLY_ALL && believed(1) <= 1.0 - NEARLY_ALL,
+        one_sided: believed(0) >= NEARLY_ALL
+            && believed(1) <= 1.0 - NEARLY_ALL
+            && typically_missing > -SHARE.ln(),
         counts: pairs.iter().map(|pair| pair.iter().all(|block| block.believable(quick))).collect(),
-        missing: median(&missing).unwrap_or(0.0),
+        missing: typically_missing,
         impossible: pairs.iter().any(|[_, block]| block.impossible()),
     }
 }

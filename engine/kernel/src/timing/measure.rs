@@ -233,19 +233,28 @@ impl<'a> Measurement<'a> {
         let mut attempt = 0;
         loop {
             let before = self.shapes.clone();
-            self.attempt(attempt, watch)?;
-            let Some(why) = watch.disturbed() else { break };
+            // One process may have a longer way to the judge than another; a clock that lies does so in every process.
+            let trouble = match (self.attempt(attempt, watch)?, watch.disturbed()) {
+                (Some(mismatch), _) => Trouble::Clock { mismatch },
+                (None, Some(why)) => Trouble::Disturbed { why },
+                (None, None) => break,
+            };
             self.shapes = before;
             attempt += 1;
             if attempt >= ATTEMPTS {
-                return Err(Trouble::Disturbed { why });
+                return Err(trouble);
             }
         }
         self.processes += 1;
         Ok(())
     }
 
-    fn attempt<W: Watch>(&mut self, attempt: u64, watch: &mut W) -> Result<(), Trouble<W::Stop>> {
+    /// One process pair at every shape; ends at the first at which the candidate's clock does not seem to be one.
+    fn attempt<W: Watch>(
+        &mut self,
+        attempt: u64,
+        watch: &mut W,
+    ) -> Result<Option<Mismatch>, Trouble<W::Stop>> {
         let seed = self.plan.seed.wrapping_add(self.processes as u64).wrapping_add(attempt << 32);
         let mut random = StdRng::seed_from_u64(seed);
         // Two workers of the last pair would hold memory of a device that this pair needs.
@@ -259,11 +268,14 @@ impl<'a> Measurement<'a> {
             [self.start(Side::Baseline)?, candidate]
         };
         for shape in 0..self.plan.cases.len() {
-            self.shape(shape, random.random(), &mut workers, watch)?;
+            let suspect = self.shape(shape, random.random(), &mut workers, watch)?;
+            if suspect.is_some() {
+                return Ok(suspect);
+            }
         }
         let [_, candidate] = workers;
         self.last = Some(candidate);
-        Ok(())
+        Ok(None)
     }
 
     fn start<S>(&self, side: Side) -> Result<Worker, Trouble<S>> {
@@ -281,7 +293,7 @@ impl<'a> Measurement<'a> {
         seed: u64,
         workers: &mut [Worker; 2],
         watch: &mut W,
-    ) -> Result<(), Trouble<W::Stop>> {
+    ) -> Result<Option<Mismatch>, Trouble<W::Stop>> {
         let case = self.plan.cases[shape];
         let mut arena = Arena::new(case, SETS, Edge::Start, self.plan.abi.align, false)
             .map_err(|source| Trouble::Memory { shape, source })?;
@@ -347,7 +359,7 @@ impl<'a> Measurement<'a> {
         }
         if device {
             self.count_device(shape, &pairs);
-            return Ok(());
+            return Ok(None);
         }
         self.count(shape, &pairs)
     }
@@ -366,7 +378,11 @@ impl<'a> Measurement<'a> {
     }
 
     /// Takes the pairs that can be believed.
-    fn count<S>(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) -> Result<(), Trouble<S>> {
+    fn count<S>(
+        &mut self,
+        shape: usize,
+        pairs: &[[clock::Block; 2]],
+    ) -> Result<Option<Mismatch>, Trouble<S>> {
         let looked = clock::look(pairs);
         if looked.impossible {
             return Err(Trouble::Clock { mismatch: clock::impossible() });
@@ -375,7 +391,7 @@ impl<'a> Measurement<'a> {
             pairs.iter().zip(&looked.counts).filter(|(_, counts)| **counts).map(|(pair, _)| pair).collect();
         if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
             if looked.one_sided {
-                return Err(Trouble::Clock { mismatch: clock::one_sided(&looked) });
+                return Ok(Some(clock::one_sided(&looked)));
             }
             return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }
@@ -386,7 +402,7 @@ impl<'a> Measurement<'a> {
         let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
         found.medians.extend(process_median(&ratios));
         found.missing.push(looked.missing);
-        Ok(())
+        Ok(None)
     }
 }
 

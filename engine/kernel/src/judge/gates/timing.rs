@@ -79,24 +79,34 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let fewer = timing.processes < task.timing.processes;
     let stretch = if setup.quick && fewer { QUICK_WIDTH } else { 1.0 };
     let mut itself = Measurement::new(plan([theirs.clone(), theirs.clone()], seed_aa));
-    let lane = Pass { lane: Lane::BaselineItself, timing: &timing, cases: &cases, headline: &headline };
-    let aa =
-        lane.measure(&mut itself, &mut watch, |aa, _| Noise::of(aa, &timing, stretch) == Noise::Quiet)?;
-    watch.bench().facts.aa = Some(aa);
-    let noise = Noise::of(&aa, &timing, stretch);
+    let aside = Pass { lane: Lane::BaselineItself, timing: &timing, cases: &cases, headline: &headline };
+    let noise_of = |aa: &Interval| Noise::of(aa, &timing, stretch);
+    let mut aa = aside.measure(&mut itself, &mut watch, |_, _| true)?;
 
     watch.lane(Lane::Candidate);
     let mut measured = Measurement::new(plan([theirs.clone(), own.clone()], seed_ab));
+    let beside = Pass { lane: Lane::Candidate, ..aside };
     let mut decision = Decision::Undecided;
-    // More samples make an effect no larger, and on such a machine only a large one counts.
-    let once = Timing { extend: 1, ..timing.clone() };
-    let timing = if noise == Noise::Quiet { &timing } else { &once };
-    let lane = Pass { lane: Lane::Candidate, timing, cases: &cases, headline: &headline };
-    let overall = lane.measure(&mut measured, &mut watch, |overall, rows| {
-        decision = decide(overall, rows, timing);
+    let mut decided = |overall: &Interval, rows: &[Interval]| {
+        decision = decide(overall, rows, &timing);
         decision != Decision::Undecided
-    })?;
-    watch.bench().facts.notes.extend(noted(noise, &aa, &overall, timing)?);
+    };
+    // One look on a noisy machine tells whether the effect is far larger than the noise; only if it is not, more samples of the
+    // baseline against itself tell whether the machine is as noisy as it seemed.
+    let noisy = noise_of(&aa) != Noise::Quiet;
+    let mut overall =
+        beside.measure(&mut measured, &mut watch, |overall, rows| decided(overall, rows) || noisy)?;
+    if noisy && !noise_of(&aa).lets_stand(&overall, &timing) {
+        watch.lane(Lane::BaselineItself);
+        aa = aside.measure(&mut itself, &mut watch, |aa, _| noise_of(aa) == Noise::Quiet)?;
+        if noise_of(&aa) == Noise::Quiet {
+            watch.lane(Lane::Candidate);
+            overall = beside.measure(&mut measured, &mut watch, &mut decided)?;
+        }
+    }
+    watch.bench().facts.aa = Some(aa);
+    watch.bench().facts.notes.extend(noted(noise_of(&aa), &aa, &overall, &timing)?);
+    let once = Timing { extend: 1, ..timing.clone() };
     let mut facts = facts(headline_lane, &measured, overall, &cases, &headline)?;
     let mut last = measured.last();
     for other in others {

@@ -32,7 +32,7 @@ pub struct Hidden {
 
 impl Default for Hidden {
     fn default() -> Self {
-        Self { odd: vec![1, 7, 33, 255, 257, 1000], random: 4, max_elements: 1 << 20 }
+        Self { odd: vec![1, 7, 33, 255, 257, 1000], random: 4, max_elements: 1 << 18 }
     }
 }
 
