@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{Scene, processes_with};
 
-/// Runs each line of `attempts` in a shell of its own and prints `<line number> <exit code>`.
+/// Runs each line of `attempts` in a shell of its own and prints `<line number> <exit code>`, and what it complained of.
 const TRY: &str = r#"
 n=0
 while IFS= read -r line; do
   n=$((n + 1))
-  R="$1" D="$2" S="$3" H="$4" O="$5" E="$PPID" sh -c "$line" >/dev/null 2>&1 && code=0 || code=1
+  said=$(R="$1" D="$2" S="$3" H="$4" O="$5" E="$PPID" sh -c "$line" 2>&1 >/dev/null) && code=0 || code=1
   echo "$n $code"
+  [ -z "$said" ] || echo "$said" | sed 's/^/  /'
 done < "$6"
 "#;
 
@@ -140,7 +141,7 @@ const ALLOWED: &[&str] = &[
     "echo x > /dev/shm/assay-test-$E && rm /dev/shm/assay-test-$E",
     "echo 0 > /proc/self/oom_score_adj",
     "sleep 30 & kill -9 $! && kill -0 $$",
-    "cat $R/journal.jsonl $R/plan.json $O/journal.jsonl && ls $R/steps $H/locks",
+    "cat $R/journal.jsonl $R/plan.json $O/journal.jsonl && ls $R/scratch $H/locks",
     "printf '#!/bin/sh\\nexit 0\\n' > $D/run && chmod +x $D/run && $D/run",
 ];
 
