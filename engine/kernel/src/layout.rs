@@ -79,15 +79,24 @@ impl Layout {
 
     /// Calls `take` with the place in memory of each element, in elements, in the order of the indices (the last fastest).
     pub fn each(&self, mut take: impl FnMut(usize)) {
+        self.runs(|start, len| (start..start + len).for_each(&mut take));
+    }
+
+    /// Calls `take` with place and number of elements that lie behind one another, in the order of the indices.
+    fn runs(&self, mut take: impl FnMut(usize, usize)) {
         if self.is_empty() {
             return;
         }
-        let Some((&row, outer)) = self.shape.split_last() else { return take(0) };
-        let step = self.strides[outer.len()];
+        if self.is_contiguous() {
+            return take(0, self.len());
+        }
+        // A row is a run, unless its own elements lie apart.
+        let inner = usize::from(self.strides.last() == Some(&1));
+        let outer = &self.shape[..self.shape.len() - inner];
+        let row = if inner == 1 { self.shape[outer.len()] } else { 1 };
         let mut index = vec![0; outer.len()];
         loop {
-            let start: usize = index.iter().zip(&self.strides).map(|(at, stride)| at * stride).sum();
-            (0..row).for_each(|at| take(start + at * step));
+            take(index.iter().zip(&self.strides).map(|(at, stride)| at * stride).sum(), row);
             // The next index, as an odometer counts.
             let mut dimension = outer.len();
             loop {
@@ -117,24 +126,24 @@ impl Layout {
     /// The elements' values in the order of the indices. `bytes` are the tensor's, [`Self::span`] long.
     pub fn read(&self, bytes: &[u8]) -> Vec<f64> {
         let (size, mut values) = (self.dtype.size(), Vec::with_capacity(self.len()));
-        self.each(|at| values.push(self.dtype.read(&bytes[at * size..(at + 1) * size])));
+        self.runs(|start, len| self.dtype.read_all(&bytes[start * size..(start + len) * size], &mut values));
         values
     }
 
     /// Writes values in the order of the indices; gaps are left alone.
     pub fn write(&self, values: &[f64], bytes: &mut [u8]) {
-        let (size, mut next) = (self.dtype.size(), values.iter());
-        self.each(|at| {
-            if let Some(value) = next.next() {
-                self.dtype.write(*value, &mut bytes[at * size..(at + 1) * size]);
-            }
+        let (size, mut rest) = (self.dtype.size(), values);
+        self.runs(|start, len| {
+            let (now, then) = rest.split_at(len.min(rest.len()));
+            self.dtype.write_all(now, &mut bytes[start * size..(start + len) * size]);
+            rest = then;
         });
     }
 
     /// For each byte of the span, whether it belongs to an element (and not to a gap).
     pub fn used(&self) -> Vec<bool> {
         let (size, mut used) = (self.dtype.size(), vec![false; self.span()]);
-        self.each(|at| used[at * size..(at + 1) * size].fill(true));
+        self.runs(|start, len| used[start * size..(start + len) * size].fill(true));
         used
     }
 }
@@ -167,9 +176,14 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for shape in [&[][..], &[4], &[2, 3], &[0, 3], &[1, 1, 1, 2]] {
-            let layout = Layout::padded(DType::Fp32, shape, 3);
-            let values: Vec<f64> = (0..layout.len()).map(|at| at as f64 - 2.5).collect();
+        let apart = Layout { strides: vec![8, 2], ..Layout::contiguous(DType::Int8, &[2, 3]) };
+        let padded = [&[][..], &[4], &[2, 3], &[0, 3], &[1, 1, 1, 2], &[2, 2, 5]];
+        let padded = padded.map(|shape| Layout::padded(DType::Fp32, shape, 3));
+        for layout in padded.into_iter().chain([apart]) {
+            let mut places = Vec::new();
+            layout.each(|at| places.push(at));
+            assert_eq!(places, (0..layout.len()).map(|number| layout.place(number)).collect::<Vec<_>>());
+            let values: Vec<f64> = (0..layout.len()).map(|at| at as f64 - 2.0).collect();
             let mut bytes = vec![0xff; layout.span()];
             layout.write(&values, &mut bytes);
             assert_eq!(layout.read(&bytes), values);

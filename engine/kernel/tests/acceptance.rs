@@ -3,6 +3,8 @@
 //!
 //! Judgements measure time, so only one runs at a time. `ASSAY_TEST_FULL=1` makes a thousand judgements instead of thirty.
 
+#[path = "support/launcher.rs"]
+mod launcher;
 #[path = "support/suite.rs"]
 mod suite;
 #[path = "support/tools.rs"]
@@ -11,7 +13,7 @@ mod tools;
 use assay_kernel::judge::{Judgement, Progress, Setup, judge};
 use assay_kernel::task::{self, Loaded};
 use assay_kernel::verdict::{Class, Code, Gate};
-use assay_kernel::worker::Launcher;
+use launcher::launcher;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,14 +34,6 @@ fn folder(task: &str) -> PathBuf {
 
 fn load(folder: &Path) -> Loaded {
     task::load(&folder.join("task.yaml")).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-}
-
-fn launcher() -> Launcher {
-    Launcher {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
-        args: Vec::new(),
-        env: Vec::new(),
-    }
 }
 
 fn judged(loaded: &Loaded, candidate: &Path, quick: bool, progress: &mut dyn FnMut(Progress)) -> Judgement {

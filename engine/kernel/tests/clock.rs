@@ -7,52 +7,25 @@
     reason = "a function of the C library is replaced, and libraries of the process are looked at"
 )]
 
-use assay_kernel::judge::{Judgement, Setup, judge};
-use assay_kernel::task;
+#[path = "support/launcher.rs"]
+mod launcher;
+#[expect(dead_code, reason = "another suite uses the rest")]
+#[path = "support/sum.rs"]
+mod sum;
+
+use assay_kernel::judge::{Judgement, Setup};
 use assay_kernel::verdict::Code;
 use assay_kernel::worker::{self, Launcher};
 use rustix::net::{SocketType, sockopt};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use sum::{HEAD, SLOW, Scene, TASK};
 
 /// Text before two digits in a library: so many percent of the time are left out.
 const MARK: &[u8] = b"percent of time left out: ";
 /// Calls of the clock among which a library is looked for.
 const LOOKS: u64 = 64;
-
-const TASK: &str = r#"
-apiVersion: assay/v1
-kind: KernelTask
-name: timed
-description: Adds two tensors.
-abi: {symbol: timed}
-axes: {N: {range: [1, 100000]}}
-inputs:
-  a: {dtype: fp32, shape: [N]}
-  b: {dtype: fp32, shape: [N]}
-outputs:
-  y: {dtype: fp32, shape: [N]}
-oracle: {builtin: add}
-workloads: {shapes: [{N: 4096}]}
-hidden: {odd: [1, 7, 33], random: 1, max_elements: 5000}
-build: {cpu: ["-O2", "-std=c11"]}
-baseline: {path: baseline.c}
-timing: {processes: 3, samples: 20, block_us: 1000, max_aa: 0.2, extend: 1}
-"#;
-
-const SOURCE: &str = r#"
-#include "assay_kernel.h"
-__attribute__((used)) static const char told[] = "percent of time left out: PERCENT";
-ASSAY_EXPORT int32_t timed(const DLTensor *in, int n_in, DLTensor *out, int n_out, const double *s, int n_s, void *stream) {
-    (void)s, (void)n_s, (void)stream;
-    if (n_in != 2 || n_out != 1) return ASSAY_UNSUPPORTED;
-    const float *a = assay_data(&in[0]), *b = assay_data(&in[1]);
-    float *y = assay_data(&out[0]);
-    for (int64_t i = 0; i < out[0].shape[0]; i++) for (volatile int k = 0; k < 8; k++) y[i] = a[i] + b[i];
-    return 0;
-}
-"#;
 
 /// Whether this process is a worker.
 static WORKER: AtomicBool = AtomicBool::new(false);
@@ -144,20 +117,17 @@ fn stand_in() {
 fn judged(percent: u64) -> Judgement {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name);
-    let source = |name: &str, percent: u64| {
-        std::fs::write(path(name), SOURCE.replace("PERCENT", &format!("{percent:02}"))).expect("written");
-    };
-    std::fs::write(path("task.yaml"), TASK).expect("written");
-    source("baseline.c", 0);
-    source("candidate.c", percent);
-    let loaded = task::load(&path("task.yaml")).expect("a task");
+    let scene = Scene::new(&TASK.replace("block_us: 100", "block_us: 1000"), SLOW);
+    // It is only looked for in memory.
+    let told = "__attribute__((used)) static const char told[]";
+    let mark = String::from_utf8_lossy(MARK);
+    let text = format!("{told} = \"{mark}{percent:02}\";{HEAD}{SLOW}");
+    scene.write("candidate.c", &text);
     let args = ["--exact", "stand_in", "--test-threads=1", "--nocapture"].map(Into::into).to_vec();
     let launcher =
         Launcher { program: std::env::current_exe().expect("this program"), args, env: Vec::new() };
-    let setup = Setup::new(&loaded, &path("candidate.c"), launcher, &path("scratch"));
-    judge(&setup, &mut |_| {}).expect("judged")
+    let change = |setup: &mut Setup<'_>| setup.launcher = launcher;
+    scene.judge(&scene.load(), &scene.path("candidate.c"), change, &mut |_| {}).expect("judged")
 }
 
 #[test]

@@ -1,98 +1,27 @@
 //! The judge as its callers see it: what it is given, what it tells, what it refuses to judge, and that seeds fix everything but times.
 
-use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, judge};
+#[path = "support/launcher.rs"]
+mod launcher;
+#[path = "support/sum.rs"]
+mod sum;
+
+use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource};
 use assay_kernel::ledger::{Current, Ledger, Standing, traces};
-use assay_kernel::task::{self, Loaded};
+use assay_kernel::task::Loaded;
 use assay_kernel::verdict::{Class, Code, Gate};
-use assay_kernel::worker::Launcher;
 use assay_stats::Side;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use tempfile::TempDir;
+use sum::{FAST, SLOW, Scene, TASK, WRONG};
 
-/// A task whose kernel adds one to each element, at sizes that take no time.
-const TASK: &str = r#"
-apiVersion: assay/v1
-kind: KernelTask
-name: twice
-description: Adds a tensor to itself.
-abi: {symbol: twice}
-axes: {N: {range: [1, 100000]}}
-inputs:
-  a: {dtype: fp32, shape: [N]}
-  b: {dtype: fp32, shape: [N]}
-outputs:
-  y: {dtype: fp32, shape: [N]}
-oracle: {builtin: add}
-workloads: {shapes: [{N: 4096}]}
-hidden: {odd: [1, 7, 33], random: 2, max_elements: 5000}
-build: {cpu: ["-O2", "-std=c11"]}
-baseline: {path: baseline.c, commit: "67b2a9e"}
-timing: {processes: 3, samples: 20, block_us: 100, max_aa: 0.2, extend: 1}
-"#;
-
-const HEAD: &str = r#"
-#include "assay_kernel.h"
-ASSAY_EXPORT int32_t twice(const DLTensor *in, int n_in, DLTensor *out, int n_out, const double *s, int n_s, void *stream) {
-    (void)s, (void)n_s, (void)stream;
-    if (n_in != 2 || n_out != 1) return ASSAY_UNSUPPORTED;
-    const float *a = assay_data(&in[0]), *b = assay_data(&in[1]);
-    float *y = assay_data(&out[0]);
-    int64_t n = out[0].shape[0];
-"#;
-
-/// Slow on purpose: each element is stored many times.
-const SLOW: &str =
-    "for (int64_t i = 0; i < n; i++) for (volatile int k = 0; k < 8; k++) y[i] = a[i] + b[i]; return 0; }";
-const FAST: &str = "for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i]; return 0; }";
-const WRONG: &str = "for (int64_t i = 0; i < n; i++) y[i] = a[i] - b[i]; return 0; }";
-
-struct Scene {
-    folder: TempDir,
-}
-
-impl Scene {
-    fn new(task: &str, baseline: &str) -> Self {
-        let scene = Self { folder: tempfile::tempdir().expect("a folder") };
-        std::fs::write(scene.path("task.yaml"), task).expect("written");
-        scene.source("baseline.c", baseline);
-        scene
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn source(&self, name: &str, body: &str) -> PathBuf {
-        std::fs::write(self.path(name), format!("{HEAD}{body}")).expect("written");
-        self.path(name)
-    }
-
-    fn load(&self) -> Loaded {
-        task::load(&self.path("task.yaml")).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn judge(&self, loaded: &Loaded, candidate: &Path, seed: SeedSource) -> Result<Judgement, JudgeError> {
-        self.judge_telling(loaded, candidate, seed, &mut |_| {})
-    }
-
-    fn judge_telling(
-        &self,
-        loaded: &Loaded,
-        candidate: &Path,
-        seed: SeedSource,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Judgement, JudgeError> {
-        let launcher = Launcher {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
-            args: Vec::new(),
-            env: Vec::new(),
-        };
-        let mut setup = Setup::new(loaded, candidate, launcher, &self.path("scratch"));
-        setup.seed = seed;
-        judge(&setup, progress)
-    }
+fn judged(
+    scene: &Scene,
+    loaded: &Loaded,
+    candidate: &Path,
+    seed: SeedSource,
+) -> Result<Judgement, JudgeError> {
+    scene.judge(loaded, candidate, |setup| setup.seed = seed, &mut |_| {})
 }
 
 #[test]
@@ -102,7 +31,7 @@ fn an_acceptance_tells_everything_and_fits_the_ledger() {
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
     let (mut committed, mut gates, mut samples) = (None, Vec::new(), 0);
     let judgement = scene
-        .judge_telling(&loaded, &candidate, SeedSource::System, &mut |told| match told {
+        .judge(&loaded, &candidate, |_| {}, &mut |told| match told {
             Progress::Committed { commitment } => {
                 assert!(gates.is_empty(), "before anything is built");
                 committed = Some(commitment);
@@ -137,7 +66,7 @@ fn an_acceptance_tells_everything_and_fits_the_ledger() {
     // Numbers come back to the last place but one; the chain holds their text.
     assert_eq!((read.rows[0].code, &read.rows[0].seeds, &read.rows[0].ts), (row.code, &row.seeds, &row.ts));
     let mut current = Current {
-        task_id: "twice".to_owned(),
+        task_id: "sum".to_owned(),
         task_sha: loaded.digest.clone(),
         baseline_sha: row.baseline_sha.clone(),
     };
@@ -156,7 +85,8 @@ fn seeds_fix_everything_but_times() {
     let body = "for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i] + (n != 4096 && n > 40 ? 0.25f : 0.0f); return 0; }";
     let (loaded, candidate) = (scene.load(), scene.source("narrow.c", body));
     let judged = |seed: u8| {
-        let mut judgement = scene.judge(&loaded, &candidate, SeedSource::Replay([seed; 32])).expect("judged");
+        let mut judgement =
+            judged(&scene, &loaded, &candidate, SeedSource::Replay([seed; 32])).expect("judged");
         judgement.gates.iter_mut().for_each(|gate| gate.ms = 0.0);
         judgement.row.ts.clear();
         judgement
@@ -181,7 +111,8 @@ fn an_oracle_program_that_asks_for_nothing_is_a_fault_of_the_task() {
     std::fs::write(scene.path("oracle.py"), zeros).expect("written");
     let candidate =
         scene.source("zeros.c", "for (int64_t i = 0; i < n; i++) y[i] = 0; (void)a, (void)b; return 0; }");
-    let error = scene.judge(&scene.load(), &candidate, SeedSource::System).expect_err("it asks for nothing");
+    let error =
+        judged(&scene, &scene.load(), &candidate, SeedSource::System).expect_err("it asks for nothing");
     assert!(matches!(error, JudgeError::Lint(_)), "{error}");
     assert_eq!(
         error.to_string(),
@@ -200,7 +131,7 @@ fn a_header_that_changes_makes_another_candidate() {
     let sha = |one: &str, other: &str| {
         std::fs::write(scene.path("a.h"), one).expect("written");
         std::fs::write(scene.path("b.h"), other).expect("written");
-        let judgement = scene.judge(&loaded, &source, SeedSource::System).expect("judged");
+        let judgement = judged(&scene, &loaded, &source, SeedSource::System).expect("judged");
         assert_ne!(judgement.code, Code::BuildFailed, "{judgement:?}");
         judgement.row.candidate_sha
     };
@@ -211,7 +142,7 @@ fn a_header_that_changes_makes_another_candidate() {
     let by_macro = sha("/* 1 */\n", "/* 2 */\n");
     assert!(first != named && first != by_macro && named != by_macro);
     let alone = scene.source("alone.c", "return 1; }");
-    let judgement = scene.judge(&loaded, &alone, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &alone, SeedSource::System).expect("judged");
     let bytes = Sha256::digest(std::fs::read(&alone).expect("read"));
     let sum: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(judgement.row.candidate_sha, sum, "a file alone has the digest of its bytes");
@@ -228,17 +159,17 @@ fn a_library_is_judged_as_it_is() {
         .status()
         .expect("cc");
     assert!(built.success());
-    let judgement = scene.judge(&loaded, &library, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &library, SeedSource::System).expect("judged");
     assert_eq!((judgement.code, judgement.gate), (Code::WrongValue, Gate::Values), "{judgement:?}");
     let build = judgement.gates.iter().find(|record| record.gate == Gate::Build).expect("a record");
     assert!(build.passed && build.skipped.is_some());
     assert_eq!(judgement.row.candidate_sha, judgement.row.library_sha);
     let broken = scene.path("broken.so");
     std::fs::write(&broken, "no library").expect("written");
-    let judgement = scene.judge(&loaded, &broken, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &broken, SeedSource::System).expect("judged");
     assert_eq!(judgement.code, Code::LoadFailed, "{judgement:?}");
     let broken = scene.source("broken.c", "return none; }");
-    let judgement = scene.judge(&loaded, &broken, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &broken, SeedSource::System).expect("judged");
     assert_eq!((judgement.code, judgement.gate), (Code::BuildFailed, Gate::Build), "{judgement:?}");
 }
 
@@ -246,7 +177,7 @@ fn a_library_is_judged_as_it_is() {
 fn what_cannot_be_judged_is_an_error_and_no_verdict() {
     let scene = Scene::new(TASK, WRONG);
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
-    let error = scene.judge(&loaded, &candidate, SeedSource::System).expect_err("the baseline is wrong");
+    let error = judged(&scene, &loaded, &candidate, SeedSource::System).expect_err("the baseline is wrong");
     let JudgeError::Baseline { finding, .. } = &error else { panic!("{error}") };
     assert_eq!((finding.code, finding.gate), (Code::WrongValue, Gate::Values));
     assert!(error.to_string().contains("mend the task"), "{error}");
@@ -255,9 +186,9 @@ fn what_cannot_be_judged_is_an_error_and_no_verdict() {
     let loaded = scene.load();
     let text = scene.path("kernel.txt");
     std::fs::write(&text, "text").expect("written");
-    let error = scene.judge(&loaded, &text, SeedSource::System).expect_err("no kernel");
+    let error = judged(&scene, &loaded, &text, SeedSource::System).expect_err("no kernel");
     assert!(matches!(error, JudgeError::Candidate { .. }), "{error}");
-    let error = scene.judge(&loaded, &scene.path("none.c"), SeedSource::System).expect_err("no file");
+    let error = judged(&scene, &loaded, &scene.path("none.c"), SeedSource::System).expect_err("no file");
     assert!(matches!(error, JudgeError::File { .. }), "{error}");
 }
 
@@ -267,7 +198,7 @@ fn faster_than_the_machine_is_no_gain() {
     let task = format!("{TASK}roofline: {{bytes: \"12000*N\"}}\n");
     let scene = Scene::new(&task, SLOW);
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
-    let judgement = scene.judge(&loaded, &candidate, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &candidate, SeedSource::System).expect("judged");
     assert_eq!(
         (judgement.code, judgement.gate),
         (Code::PhysicsViolation, Gate::Plausibility),
@@ -278,7 +209,7 @@ fn faster_than_the_machine_is_no_gain() {
     let task = TASK.to_owned() + "roofline: {bytes: \"12*N\", flops: \"N\"}\n";
     let scene = Scene::new(&task, SLOW);
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
-    let judgement = scene.judge(&loaded, &candidate, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &candidate, SeedSource::System).expect("judged");
     let fraction = judgement.row.roofline.expect("measured").fraction;
     assert!(judgement.code == Code::AcceptFaster && fraction > 0.001 && fraction <= 1.05, "{judgement:?}");
 }
@@ -289,11 +220,11 @@ fn bits_of_the_baseline_are_asked_for_where_the_task_says_so() {
         .replace("y: {dtype: fp32, shape: [N]}", "y: {dtype: fp32, shape: [N], mode: bitwise_vs_baseline}");
     let scene = Scene::new(&task, SLOW);
     let loaded = scene.load();
-    let same = scene.judge(&loaded, &scene.source("same.c", FAST), SeedSource::System).expect("judged");
+    let same = judged(&scene, &loaded, &scene.source("same.c", FAST), SeedSource::System).expect("judged");
     assert_eq!(same.code, Code::AcceptFaster, "{same:?}");
     // Half a unit in the last place more: within every tolerance, and other bits.
     let near = "for (int64_t i = 0; i < n; i++) y[i] = (a[i] + b[i]) * 1.0000001f; return 0; }";
-    let near = scene.judge(&loaded, &scene.source("near.c", near), SeedSource::System).expect("judged");
+    let near = judged(&scene, &loaded, &scene.source("near.c", near), SeedSource::System).expect("judged");
     assert_eq!((near.code, near.gate), (Code::WrongValue, Gate::Values), "{near:?}");
 }
 
@@ -303,7 +234,7 @@ fn a_kernel_that_is_wrong_only_near_the_end_of_its_range_is_refused() {
     let scene = Scene::new(TASK, SLOW);
     let body = "for (int64_t i = 0; i < n; i++) y[i] = (n > 4990 ? 2 : 1) * (a[i] + b[i]); return 0; }";
     let candidate = scene.source("far.c", body);
-    let judgement = scene.judge(&scene.load(), &candidate, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &scene.load(), &candidate, SeedSource::System).expect("judged");
     assert_eq!(judgement.code, Code::WrongHiddenShape, "{}", judgement.message);
     assert!(judgement.message.contains("and not"), "the worst element is told: {}", judgement.message);
 }
@@ -313,11 +244,11 @@ fn a_kernel_that_is_wrong_only_near_the_end_of_its_range_is_refused() {
 fn noise_decides_unless_the_effect_is_far_larger() {
     let scene = Scene::new(&TASK.replace("max_aa: 0.2", "max_aa: 0.000001"), SLOW);
     let (loaded, fast) = (scene.load(), scene.source("fast.c", FAST));
-    let judgement = scene.judge(&loaded, &fast, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &fast, SeedSource::System).expect("judged");
     assert_eq!(judgement.code, Code::AcceptFaster, "{judgement:?}");
     assert!(judgement.notes.iter().any(|note| note.contains("the verdict stands")), "{:?}", judgement.notes);
     let same = scene.source("same.c", SLOW);
-    let judgement = scene.judge(&loaded, &same, SeedSource::System).expect("judged");
+    let judgement = judged(&scene, &loaded, &same, SeedSource::System).expect("judged");
     assert_eq!((judgement.code, judgement.gate), (Code::NoisyDevice, Gate::Timing), "{judgement:?}");
     assert!(judgement.row.aa.is_some() && judgement.row.timing.is_none(), "{judgement:?}");
 }

@@ -2,10 +2,13 @@
 
 #[path = "support/interpreter.rs"]
 mod interpreter;
+#[path = "support/launcher.rs"]
+mod launcher;
+
 use assay_kernel::judge::{JudgeError, Judgement, Setup, judge};
 use assay_kernel::task::{self, Loaded};
 use assay_kernel::verdict::{Class, Code, Gate};
-use assay_kernel::worker::Launcher;
+use launcher::launcher;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -86,12 +89,7 @@ impl Scene {
     }
 
     fn judge(&self, candidate: &Path) -> Result<Judgement, JudgeError> {
-        let launcher = Launcher {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
-            args: Vec::new(),
-            env: Vec::new(),
-        };
-        let mut setup = Setup::new(&self.loaded, candidate, launcher, &self.folder.path().join("scratch"));
+        let mut setup = Setup::new(&self.loaded, candidate, launcher(), &self.folder.path().join("scratch"));
         setup.quick = true;
         judge(&setup, &mut |_| {})
     }

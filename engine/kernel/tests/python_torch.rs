@@ -1,10 +1,13 @@
 //! The form `python` with torch and Triton's interpreter, end to end on the CPU. Slow, and needs an interpreter that has both:
 //! `ASSAY_TORCH=/path/to/python cargo test -p assay-kernel --test python_torch -- --nocapture`.
 
+#[path = "support/launcher.rs"]
+mod launcher;
+
 use assay_kernel::judge::{JudgeError, Judgement, Progress, Setup, judge};
 use assay_kernel::task;
 use assay_kernel::verdict::{Class, Code, Gate};
-use assay_kernel::worker::Launcher;
+use launcher::launcher;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -34,13 +37,8 @@ fn example() -> Option<(TempDir, PathBuf)> {
 #[expect(clippy::print_stdout, reason = "a test of minutes tells what it does")]
 fn judged(file: &Path, candidate: &Path) -> Result<Judgement, JudgeError> {
     let loaded = task::load(file).unwrap_or_else(|error| panic!("{error}"));
-    let launcher = Launcher {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_assay-kernel-worker")),
-        args: Vec::new(),
-        env: Vec::new(),
-    };
     let scratch = tempfile::tempdir().expect("a folder");
-    let mut setup = Setup::new(&loaded, candidate, launcher, scratch.path());
+    let mut setup = Setup::new(&loaded, candidate, launcher(), scratch.path());
     setup.quick = true;
     judge(&setup, &mut |told| {
         if let Progress::GateEnded { side, record } = told {

@@ -64,7 +64,7 @@ pub fn values(task: &Task, case: &Case, tensor: usize, seed: u64, scale: f64) ->
     let Some(input) = task.inputs.get(&tensor.name) else { return Vec::new() };
     let factor = scale_of(task, &input.generator, scale);
     let mut values = draw(&input.generator, case, &tensor.name, tensor.layout.len(), seed, factor);
-    values.iter_mut().for_each(|value| *value = tensor.layout.dtype.rounded(*value));
+    tensor.layout.dtype.round_all(&mut values);
     values
 }
 

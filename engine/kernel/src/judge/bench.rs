@@ -1,5 +1,6 @@
 //! What gates share: the subject, its library, cases, seeds, evidence.
 
+use super::ahead::Ahead;
 use super::data::Data;
 use super::ends;
 use super::exclusive::Exclusive;
@@ -82,6 +83,8 @@ pub struct Bench<'a> {
     pub oracle: &'a dyn Oracle,
     /// The shapes.
     pub cases: Vec<Case>,
+    /// Data of the shapes, where they are drawn while the subject is built.
+    pub ahead: Option<Ahead>,
     /// The baseline, while the candidate is looked at.
     pub baseline: Option<Arc<Proven>>,
     /// The worker that was timed, with everything it remembers.

@@ -3,6 +3,7 @@
 //! Foreign code never runs here, only in workers. Seeds are fixed before the candidate is built, and every choice follows from them;
 //! only times differ when a judgement is repeated. The baseline passes the same gates first: if it does not, the task is wrong.
 
+mod ahead;
 mod bench;
 mod ceiling;
 mod ceiling_device;
@@ -24,12 +25,14 @@ pub(crate) use forms::NO_CUDA;
 pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 
-use crate::oracle;
+use crate::oracle::{self, Oracle};
 use crate::verdict::{Finding, Gate};
+use ahead::Ahead;
 use assay_stats::Side;
 use bench::{Bench, Facts};
 use proven::Proven;
 use std::path::PathBuf;
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 type Run = fn(&mut Bench<'_>) -> Result<Vec<Finding>, JudgeError>;
@@ -72,6 +75,20 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     let secret = Secret::draw(setup.seed)?;
     progress(Progress::Committed { commitment: secret.told().commitment });
     let oracle = oracle::oracle(loaded)?;
+    // Data are drawn beside all else, and by nobody any more when this is left.
+    std::thread::scope(|scope| in_order(setup, secret, oracle.as_ref(), begun, scope, progress))
+}
+
+/// As [`judge`], with what threads of a scope may borrow.
+fn in_order<'scope, 'env>(
+    setup: &'env Setup<'env>,
+    secret: Secret,
+    oracle: &'env dyn Oracle,
+    begun: Instant,
+    scope: &'scope Scope<'scope, 'env>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Judgement, JudgeError> {
+    let loaded = setup.loaded;
     let candidate_sha = setup::identity(&setup.candidate)?;
     let mut bench = Bench {
         setup,
@@ -80,8 +97,9 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
         folder: setup.scratch.join("candidate"),
         library: PathBuf::new(),
         secret,
-        oracle: oracle.as_ref(),
+        oracle,
         cases: Vec::new(),
+        ahead: None,
         baseline: None,
         timed: None,
         watched: None,
@@ -97,6 +115,11 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     let (early, late) = BASELINE_GATES.split_at(EARLY);
     if findings.is_empty() {
         bench.cases = crate::case::cases(loaded, secret.seed("shapes"))?;
+        // A program is no oracle before it was looked at.
+        if loaded.task.oracle.builtin.is_some() {
+            let from = (secret, bench.side);
+            bench.ahead = Some(Ahead::begin(scope, &loaded.task, oracle, bench.cases.clone(), from));
+        }
         let (more, found) = run_gates(&mut bench, early)?;
         records.extend(more);
         findings.extend(found);
@@ -104,9 +127,9 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     if findings.is_empty() {
         // Loading asked an oracle that ships with Assay; a program is run here for the first time.
         if loaded.task.oracle.builtin.is_none() {
-            crate::task::lint(loaded, oracle.as_ref())?;
+            crate::task::lint(loaded, oracle)?;
         }
-        let baseline = Proven::of(setup, oracle.as_ref(), secret, bench.progress)?;
+        let baseline = Proven::of(setup, oracle, secret, bench.progress)?;
         bench.baseline = Some(baseline);
         // What the baseline took, the candidate does not pay for.
         bench.deadline = Instant::now() + Duration::from_secs(loaded.task.limits.total_s.into());

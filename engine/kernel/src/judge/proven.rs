@@ -1,5 +1,6 @@
 //! The baseline, once it has passed its own gates. A process proves each baseline once, and keeps the proof for the next.
 
+use super::ahead::Ahead;
 use super::bench::{Bench, Facts};
 use super::kept::Kept;
 use super::setup::{GateRecord, JudgeError, Progress, Secret, Setup};
@@ -93,15 +94,18 @@ impl Proven {
         let folder = folder()?;
         let loaded = setup.loaded;
         let source = loaded.baseline();
+        let cases = crate::case::cases(loaded, secret.seed("baseline shapes"))?;
+        let side = Side::Baseline;
         let mut bench = Bench {
             setup,
-            side: Side::Baseline,
+            side,
             source,
             folder: folder.path().to_owned(),
             library: PathBuf::new(),
             secret,
             oracle,
-            cases: crate::case::cases(loaded, secret.seed("baseline shapes"))?,
+            cases: cases.clone(),
+            ahead: None,
             baseline: None,
             timed: None,
             watched: None,
@@ -111,7 +115,12 @@ impl Proven {
             exclusive: None,
             model: None,
         };
-        let (gates, findings) = run_gates(&mut bench, BASELINE_GATES)?;
+        let (gates, findings) = std::thread::scope(|scope| {
+            bench.ahead = Some(Ahead::begin(scope, &loaded.task, oracle, cases, (secret, side)));
+            let all = run_gates(&mut bench, BASELINE_GATES);
+            bench.ahead = None;
+            all
+        })?;
         if let Some(finding) = findings.into_iter().next() {
             return Err(JudgeError::Baseline { task: loaded.task.name.clone(), finding: Box::new(finding) });
         }

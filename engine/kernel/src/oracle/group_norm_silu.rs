@@ -44,7 +44,7 @@ impl Oracle for GroupNormSilu {
         shapes.output(0, shape)?;
         let inner: usize = inner.iter().product();
         let group = channels / self.groups * inner;
-        let mut expected = Expected::default();
+        let mut expected = Expected::with_capacity(inputs[self.x].len());
         for (at, values) in inputs[self.x].chunks(group).enumerate() {
             let first = at % self.groups * (channels / self.groups);
             let weights =

@@ -24,6 +24,13 @@ pub struct Expected {
     pub terms: Vec<f64>,
 }
 
+impl Expected {
+    /// Without values yet, with room for so many.
+    pub(crate) fn with_capacity(elements: usize) -> Self {
+        Self { values: Vec::with_capacity(elements), terms: Vec::with_capacity(elements) }
+    }
+}
+
 /// Computes right answers, of several shapes at once if asked from several threads.
 pub trait Oracle: Sync {
     /// The right values, one for each output in the order of the call. `inputs` are in the order of the call, each in the order of

@@ -69,7 +69,7 @@ impl Oracle for QkNormRope {
             }
             shapes.is(if at == 0 { "q_weight" } else { "k_weight" }, weight, &[width])?;
             shapes.output(at, shape)?;
-            let mut expected = Expected::default();
+            let mut expected = Expected::with_capacity(inputs[heads].len());
             for (token, position) in positions.iter().enumerate() {
                 let turns = &inputs[self.cos_sin][*position as usize * width..][..width];
                 for head in inputs[heads][token * count * width..][..count * width].chunks(width) {

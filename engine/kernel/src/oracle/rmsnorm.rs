@@ -33,7 +33,7 @@ impl Oracle for RmsNorm {
         shapes.is("w", self.w, &[width])?;
         shapes.output(0, shapes.input(self.x)?)?;
         let (x, w, eps) = (&inputs[self.x], &inputs[self.w], case.scalars[self.eps]);
-        let mut expected = Expected::default();
+        let mut expected = Expected::with_capacity(x.len());
         for row in x.chunks(width) {
             let (factor, share) = factor(row, eps);
             for (value, weight) in row.iter().zip(w) {

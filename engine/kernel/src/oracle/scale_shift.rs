@@ -34,7 +34,7 @@ impl Oracle for ScaleShift {
                 .ok_or_else(|| shapes.error(format!("`{role}`, {small:?}, cannot be spread over {shape:?}")))
         };
         let (scales, shifts) = (spread("scale", self.scale)?, spread("shift", self.shift)?);
-        let mut expected = Expected::default();
+        let mut expected = Expected::with_capacity(inputs[self.x].len());
         let mut index = vec![0; shape.len()];
         for x in &inputs[self.x] {
             let place =

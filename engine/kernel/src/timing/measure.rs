@@ -3,109 +3,25 @@
 use super::clock::{self, Mismatch};
 use super::cpu::CpuClock;
 use super::escape;
-use super::estimate::{Interval, geomean, interval, process_median};
+use super::estimate::{Interval, geomean};
 use super::schedule::{self, SETS, Sample};
+use super::shape::Shape;
+use super::watch::{Trouble, Watch};
 use crate::case::Case;
 use crate::task::{Abi, Limits};
-use crate::worker::{Arena, Block, Blocked, Edge, End, Launcher, Worker};
-use assay_stats::{Side, StatsError, median};
+use crate::worker::{Arena, Block, Edge, End, Launcher, Worker};
+use assay_stats::{Side, StatsError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::io;
 use std::path::PathBuf;
 
 /// A block that is timed to learn how long a call takes lasts at least so many nanoseconds.
 const LEAST_TRIAL: u64 = 200_000;
 
-/// Of the pairs of a process pair at a shape one in so many must count, and at least so many.
-const LEAST_SHARE: usize = 5;
-const LEAST_PAIRS: usize = 4;
 /// Attempts at a process pair that something disturbs.
 pub const ATTEMPTS: u64 = 3;
 /// What the candidate's copy of an output may take beyond twice the baseline's, in nanoseconds.
 const COPY_SLACK: u64 = 10_000;
-
-/// Who looks at outputs of timed calls.
-pub trait Watch {
-    /// Why it stops the measurement.
-    type Stop;
-
-    /// Fills all sets of a shape, at the beginning of each process pair.
-    fn begin(&mut self, shape: usize, arena: &mut Arena) -> Result<(), Self::Stop>;
-
-    /// Changes data for a sample.
-    fn prepare(&mut self, sample: &Sample, arena: &mut Arena) -> Result<(), Self::Stop>;
-
-    /// Makes the outputs of the sets that a sample uses unusable, before each side's block.
-    fn poison(&mut self, sample: &Sample, arena: &mut Arena);
-
-    /// Looks at a block that came back.
-    fn look(
-        &mut self,
-        side: Side,
-        sample: &Sample,
-        arena: &Arena,
-        blocked: &Blocked,
-    ) -> Result<(), Self::Stop>;
-
-    /// Hears that a sample is done.
-    fn done(&mut self);
-
-    /// Hears that both workers of a process pair are warm.
-    fn warm(&mut self) {}
-
-    /// Why the process pair that is at its end cannot be counted: something disturbed the device.
-    fn disturbed(&mut self) -> Option<String> {
-        None
-    }
-}
-
-/// Why a measurement ends early.
-#[derive(Debug)]
-pub enum Trouble<S> {
-    /// The watch stops it.
-    Stop(S),
-    /// The candidate's clock cannot be believed.
-    Clock {
-        /// What is wrong.
-        mismatch: Mismatch,
-    },
-    /// Work goes on when the caller's stream is done.
-    Escape {
-        /// What was seen.
-        mismatch: Mismatch,
-    },
-    /// Every attempt at a process pair was disturbed.
-    Disturbed {
-        /// By what, the last time.
-        why: String,
-    },
-    /// Hardly a pair of blocks can be believed.
-    Few {
-        /// The shape.
-        shape: usize,
-        /// Pairs that count.
-        counted: usize,
-        /// Pairs that were taken.
-        of: usize,
-    },
-    /// A worker is no more.
-    End {
-        /// Whose.
-        side: Side,
-        /// The shape, if it was at one.
-        shape: Option<usize>,
-        /// How.
-        end: End,
-    },
-    /// Memory for a shape cannot be had.
-    Memory {
-        /// The shape.
-        shape: usize,
-        /// The system's reason.
-        source: io::Error,
-    },
-}
 
 /// What is measured and how.
 #[derive(Debug, Clone)]
@@ -128,38 +44,6 @@ pub struct Plan<'a> {
     pub flush: bool,
     /// Every choice follows from it.
     pub seed: u64,
-}
-
-/// Times of one shape.
-#[derive(Debug, Clone, Default)]
-pub struct Shape {
-    /// Calls of a block; 0 before the first.
-    pub calls: usize,
-    /// Medians of the log ratios of each process pair.
-    pub medians: Vec<f64>,
-    /// What the candidate's clock leaves out in each process pair, see [`clock::Looked`].
-    pub missing: Vec<f64>,
-    /// How much longer the device works for the candidate than the caller's stream, in each process pair, see [`escape::beyond`].
-    pub beyond: Vec<f64>,
-    /// Nanoseconds of a call in each block of the baseline.
-    pub baseline_ns: Vec<f64>,
-    /// And of the candidate.
-    pub candidate_ns: Vec<f64>,
-}
-
-impl Shape {
-    /// The interval of baseline / candidate, which misses the truth with probability `alpha`.
-    ///
-    /// # Errors
-    /// See [`interval`].
-    pub fn interval(&self, alpha: f64) -> Result<Interval, StatsError> {
-        interval(&self.medians, alpha)
-    }
-
-    /// Median nanoseconds of a call of the baseline and the candidate.
-    pub fn call_ns(&self) -> Option<(f64, f64)> {
-        median(&self.baseline_ns).zip(median(&self.candidate_ns))
-    }
 }
 
 /// A measurement that can be extended.
@@ -317,92 +201,66 @@ impl<'a> Measurement<'a> {
             self.shapes[shape].calls = schedule::calls(self.plan.block_us, ns);
         }
         let calls = self.shapes[shape].calls;
-        let outputs: Vec<usize> = case.outputs().collect();
+        let outputs = case.outputs().count();
         let clocks = [CpuClock::of(workers[0].pid()), CpuClock::of(workers[1].pid())];
         let mut pairs = Vec::new();
-        for sample in schedule::samples(seed, self.plan.samples, calls, outputs.len()) {
+        for sample in schedule::samples(seed, self.plan.samples, calls, outputs) {
             watch.prepare(&sample, &mut arena).map_err(Trouble::Stop)?;
-            let block = Block {
-                sets: sample.order.iter().map(|set| *set as u16).collect(),
-                snapshot: outputs.get(sample.watched.1).map(|tensor| (sample.watched.0, *tensor)),
-                flush: self.plan.flush,
-            };
-            let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
-            let mut copied = [0; 2];
-            for side in [sample.first, sample.first.other()] {
-                watch.poison(&sample, &mut arena);
-                let before = clocks[at(side)].and_then(CpuClock::now);
-                let blocked = workers[at(side)].block(&block).map_err(ended(side))?;
-                let after = clocks[at(side)].and_then(CpuClock::now);
-                watch.look(side, &sample, &arena, &blocked).map_err(Trouble::Stop)?;
-                // On a device the judge's own time is mostly that of copies there and back.
-                let wall = if device { blocked.wall_ns } else { blocked.host_ns } as f64;
-                let before = before.filter(|_| !device);
-                let cpu = before
-                    .zip(after)
-                    .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
-                let cpu = blocked.cpu_ns.map_or(cpu, |ns| ns as f64);
-                pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
-                copied[at(side)] = blocked.copy_ns;
-                if device && blocked.ns.max(blocked.wall_ns) > blocked.host_ns {
-                    return Err(Trouble::Clock { mismatch: clock::impossible() });
-                }
-            }
-            // The worker tells how long its copy took, too: both make the same one.
-            let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
-            for (block, copied) in pair.iter_mut().zip(copied) {
-                let copied = copied.min(most) as f64;
-                (block.wall, block.cpu) = (block.wall - copied, block.cpu - copied);
-            }
-            pairs.push(pair);
+            pairs.push(self.pair((shape, &sample), workers, clocks, &mut arena, watch)?);
             watch.done();
         }
         if device {
-            self.count_device(shape, &pairs);
+            self.shapes[shape].count_device(&pairs, self.plan.flush);
             return Ok(None);
         }
-        self.count(shape, &pairs)
+        self.shapes[shape].count(shape, &pairs)
     }
 
-    /// Takes the pairs of a device: its events tell the time of the caller's stream, and the worker's clock that of all streams.
-    fn count_device(&mut self, shape: usize, pairs: &[[clock::Block; 2]]) {
-        let flush = self.plan.flush;
-        let found = &mut self.shapes[shape];
-        let calls = found.calls as f64;
-        found.baseline_ns.extend(pairs.iter().map(|pair| pair[0].worker / calls));
-        found.candidate_ns.extend(pairs.iter().map(|pair| pair[1].worker / calls));
-        let ratios: Vec<f64> = pairs.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
-        found.medians.extend(process_median(&ratios));
-        // With a flush the worker's clock holds that, too.
-        found.beyond.extend(escape::beyond(pairs).filter(|_| !flush));
-    }
-
-    /// Takes the pairs that can be believed.
-    fn count<S>(
-        &mut self,
-        shape: usize,
-        pairs: &[[clock::Block; 2]],
-    ) -> Result<Option<Mismatch>, Trouble<S>> {
-        let looked = clock::look(pairs);
-        if looked.impossible {
-            return Err(Trouble::Clock { mismatch: clock::impossible() });
-        }
-        let counted: Vec<_> =
-            pairs.iter().zip(&looked.counts).filter(|(_, counts)| **counts).map(|(pair, _)| pair).collect();
-        if counted.len() < (pairs.len() / LEAST_SHARE).max(LEAST_PAIRS).min(pairs.len()) {
-            if looked.one_sided {
-                return Ok(Some(clock::one_sided(&looked)));
+    /// A block of each side with the same calls, one after the other.
+    fn pair<W: Watch>(
+        &self,
+        (shape, sample): (usize, &Sample),
+        workers: &mut [Worker; 2],
+        clocks: [Option<CpuClock>; 2],
+        arena: &mut Arena,
+        watch: &mut W,
+    ) -> Result<[clock::Block; 2], Trouble<W::Stop>> {
+        let device = self.plan.abi.on_device();
+        let watched = self.plan.cases[shape].outputs().nth(sample.watched.1);
+        let block = Block {
+            sets: sample.order.iter().map(|set| *set as u16).collect(),
+            snapshot: watched.map(|tensor| (sample.watched.0, tensor)),
+            flush: self.plan.flush,
+        };
+        let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
+        let mut copied = [0; 2];
+        for side in [sample.first, sample.first.other()] {
+            watch.poison(sample, arena);
+            let before = clocks[at(side)].and_then(CpuClock::now);
+            let blocked = workers[at(side)].block(&block);
+            let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
+            let after = clocks[at(side)].and_then(CpuClock::now);
+            watch.look(side, sample, arena, &blocked).map_err(Trouble::Stop)?;
+            // On a device the judge's own time is mostly that of copies there and back.
+            let wall = if device { blocked.wall_ns } else { blocked.host_ns } as f64;
+            let before = before.filter(|_| !device);
+            let cpu = before
+                .zip(after)
+                .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
+            let cpu = blocked.cpu_ns.map_or(cpu, |ns| ns as f64);
+            pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
+            copied[at(side)] = blocked.copy_ns;
+            if device && blocked.ns.max(blocked.wall_ns) > blocked.host_ns {
+                return Err(Trouble::Clock { mismatch: clock::impossible() });
             }
-            return Err(Trouble::Few { shape, counted: counted.len(), of: pairs.len() });
         }
-        let found = &mut self.shapes[shape];
-        let calls = found.calls as f64;
-        found.baseline_ns.extend(counted.iter().map(|pair| pair[0].worker / calls));
-        found.candidate_ns.extend(counted.iter().map(|pair| pair[1].worker / calls));
-        let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
-        found.medians.extend(process_median(&ratios));
-        found.missing.push(looked.missing);
-        Ok(None)
+        // The worker tells how long its copy took, too: both make the same one.
+        let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
+        for (block, copied) in pair.iter_mut().zip(copied) {
+            let copied = copied.min(most) as f64;
+            (block.wall, block.cpu) = (block.wall - copied, block.cpu - copied);
+        }
+        Ok(pair)
     }
 }
 

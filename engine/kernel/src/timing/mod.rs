@@ -10,5 +10,7 @@ mod escape;
 pub mod estimate;
 pub mod measure;
 pub mod schedule;
+pub mod shape;
+pub mod watch;
 
 pub(crate) use cpu::CpuClock;

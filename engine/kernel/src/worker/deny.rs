@@ -4,39 +4,21 @@
 //! Paths cannot be seen by a filter: a file that exists and that the user may write to can still be opened for reading and writing, as the
 //! driver does with its devices. Nothing can be made, emptied, renamed or removed.
 
-use super::filter::{FilterError, Rules, no_other_numbers, set_for_all};
+use super::filter::{FilterError, Rules, no_other_numbers};
+use super::refused;
 use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 
-/// What ends the process, whatever its arguments: other programs and processes, the network, other ways into the kernel, names of files.
+/// What ends the process beside [`refused::NEVER`], whatever its arguments: programs, sockets, names of files.
 const NEVER: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
     libc::SYS_process_madvise,
     libc::SYS_pidfd_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pidfd_send_signal,
-    libc::SYS_rt_sigqueueinfo,
-    libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_tkill,
     libc::SYS_kcmp,
     libc::SYS_socket,
     libc::SYS_socketpair,
     libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_chroot,
-    libc::SYS_pivot_root,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
     libc::SYS_io_uring_setup,
     libc::SYS_add_key,
     libc::SYS_request_key,
@@ -82,9 +64,9 @@ pub(super) fn while_calling() -> Result<(), FilterError> {
     // Its arguments are in memory, where no filter sees them; the C library then takes `clone` and `openat`.
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let rules = [libc::SYS_clone3, libc::SYS_openat2].map(|call| (call, Vec::new()));
-    set_for_all(rules.into_iter().collect(), unknown)?;
+    refused::set(rules.into_iter().collect(), unknown)?;
     no_other_numbers()?;
-    set_for_all(forbidden()?, SeccompAction::KillProcess)
+    refused::set(forbidden()?, SeccompAction::KillProcess)
 }
 
 fn compare(argument: u8, how: SeccompCmpOp, value: u64) -> Result<SeccompCondition, FilterError> {
@@ -96,7 +78,8 @@ fn bits(argument: u8, mask: i32, value: i32) -> Result<SeccompCondition, FilterE
 }
 
 fn forbidden() -> Result<Rules, FilterError> {
-    let mut rules: Rules = NEVER.iter().chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
+    let mut rules: Rules =
+        refused::NEVER.iter().chain(NEVER).chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
     let own = u64::from(std::process::id());
     let mut refuse = |call: libc::c_long, conditions: Vec<SeccompCondition>| -> Result<(), FilterError> {
         rules.entry(call).or_default().push(SeccompRule::new(conditions)?);

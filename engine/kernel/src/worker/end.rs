@@ -102,7 +102,7 @@ pub enum End {
 
 impl End {
     /// A failure of the system.
-    pub(super) fn system(what: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn system(what: &'static str, reason: impl ToString) -> Self {
         Self::System { what, reason: reason.to_string() }
     }
 }

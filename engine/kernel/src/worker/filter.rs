@@ -45,15 +45,6 @@ fn set(rules: Rules) -> Result<(), FilterError> {
     Ok(seccompiler::apply_filter(&program)?)
 }
 
-/// Sets a filter for all threads: what a rule names ends as `action` says, all else is allowed.
-#[cfg(feature = "cuda")]
-pub(super) fn set_for_all(rules: Rules, action: SeccompAction) -> Result<(), FilterError> {
-    let architecture = std::env::consts::ARCH.try_into()?;
-    let program: BpfProgram =
-        SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?.try_into()?;
-    Ok(seccompiler::apply_filter_all_threads(&program)?)
-}
-
 /// Ends the process at a call by the numbers of x32, which are others for the same calls: a list of what is refused would miss them.
 pub(super) fn no_other_numbers() -> Result<(), FilterError> {
     // `__X32_SYSCALL_BIT` of the kernel. Elsewhere no number is as large.

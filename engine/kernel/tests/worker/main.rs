@@ -4,6 +4,8 @@
 
 mod calls;
 mod ends;
+#[path = "../support/launcher.rs"]
+mod launcher;
 mod left;
 mod sandbox;
 
@@ -11,8 +13,9 @@ use assay_kernel::case::{Case, Kind, Role, Tensor};
 use assay_kernel::dtype::DType;
 use assay_kernel::layout::Layout;
 use assay_kernel::task::{Abi, Form, Limits};
-use assay_kernel::worker::{Arena, Block, Edge, End, Fault, Launcher, Mode, Place, SANITIZER_EXIT, Worker};
+use assay_kernel::worker::{Arena, Block, Edge, End, Fault, Mode, Place, SANITIZER_EXIT, Worker};
 use assay_process::{Background, CaptureLimits, Captured, Spawn};
+use launcher::launcher;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -102,10 +105,6 @@ fn shell(script: &str) -> Spawn {
 fn run(spawn: Spawn) -> Captured {
     let limits = CaptureLimits { timeout: Duration::from_secs(120), bytes: 1 << 20 };
     Background::shared().unwrap().output(spawn, limits).unwrap()
-}
-
-fn launcher() -> Launcher {
-    Launcher { program: env!("CARGO_BIN_EXE_assay-kernel-worker").into(), args: Vec::new(), env: Vec::new() }
 }
 
 fn case(elements: usize) -> Case {

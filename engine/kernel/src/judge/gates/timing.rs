@@ -3,15 +3,18 @@
 use crate::case::Case;
 use crate::judge::bench::Bench;
 use crate::judge::ends;
-use crate::judge::setup::{JudgeError, Lane, Progress};
+use crate::judge::setup::{JudgeError, Lane, Progress, Setup};
 use crate::judge::stage::{Stop, settle};
 use crate::judge::timed::Timed;
 use crate::ledger::{LaneFacts, TimingFacts, TimingRow};
 use crate::task::{Cache, Timing};
 use crate::timing::decide::{Decision, Noise, decide};
 use crate::timing::estimate::{ALPHA, Interval};
-use crate::timing::measure::{ATTEMPTS, Measurement, Plan, Shape, Trouble};
+use crate::timing::measure::{ATTEMPTS, Measurement, Plan};
+use crate::timing::shape::Shape;
+use crate::timing::watch::Trouble;
 use crate::verdict::{Code, Finding, Gate};
+use crate::worker::Worker;
 use assay_stats::{Looks, Side};
 use serde_json::json;
 use std::path::PathBuf;
@@ -45,80 +48,68 @@ fn timing(bench: &Bench<'_>) -> Timing {
     }
 }
 
-fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
-    let (timing, cases, shapes) = (timing(bench), bench.measured(), &bench.setup.loaded.shapes);
-    let headline: Vec<bool> = cases
-        .iter()
-        .map(|case| shapes.iter().any(|shape| shape.axes == case.axes && shape.headline))
-        .collect();
-    let Some(baseline) = bench.baseline.clone() else { return Ok(()) };
-    let (theirs, own, setup, task) =
-        (baseline.library().to_owned(), bench.library.clone(), bench.setup, bench.task());
-    let [seed_glance, seed_aa, seed_ab, seed_lanes] =
-        ["glance", "itself", "timing", "lanes"].map(|purpose| bench.seed(purpose));
-    let lanes = task.timing.lanes(&task.abi);
-    let (headline_lane, others) = (lanes[0], &lanes[1..]);
-    let plan = |libraries: [PathBuf; 2], seed: u64| Plan {
-        launcher: &setup.launcher,
-        abi: &task.abi,
-        limits: &task.limits,
-        libraries,
-        cases: cases.iter().collect(),
-        samples: timing.samples as usize,
-        block_us: timing.block_us,
-        flush: headline_lane == Cache::Cold,
-        seed,
-    };
-    let seed = bench.seed("timed data");
-    let mut watch = Timed::new(bench, Lane::BaselineItself, cases.clone(), seed)?;
+/// What is raced, where and for how long.
+struct Race<'a> {
+    setup: &'a Setup<'a>,
+    timing: Timing,
+    cases: Vec<Case>,
+    /// For each shape whether it counts for the verdict.
+    headline: Vec<bool>,
+    /// The baseline's library.
+    theirs: PathBuf,
+    /// The candidate's.
+    own: PathBuf,
+}
 
-    let brief = Plan { samples: GLANCE, ..plan([theirs.clone(), own.clone()], seed_glance) };
-    glance(brief, &mut watch, &cases)?;
-
-    watch.lane(Lane::BaselineItself);
-    let fewer = timing.processes < task.timing.processes;
-    let stretch = if setup.quick && fewer { QUICK_WIDTH } else { 1.0 };
-    let mut itself = Measurement::new(plan([theirs.clone(), theirs.clone()], seed_aa));
-    let aside = Pass { lane: Lane::BaselineItself, timing: &timing, cases: &cases, headline: &headline };
-    let noise_of = |aa: &Interval| Noise::of(aa, &timing, stretch);
-    let mut aa = aside.measure(&mut itself, &mut watch, |_, _| true)?;
-
-    watch.lane(Lane::Candidate);
-    let mut measured = Measurement::new(plan([theirs.clone(), own.clone()], seed_ab));
-    let beside = Pass { lane: Lane::Candidate, ..aside };
-    let mut decision = Decision::Undecided;
-    let mut decided = |overall: &Interval, rows: &[Interval]| {
-        decision = decide(overall, rows, &timing);
-        decision != Decision::Undecided
-    };
-    // One look on a noisy machine tells whether the effect is far larger than the noise; only if it is not, more samples of the
-    // baseline against itself tell whether the machine is as noisy as it seemed.
-    let noisy = noise_of(&aa) != Noise::Quiet;
-    let mut overall =
-        beside.measure(&mut measured, &mut watch, |overall, rows| decided(overall, rows) || noisy)?;
-    if noisy && !noise_of(&aa).lets_stand(&overall, &timing) {
-        watch.lane(Lane::BaselineItself);
-        aa = aside.measure(&mut itself, &mut watch, |aa, _| noise_of(aa) == Noise::Quiet)?;
-        if noise_of(&aa) == Noise::Quiet {
-            watch.lane(Lane::Candidate);
-            overall = beside.measure(&mut measured, &mut watch, &mut decided)?;
+impl Race<'_> {
+    fn plan(&self, libraries: [&PathBuf; 2], cache: Cache, seed: u64) -> Plan<'_> {
+        let task = &self.setup.loaded.task;
+        Plan {
+            launcher: &self.setup.launcher,
+            abi: &task.abi,
+            limits: &task.limits,
+            libraries: libraries.map(PathBuf::clone),
+            cases: self.cases.iter().collect(),
+            samples: self.timing.samples as usize,
+            block_us: self.timing.block_us,
+            flush: cache == Cache::Cold,
+            seed,
         }
     }
-    watch.bench().facts.aa = Some(aa);
-    watch.bench().facts.notes.extend(noted(noise_of(&aa), &aa, &overall, &timing)?);
-    let once = Timing { extend: 1, ..timing.clone() };
-    let mut facts = facts(headline_lane, &measured, overall, &cases, &headline)?;
-    let mut last = measured.last();
-    for other in others {
-        let flush = *other == Cache::Cold;
-        let plan = Plan { flush, ..plan([theirs.clone(), own.clone()], seed_lanes) };
-        let lane = Pass { lane: Lane::Candidate, timing: &once, cases: &cases, headline: &headline };
+
+    fn pass<'p>(&'p self, lane: Lane, timing: &'p Timing) -> Pass<'p> {
+        Pass { lane, timing, cases: &self.cases, headline: &self.headline }
+    }
+}
+
+fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
+    let Some(baseline) = bench.baseline.clone() else { return Ok(()) };
+    let (cases, shapes) = (bench.measured(), &bench.setup.loaded.shapes);
+    let headline =
+        cases.iter().map(|case| shapes.iter().any(|shape| shape.axes == case.axes && shape.headline));
+    let race = Race {
+        setup: bench.setup,
+        timing: timing(bench),
+        headline: headline.collect(),
+        cases,
+        theirs: baseline.library().to_owned(),
+        own: bench.library.clone(),
+    };
+    let [seed_glance, seed_lanes] = ["glance", "lanes"].map(|purpose| bench.seed(purpose));
+    let lanes = bench.task().timing.lanes(&bench.task().abi);
+    let seed = bench.seed("timed data");
+    let mut watch = Timed::new(bench, Lane::BaselineItself, race.cases.clone(), seed)?;
+    let brief = Plan { samples: GLANCE, ..race.plan([&race.theirs, &race.own], lanes[0], seed_glance) };
+    glance(brief, &mut watch, &race.cases)?;
+    let (mut facts, decision, mut last) = headline_lane(&race, lanes[0], &mut watch)?;
+    let once = Timing { extend: 1, ..race.timing.clone() };
+    for other in &lanes[1..] {
         // The workers of the lane before may hold half of the device.
         drop(last.take());
-        let mut measured = Measurement::new(plan);
-        let overall = lane.measure(&mut measured, &mut watch, |_, _| true)?;
+        let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], *other, seed_lanes));
+        let overall = race.pass(Lane::Candidate, &once).measure(&mut measured, &mut watch, |_, _| true)?;
         let TimingFacts { lane, processes, pairs, geomean, rows, .. } =
-            self::facts(*other, &measured, overall, &cases, &headline)?;
+            self::facts(*other, &measured, overall, &race)?;
         facts.lanes.push(LaneFacts { lane, processes, pairs, geomean, rows });
         last = measured.last();
     }
@@ -126,6 +117,49 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     bench.facts.decision = Some(decision);
     bench.timed = last;
     Ok(())
+}
+
+/// The lane that the verdict is about: times, what they say, and the candidate's last worker.
+fn headline_lane(
+    race: &Race<'_>,
+    cache: Cache,
+    watch: &mut Timed<'_, '_>,
+) -> Result<(TimingFacts, Decision, Option<Worker>), Stop> {
+    let timing = &race.timing;
+    let [seed_aa, seed_ab] = ["itself", "timing"].map(|purpose| watch.bench().seed(purpose));
+    watch.lane(Lane::BaselineItself);
+    let fewer = timing.processes < race.setup.loaded.task.timing.processes;
+    let stretch = if race.setup.quick && fewer { QUICK_WIDTH } else { 1.0 };
+    let noise_of = |aa: &Interval| Noise::of(aa, timing, stretch);
+    let mut itself = Measurement::new(race.plan([&race.theirs, &race.theirs], cache, seed_aa));
+    let aside = race.pass(Lane::BaselineItself, timing);
+    let mut aa = aside.measure(&mut itself, watch, |_, _| true)?;
+
+    watch.lane(Lane::Candidate);
+    let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], cache, seed_ab));
+    let beside = race.pass(Lane::Candidate, timing);
+    let mut decision = Decision::Undecided;
+    let mut decided = |overall: &Interval, rows: &[Interval]| {
+        decision = decide(overall, rows, timing);
+        decision != Decision::Undecided
+    };
+    // One look on a noisy machine tells whether the effect is far larger than the noise; only if it is not, more samples of the
+    // baseline against itself tell whether the machine is as noisy as it seemed.
+    let noisy = noise_of(&aa) != Noise::Quiet;
+    let mut overall =
+        beside.measure(&mut measured, watch, |overall, rows| decided(overall, rows) || noisy)?;
+    if noisy && !noise_of(&aa).lets_stand(&overall, timing) {
+        watch.lane(Lane::BaselineItself);
+        aa = aside.measure(&mut itself, watch, |aa, _| noise_of(aa) == Noise::Quiet)?;
+        if noise_of(&aa) == Noise::Quiet {
+            watch.lane(Lane::Candidate);
+            overall = beside.measure(&mut measured, watch, &mut decided)?;
+        }
+    }
+    watch.bench().facts.aa = Some(aa);
+    watch.bench().facts.notes.extend(noted(noise_of(&aa), &aa, &overall, timing)?);
+    let facts = facts(cache, &measured, overall, race)?;
+    Ok((facts, decision, measured.last()))
 }
 
 /// Who answers from memory or leaves calls out is refused before time is spent on noise. Nothing of this is counted.
@@ -250,8 +284,7 @@ fn facts(
     lane: Cache,
     measured: &Measurement<'_>,
     geomean: Interval,
-    cases: &[Case],
-    headline: &[bool],
+    race: &Race<'_>,
 ) -> Result<TimingFacts, JudgeError> {
     let row = |((shape, case), headline): ((&Shape, &Case), &bool)| {
         let (baseline_ns, candidate_ns) = shape.call_ns().unwrap_or_default();
@@ -259,7 +292,7 @@ fn facts(
         Ok(TimingRow { axes, headline: *headline, calls, baseline_ns, candidate_ns, ratio })
     };
     let rows: Result<Vec<TimingRow>, assay_stats::StatsError> =
-        measured.shapes().iter().zip(cases).zip(headline).map(row).collect();
+        measured.shapes().iter().zip(&race.cases).zip(&race.headline).map(row).collect();
     Ok(TimingFacts {
         lane: lane.word(),
         processes: measured.processes(),

@@ -2,14 +2,12 @@
 //! outputs held before.
 
 use crate::case::{Case, Kind};
-use crate::generate;
+use crate::judge::ahead::{self, Ahead};
 use crate::judge::bench::{Bench, POISON, answers_of};
 use crate::judge::data::Data;
 use crate::judge::ends;
 use crate::judge::setup::JudgeError;
 use crate::judge::stage::{Stop, settle};
-use crate::oracle::Oracle;
-use crate::task::Task;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Edge, Worker};
 use serde_json::json;
@@ -20,27 +18,30 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
     settle(check(bench))
 }
 
-/// While one shape is called, another thread draws the data of the next and starts its worker.
+/// The data of the shapes are drawn, and their workers started, by threads that are ahead.
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
-    let (setup, oracle, library) = (bench.setup, bench.oracle, bench.library.clone());
-    let task = bench.task();
-    let cases = bench.cases.clone();
-    let seeds: Vec<u64> = (0..cases.len()).map(|number| bench.seed(&format!("values {number}"))).collect();
+    let (setup, library, cases) = (bench.setup, bench.library.clone(), bench.cases.clone());
     std::thread::scope(|scope| {
-        let (send, receive) = mpsc::sync_channel(1);
-        let (cases, library) = (&cases, &library);
+        let (oracle, from) = (bench.oracle, (bench.secret, bench.side));
+        let begin = || Ahead::begin(scope, &setup.loaded.task, oracle, cases.clone(), from);
+        let mut ahead = bench.ahead.take().unwrap_or_else(begin);
+        let (send, workers) = mpsc::sync_channel(1);
+        let count = cases.len();
         scope.spawn(move || {
-            for (case, seed) in cases.iter().zip(seeds) {
-                let worker = Worker::start(&setup.launcher, library, &task.abi, &task.limits);
-                // Nobody listens any more once something was found.
-                if send.send((worker, drawn(task, oracle, case, seed))).is_err() {
+            let task = &setup.loaded.task;
+            let start = || Worker::start(&setup.launcher, &library, &task.abi, &task.limits);
+            // Nobody listens any more once something was found.
+            for _ in 0..count {
+                if send.send(start()).is_err() {
                     return;
                 }
             }
         });
-        for (case, (worker, all)) in cases.iter().zip(receive) {
+        for case in &cases {
+            let all = ahead.next()?;
+            let worker = workers.recv().map_err(|_| Ahead::gone())?;
             let mut worker = worker.map_err(|end| ends::stop(Gate::Values, None, end))?;
-            look(bench, Gate::Values, &mut worker, case, all?)?;
+            look(bench, Gate::Values, &mut worker, case, all)?;
         }
         Ok(())
     })
@@ -64,26 +65,8 @@ pub fn sweep(
     case: &Case,
     seed: u64,
 ) -> Result<(), Stop> {
-    let all = drawn(bench.task(), bench.oracle, case, seed)?;
+    let all = ahead::draw(bench.task(), bench.oracle, case, seed, || true)?;
     look(bench, gate, worker, case, all)
-}
-
-/// The data of a shape.
-fn drawn(task: &Task, oracle: &dyn Oracle, case: &Case, seed: u64) -> Result<Vec<Data>, JudgeError> {
-    let mut all = Vec::new();
-    for (at, scale) in generate::scales_at(task, case.kind).into_iter().enumerate() {
-        all.push(Data::draw(task, oracle, case, generate::seed(seed, &format!("scale {at}")), scale)?);
-    }
-    if let Some(first) = all.first() {
-        let layouts: Vec<_> = case.inputs().map(|tensor| case.tensors[tensor].layout.clone()).collect();
-        let what = "with elements that outweigh their rows".to_owned();
-        all.push(first.edited(oracle, case, what, |values| {
-            for (layout, values) in layouts.iter().zip(values).filter(|(layout, _)| layout.shape.len() > 1) {
-                generate::dominate(layout, seed, values);
-            }
-        })?);
-    }
-    Ok(all)
 }
 
 /// Checks a shape with this data.

@@ -2,41 +2,16 @@
 //! more than a list of what is needed could name. Triton runs a C compiler, so programs may be started and files be written;
 //! which files, no filter can tell.
 
-use crate::worker::filter::{FilterError, no_other_numbers};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
-use std::collections::BTreeMap;
+use crate::worker::filter::{FilterError, Rules, no_other_numbers};
+use crate::worker::refused;
+use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-
-/// What ends the process with SIGSYS.
+/// What ends the process with SIGSYS beside [`refused::NEVER`].
 const NEVER: &[libc::c_long] = &[
-    // Other processes: their memory, and being someone else's.
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pidfd_send_signal,
-    libc::SYS_rt_sigqueueinfo,
-    libc::SYS_rt_tgsigqueueinfo,
     // Out of the judge's reach: it ends the process group.
     libc::SYS_setsid,
     libc::SYS_setpgid,
-    // The network.
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
     // The system itself.
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_kexec_load,
@@ -61,23 +36,13 @@ const REFUSED: &[libc::c_long] = &[
 /// Sets the filters. They stay across `exec`, for whatever is started as well.
 pub fn set() -> Result<(), FilterError> {
     no_other_numbers()?;
-    apply(refused(), SeccompAction::Errno(libc::EACCES.unsigned_abs()))?;
-    apply(never()?, SeccompAction::KillProcess)
-}
-
-fn apply(rules: Rules, action: SeccompAction) -> Result<(), FilterError> {
-    let architecture = std::env::consts::ARCH.try_into()?;
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?;
-    let program: BpfProgram = filter.try_into()?;
-    Ok(seccompiler::apply_filter(&program)?)
-}
-
-fn refused() -> Rules {
-    REFUSED.iter().map(|call| (*call, Vec::new())).collect()
+    let tried = REFUSED.iter().map(|call| (*call, Vec::new()));
+    refused::set(tried.collect(), SeccompAction::Errno(libc::EACCES.unsigned_abs()))?;
+    refused::set(never()?, SeccompAction::KillProcess)
 }
 
 fn never() -> Result<Rules, FilterError> {
-    let mut rules: Rules = NEVER.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: Rules = refused::NEVER.iter().chain(NEVER).map(|call| (*call, Vec::new())).collect();
     let rule = |argument: u8, operator: SeccompCmpOp, value: u64| -> Result<SeccompRule, FilterError> {
         let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
         Ok(SeccompRule::new(vec![condition])?)

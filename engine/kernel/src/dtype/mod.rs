@@ -1,5 +1,8 @@
 //! Element types: their bytes, their values as `f64`, their roundoff.
 
+mod element;
+
+use element::Flag;
 use float8::{F8E4M3, F8E5M2};
 use half::{bf16, f16};
 use schemars::JsonSchema;
@@ -31,6 +34,25 @@ pub enum DType {
     Uint8,
     /// One byte, 0 or 1.
     Bool,
+}
+
+/// Calls a function of [`element`] for the type: what is done for each element does not ask for its type again.
+macro_rules! of {
+    ($dtype:expr, $function:ident($($argument:expr),*)) => {
+        match $dtype {
+            Self::Fp64 => element::$function::<f64>($($argument),*),
+            Self::Fp32 => element::$function::<f32>($($argument),*),
+            Self::Fp16 => element::$function::<f16>($($argument),*),
+            Self::Bf16 => element::$function::<bf16>($($argument),*),
+            Self::E4m3 => element::$function::<F8E4M3>($($argument),*),
+            Self::E5m2 => element::$function::<F8E5M2>($($argument),*),
+            Self::Int64 => element::$function::<i64>($($argument),*),
+            Self::Int32 => element::$function::<i32>($($argument),*),
+            Self::Int8 => element::$function::<i8>($($argument),*),
+            Self::Uint8 => element::$function::<u8>($($argument),*),
+            Self::Bool => element::$function::<Flag>($($argument),*),
+        }
+    };
 }
 
 impl DType {
@@ -88,18 +110,12 @@ impl DType {
     /// # Panics
     /// If `bytes` has another length than [`Self::size`].
     pub fn read(self, bytes: &[u8]) -> f64 {
-        match self {
-            Self::Fp64 => f64::from_ne_bytes(one(bytes)),
-            Self::Fp32 => f32::from_ne_bytes(one(bytes)).into(),
-            Self::Fp16 => f16::from_ne_bytes(one(bytes)).to_f64(),
-            Self::Bf16 => bf16::from_ne_bytes(one(bytes)).to_f64(),
-            Self::E4m3 => F8E4M3::from_bits(bytes[0]).to_f64(),
-            Self::E5m2 => F8E5M2::from_bits(bytes[0]).to_f64(),
-            Self::Int64 => i64::from_ne_bytes(one(bytes)) as f64,
-            Self::Int32 => i32::from_ne_bytes(one(bytes)).into(),
-            Self::Int8 => i8::from_ne_bytes(one(bytes)).into(),
-            Self::Uint8 | Self::Bool => bytes[0].into(),
-        }
+        of!(self, get(bytes))
+    }
+
+    /// As [`Self::read`] for elements that lie behind one another; their values are appended.
+    pub fn read_all(self, bytes: &[u8], values: &mut Vec<f64>) {
+        of!(self, get_all(bytes, values));
     }
 
     /// Writes a value, rounded to the nearest (ties to even). Integers are cut off at the ends of their range, and so are finite
@@ -108,29 +124,23 @@ impl DType {
     /// # Panics
     /// If `bytes` has another length than [`Self::size`].
     pub fn write(self, value: f64, bytes: &mut [u8]) {
-        match self {
-            Self::Fp64 => bytes.copy_from_slice(&value.to_ne_bytes()),
-            Self::Fp32 => bytes.copy_from_slice(&(value as f32).to_ne_bytes()),
-            Self::Fp16 => bytes.copy_from_slice(&f16::from_f64(value).to_ne_bytes()),
-            Self::Bf16 => bytes.copy_from_slice(&bf16::from_f64(value).to_ne_bytes()),
-            Self::E4m3 => bytes[0] = F8E4M3::from_f64(value).to_bits(),
-            // The conversion cuts infinities off, which this type has.
-            Self::E5m2 if value.is_infinite() => bytes[0] = if value > 0.0 { 0x7c } else { 0xfc },
-            Self::E5m2 => bytes[0] = F8E5M2::from_f64(value).to_bits(),
-            Self::Int64 => bytes.copy_from_slice(&(value.round_ties_even() as i64).to_ne_bytes()),
-            Self::Int32 => bytes.copy_from_slice(&(value.round_ties_even() as i32).to_ne_bytes()),
-            Self::Int8 => bytes.copy_from_slice(&(value.round_ties_even() as i8).to_ne_bytes()),
-            Self::Uint8 => bytes[0] = value.round_ties_even() as u8,
-            Self::Bool => bytes[0] = u8::from(value != 0.0),
-        }
+        of!(self, put(value, bytes));
+    }
+
+    /// As [`Self::write`] for elements that lie behind one another, as many as there are values.
+    pub fn write_all(self, values: &[f64], bytes: &mut [u8]) {
+        of!(self, put_all(values, bytes));
     }
 
     /// The value after one correct rounding to this type.
-    pub fn rounded(self, value: f64) -> f64 {
-        let mut bytes = [0; 8];
-        let bytes = &mut bytes[..self.size()];
-        self.write(value, bytes);
-        self.read(bytes)
+    pub fn rounded(self, mut value: f64) -> f64 {
+        self.round_all(std::slice::from_mut(&mut value));
+        value
+    }
+
+    /// As [`Self::rounded`], in place.
+    pub fn round_all(self, values: &mut [f64]) {
+        of!(self, round_all(values));
     }
 
     /// Code and bits of a `DLDataType` (DLPack 1.1: int 0, uint 1, float 2, bfloat 4, bool 6, e4m3fn 10, e5m2 12).
@@ -146,12 +156,6 @@ impl DType {
         };
         (code, (self.size() * 8) as u8)
     }
-}
-
-fn one<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut one = [0; N];
-    one.copy_from_slice(bytes);
-    one
 }
 
 #[cfg(test)]
