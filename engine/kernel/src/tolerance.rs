@@ -10,8 +10,6 @@ use crate::oracle::Expected;
 use crate::task::{Output, OutputMode, SumModel, Task, axes};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// The element that is furthest off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,7 +186,7 @@ pub fn errors(
             size += right * right;
             if right.abs() >= bound.least {
                 bias.add((got - right) * right.signum() * per_u);
-                bias.see(*got);
+                bias.different.see(*got);
                 bias.allowed += bound.of_sum(terms) * per_u;
             }
         }
@@ -207,29 +205,35 @@ struct Bias {
     /// Sum of what the sums of the elements may be off by: one wrong factor moves a whole row to one side.
     allowed: f64,
     /// Results that differ in size. Equal results have equal errors, so only these are independent.
-    different: HashSet<u64, BuildHasherDefault<Mixed>>,
+    different: Different,
 }
 
-/// A hash of one word by multiplication with the golden ratio (Knuth, volume 3, section 6.4): there is one for every element.
-#[derive(Default)]
-struct Mixed(u64);
+/// Results that differ, counted by a bit for each hash (multiplication with the golden ratio, Knuth, volume 3, section 6.4): there is one
+/// for every element, so it must cost next to nothing. Two results with one bit count once; of 4096 that is one in 32.
+struct Different {
+    bits: Vec<u64>,
+    count: usize,
+}
 
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let wide = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15;
-        self.0 = (wide >> 64) as u64 ^ wide as u64;
+impl Default for Different {
+    fn default() -> Self {
+        Self { bits: vec![0; 1 << (Self::LOG - 6)], count: 0 }
     }
 }
 
-/// Different results that are told apart; with as many chance is at 0.06.
+impl Different {
+    /// Logarithm of the number of bits.
+    const LOG: u32 = 16;
+
+    fn see(&mut self, result: f64) {
+        let hash = result.abs().to_bits().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - Self::LOG);
+        let (word, bit) = (&mut self.bits[(hash >> 6) as usize], 1 << (hash & 63));
+        self.count += usize::from(*word & bit == 0);
+        *word |= bit;
+    }
+}
+
+/// Different results that count; with as many chance is at 0.06.
 const DIFFERENT: usize = 4096;
 /// Fewer different results say nothing about a bias: an RMS norm over one element gives the same one everywhere.
 const LEAST_DIFFERENT: usize = 64;
@@ -241,17 +245,9 @@ impl Bias {
         self.squares += error * error;
     }
 
-    fn see(&mut self, got: f64) {
-        if self.different.len() < DIFFERENT {
-            if self.different.is_empty() {
-                self.different.reserve(DIFFERENT);
-            }
-            self.different.insert(got.abs().to_bits());
-        }
-    }
-
     fn beyond_chance(&self) -> f64 {
-        if self.different.len() < LEAST_DIFFERENT {
+        let different = self.different.count.min(DIFFERENT);
+        if different < LEAST_DIFFERENT {
             return 0.0;
         }
         let mean = self.sum / self.n;
@@ -262,8 +258,7 @@ impl Bias {
             return 0.0;
         }
         let share = mean / spread;
-        let beyond =
-            share.abs() - self.allowed / self.n / spread - CHANCE / (self.different.len() as f64).sqrt();
+        let beyond = share.abs() - self.allowed / self.n / spread - CHANCE / (different as f64).sqrt();
         if beyond > 0.0 { beyond.copysign(share) } else { 0.0 }
     }
 }

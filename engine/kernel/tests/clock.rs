@@ -138,13 +138,14 @@ fn a_clock_that_leaves_out_a_third_or_more_is_told() {
     }
 }
 
-/// What a busy processor does to requests and replies is of that size, so it is not told from a lie; it gains no more than it is.
+/// What a busy processor does to requests and replies is of that size, so it is not called a lie; a win it is not, either.
 #[test]
-fn a_clock_that_leaves_out_a_tenth_gains_no_more_than_that() {
+fn a_clock_that_leaves_out_a_tenth_gains_nothing() {
     let judgement = judged(10);
-    if judgement.code != Code::ClockMismatch {
-        let timing = judgement.row.timing.as_ref();
-        assert!(timing.is_none_or(|timing| timing.geomean.ratio < 1.2), "{judgement:?}");
+    assert_ne!(judgement.code, Code::AcceptFaster, "{judgement:?}");
+    // Unless the machine was too noisy to ask.
+    if judgement.code == Code::Inconclusive {
+        assert!(judgement.notes.iter().any(|note| note.contains("the judge's own clock")), "{judgement:?}");
     }
 }
 

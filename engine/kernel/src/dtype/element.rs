@@ -23,12 +23,14 @@ macro_rules! element {
         impl Element for $element {
             const SIZE: usize = $bytes;
 
+            #[inline]
             fn get(bytes: &[u8]) -> f64 {
                 let mut $one = [0; $bytes];
                 $one.copy_from_slice(bytes);
                 $get
             }
 
+            #[inline]
             fn put($value: f64, bytes: &mut [u8]) {
                 bytes.copy_from_slice(&$put);
             }

@@ -37,8 +37,30 @@ impl Decision {
     }
 }
 
-/// Decides by the interval of the geometric mean and those of the headline shapes.
-pub fn decide(geomean: &Interval, rows: &[Interval], timing: &Timing) -> Decision {
+/// Intervals of what was measured so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Of the geometric mean over the headline shapes.
+    pub geomean: Interval,
+    /// The same by the judge's own clock, where that tells.
+    pub seen: Option<Interval>,
+    /// Of each headline shape.
+    pub rows: Vec<Interval>,
+}
+
+impl Look {
+    /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's.
+    pub fn unseen(&self, timing: &Timing) -> bool {
+        self.geomean.lo > 1.0 + timing.min_effect && self.seen.is_some_and(|seen| seen.lo <= 1.0)
+    }
+}
+
+/// Decides by what a look shows.
+pub fn decide(look: &Look, timing: &Timing) -> Decision {
+    let Look { geomean, rows, .. } = look;
+    if look.unseen(timing) {
+        return Decision::Undecided;
+    }
     if geomean.lo > 1.0 + timing.min_effect {
         let regressed = rows.iter().any(|row| row.hi < 1.0 - timing.regress_limit);
         return if regressed { Decision::Regresses } else { Decision::Faster };
@@ -120,7 +142,7 @@ impl Noise {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Noise, decide};
+    use super::{Decision, Look, Noise, decide};
     use crate::task::Timing;
     use crate::timing::estimate::{ALPHA, Interval, interval};
     use crate::verdict::{Class, Code};
@@ -145,10 +167,30 @@ mod tests {
             (at(0.96, 1.02), vec![], Decision::Undecided),
             (at(0.48, 0.51), vec![], Decision::Slower),
         ] {
-            assert_eq!(decide(&geomean, &rows, &timing), expected, "{geomean:?} {rows:?}");
+            let look = Look { geomean, seen: None, rows };
+            assert_eq!(decide(&look, &timing), expected, "{look:?}");
         }
         assert_eq!(Decision::Regresses.code(), Code::Inconclusive);
         assert_eq!(Decision::Faster.code().class(), Class::Accept);
+    }
+
+    #[test]
+    fn a_win_that_the_judge_does_not_see_is_none() {
+        let timing = Timing::default();
+        for (seen, expected) in [
+            (None, Decision::Faster),
+            (Some(at(1.001, 1.08)), Decision::Faster),
+            (Some(at(0.999, 1.08)), Decision::Undecided),
+            (Some(at(0.97, 0.99)), Decision::Undecided),
+        ] {
+            let look = Look { geomean: at(1.02, 1.10), seen, rows: Vec::new() };
+            assert_eq!(
+                (decide(&look, &timing), look.unseen(&timing)),
+                (expected, expected != Decision::Faster)
+            );
+        }
+        let slower = Look { geomean: at(0.90, 0.92), seen: Some(at(0.90, 0.95)), rows: Vec::new() };
+        assert_eq!((decide(&slower, &timing), slower.unseen(&timing)), (Decision::Slower, false));
     }
 
     #[test]
@@ -199,7 +241,7 @@ mod tests {
                 }
                 let alpha = looks.look(processes, ALPHA).expect("a planned look").alpha;
                 let found = interval(&medians, alpha).expect("medians");
-                last = decide(&found, &[], &timing);
+                last = decide(&Look { geomean: found, seen: None, rows: Vec::new() }, &timing);
                 if last != Decision::Undecided || processes == looks.max {
                     held += usize::from(found.lo <= truth && truth <= found.hi);
                     break;

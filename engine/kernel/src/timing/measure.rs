@@ -87,6 +87,23 @@ impl<'a> Measurement<'a> {
         geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>(), alpha)
     }
 
+    /// As [`Self::geomean`], by the judge's own clock less what requests and replies usually take, which nothing in a worker's process
+    /// can forge; `None` on a device, where that clock also holds the copies there and back.
+    ///
+    /// # Errors
+    /// See [`geomean`].
+    pub fn geomean_seen(
+        &self,
+        alpha: f64,
+        of: impl Fn(usize) -> bool,
+    ) -> Result<Option<Interval>, StatsError> {
+        if self.plan.abi.on_device() {
+            return Ok(None);
+        }
+        let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
+        geomean(&chosen.map(|(_, shape)| shape.seen()).collect::<Vec<_>>(), alpha).map(Some)
+    }
+
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
     pub fn mismatch(&self) -> Option<Mismatch> {
         if self.plan.abi.on_device() {

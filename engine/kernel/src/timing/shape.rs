@@ -35,6 +35,11 @@ impl Shape {
         interval(&self.medians, alpha)
     }
 
+    /// [`Self::medians`] by the judge's clock: less what the candidate's leaves out.
+    pub(super) fn seen(&self) -> Vec<f64> {
+        self.medians.iter().zip(&self.missing).map(|(median, missing)| median - missing).collect()
+    }
+
     /// Median nanoseconds of a call of the baseline and the candidate.
     pub fn call_ns(&self) -> Option<(f64, f64)> {
         median(&self.baseline_ns).zip(median(&self.candidate_ns))

@@ -8,14 +8,14 @@ use crate::judge::stage::{Stop, settle};
 use crate::judge::timed::Timed;
 use crate::ledger::{LaneFacts, TimingFacts, TimingRow};
 use crate::task::{Cache, Timing};
-use crate::timing::decide::{Decision, Noise, decide};
+use crate::timing::decide::{Decision, Look, Noise, decide};
 use crate::timing::estimate::{ALPHA, Interval};
 use crate::timing::measure::{ATTEMPTS, Measurement, Plan};
 use crate::timing::shape::Shape;
 use crate::timing::watch::Trouble;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::Worker;
-use assay_stats::{Looks, Side};
+use assay_stats::{Looks, Side, StatsError};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -107,9 +107,9 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         // The workers of the lane before may hold half of the device.
         drop(last.take());
         let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], *other, seed_lanes));
-        let overall = race.pass(Lane::Candidate, &once).measure(&mut measured, &mut watch, |_, _| true)?;
+        let look = race.pass(Lane::Candidate, &once).measure(&mut measured, &mut watch, |_| true)?;
         let TimingFacts { lane, processes, pairs, geomean, rows, .. } =
-            self::facts(*other, &measured, overall, &race)?;
+            self::facts(*other, &measured, look.geomean, &race)?;
         facts.lanes.push(LaneFacts { lane, processes, pairs, geomean, rows });
         last = measured.last();
     }
@@ -133,31 +133,41 @@ fn headline_lane(
     let noise_of = |aa: &Interval| Noise::of(aa, timing, stretch);
     let mut itself = Measurement::new(race.plan([&race.theirs, &race.theirs], cache, seed_aa));
     let aside = race.pass(Lane::BaselineItself, timing);
-    let mut aa = aside.measure(&mut itself, watch, |_, _| true)?;
+    let mut aa = aside.measure(&mut itself, watch, |_| true)?.geomean;
 
     watch.lane(Lane::Candidate);
     let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], cache, seed_ab));
     let beside = race.pass(Lane::Candidate, timing);
     let mut decision = Decision::Undecided;
-    let mut decided = |overall: &Interval, rows: &[Interval]| {
-        decision = decide(overall, rows, timing);
+    let mut decided = |look: &Look| {
+        decision = decide(look, timing);
         decision != Decision::Undecided
     };
     // One look on a noisy machine tells whether the effect is far larger than the noise; only if it is not, more samples of the
     // baseline against itself tell whether the machine is as noisy as it seemed.
     let noisy = noise_of(&aa) != Noise::Quiet;
-    let mut overall =
-        beside.measure(&mut measured, watch, |overall, rows| decided(overall, rows) || noisy)?;
-    if noisy && !noise_of(&aa).lets_stand(&overall, timing) {
+    let mut look = beside.measure(&mut measured, watch, |look| decided(look) || noisy)?;
+    if noisy && !noise_of(&aa).lets_stand(&look.geomean, timing) {
         watch.lane(Lane::BaselineItself);
-        aa = aside.measure(&mut itself, watch, |aa, _| noise_of(aa) == Noise::Quiet)?;
+        aa = aside.measure(&mut itself, watch, |look| noise_of(&look.geomean) == Noise::Quiet)?.geomean;
         if noise_of(&aa) == Noise::Quiet {
             watch.lane(Lane::Candidate);
-            overall = beside.measure(&mut measured, watch, &mut decided)?;
+            look = beside.measure(&mut measured, watch, &mut decided)?;
         }
     }
-    watch.bench().facts.aa = Some(aa);
-    watch.bench().facts.notes.extend(noted(noise_of(&aa), &aa, &overall, timing)?);
+    let overall = look.geomean;
+    let known = &mut watch.bench().facts;
+    known.aa = Some(aa);
+    known.notes.extend(noted(noise_of(&aa), &aa, &overall, timing)?);
+    if let Some(seen) = look.seen.filter(|_| look.unseen(timing)) {
+        known.notes.push(format!(
+            "by the judge's own clock it is {:.3} times as fast, {} interval {:.3} to {:.3}: what only the worker's clock shows is no win",
+            seen.ratio,
+            seen.level_words(),
+            seen.lo,
+            seen.hi
+        ));
+    }
     let facts = facts(cache, &measured, overall, race)?;
     Ok((facts, decision, measured.last()))
 }
@@ -195,7 +205,7 @@ struct Pass<'p> {
 }
 
 impl Pass<'_> {
-    /// Measures until it is enough or the plan is used up. Gives the interval over the headline shapes.
+    /// Measures until it is enough or the plan is used up. Gives the last look.
     ///
     /// Looks at the candidate share the error of 5 % among them. The baseline against itself decides nothing about a kernel: how
     /// noisy the machine is, is asked at 95 % each time.
@@ -203,8 +213,8 @@ impl Pass<'_> {
         self,
         measurement: &mut Measurement<'_>,
         watch: &mut Timed<'_, '_>,
-        mut enough: impl FnMut(&Interval, &[Interval]) -> bool,
-    ) -> Result<Interval, Stop> {
+        mut enough: impl FnMut(&Look) -> bool,
+    ) -> Result<Look, Stop> {
         let Self { lane, timing, cases, headline } = self;
         let first = timing.processes as usize;
         let looks = Looks { first, max: first * timing.extend as usize };
@@ -224,16 +234,22 @@ impl Pass<'_> {
             if let Some(mismatch) = measurement.mismatch() {
                 return Err(stop(Trouble::Clock { mismatch }, lane, cases));
             }
-            let overall = measurement.geomean(alpha, |shape| headline[shape]).map_err(JudgeError::from)?;
-            let rows = measurement.shapes().iter().zip(headline).filter(|(_, headline)| **headline);
-            let rows = rows.map(|(shape, _)| shape.interval(alpha));
-            let rows: Vec<Interval> = rows.collect::<Result<_, _>>().map_err(JudgeError::from)?;
-            let enough = enough(&overall, &rows);
-            let Some(next) = looks.next_after(processes).filter(|_| !enough) else { return Ok(overall) };
-            (watch.bench().progress)(Progress::Extended { lane, interval: overall });
+            let look = look(measurement, headline, alpha).map_err(JudgeError::from)?;
+            let enough = enough(&look);
+            let Some(next) = looks.next_after(processes).filter(|_| !enough) else { return Ok(look) };
+            (watch.bench().progress)(Progress::Extended { lane, interval: look.geomean });
             processes = next;
         }
     }
+}
+
+fn look(measurement: &Measurement<'_>, headline: &[bool], alpha: f64) -> Result<Look, StatsError> {
+    let rows = measurement.shapes().iter().zip(headline).filter(|(_, headline)| **headline);
+    Ok(Look {
+        geomean: measurement.geomean(alpha, |shape| headline[shape])?,
+        seen: measurement.geomean_seen(alpha, |shape| headline[shape])?,
+        rows: rows.map(|(shape, _)| shape.interval(alpha)).collect::<Result<_, _>>()?,
+    })
 }
 
 fn stop(trouble: Trouble<Stop>, lane: Lane, cases: &[Case]) -> Stop {
@@ -291,7 +307,7 @@ fn facts(
         let (axes, calls, ratio) = (case.axes.clone(), shape.calls, shape.interval(1.0 - geomean.level)?);
         Ok(TimingRow { axes, headline: *headline, calls, baseline_ns, candidate_ns, ratio })
     };
-    let rows: Result<Vec<TimingRow>, assay_stats::StatsError> =
+    let rows: Result<Vec<TimingRow>, StatsError> =
         measured.shapes().iter().zip(&race.cases).zip(&race.headline).map(row).collect();
     Ok(TimingFacts {
         lane: lane.word(),
