@@ -98,6 +98,7 @@ fn case(dtype: DType) -> Case {
         tensors: vec![tensor("x", Role::Input), tensor("y", Role::Output)],
         scalars: vec![3.0],
         launch: None,
+        shift: 0,
     }
 }
 

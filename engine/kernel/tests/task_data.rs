@@ -56,13 +56,23 @@ fn measured_hidden_random_and_strided_shapes_are_checked() {
     assert_ne!(sizes(&case::cases(&loaded, 8).expect("cases"), Kind::Random), random);
     let strided: Vec<&Case> = cases.iter().filter(|case| case.kind == Kind::Strided).collect();
     assert_eq!(strided.len(), 3);
-    for case in strided {
-        assert!(!case.tensors[0].layout.is_contiguous() && !case.tensors[2].layout.is_contiguous());
+    for case in &strided {
+        assert!(!case.tensors[0].layout.is_contiguous() && case.shift >= 256);
         assert!(case.tensors[1].layout.is_contiguous(), "a row alone has no gap");
     }
+    // Whoever takes the step of one tensor for that of another is found.
+    let steps = |case: &Case, at: usize| case.tensors[at].layout.strides[0];
+    let same: Vec<bool> = strided.iter().map(|case| steps(case, 0) == steps(case, 2)).collect();
+    assert_eq!(same, [true, false, false]);
+    // The largest measured shape has more elements than hidden ones may have.
+    let large = sizes(&cases, Kind::Large);
+    let [(rows, columns)] = large[..] else { panic!("{large:?}") };
+    assert!(((1 << 18) + 1..=1 << 20).contains(&(rows * columns)), "{large:?}");
     let order: Vec<Kind> = cases.iter().map(|case| case.kind).collect();
     assert!(order.is_sorted_by_key(|kind| {
-        [Kind::Measured, Kind::Hidden, Kind::Random, Kind::Strided].iter().position(|k| k == kind)
+        [Kind::Measured, Kind::Hidden, Kind::Random, Kind::Large, Kind::Strided]
+            .iter()
+            .position(|k| k == kind)
     }));
     assert!(cases.iter().all(|case| case.scalars == [1e-6] && case.tensors.len() == 3));
 }
@@ -94,6 +104,22 @@ fn every_value_of_a_scalar_is_checked_and_the_first_is_measured() {
     let all =
         |scale| generate::values(&three.task, case, 0, 1, scale).iter().map(|v| v.abs()).fold(0.0, f64::max);
     assert!(all(last) > 0.0 && all(last) < 0.01 * all(1.0), "{} {}", all(last), all(1.0));
+}
+
+#[test]
+fn one_shape_is_beyond_what_the_others_keep_to() {
+    let of = |axes: &str, measured: &str, seed: u64| {
+        let loaded = loaded(axes, measured, "hidden: {max_elements: 5000}");
+        sizes(&case::cases(&loaded, seed).expect("cases"), Kind::Large)
+    };
+    let wide = "{R: {range: [2, 100000]}, C: {range: [16, 65536], multiple_of: 16}}";
+    for seed in 0..50 {
+        let [(rows, columns)] = of(wide, "[{R: 32, C: 64}]", seed)[..] else { panic!("one") };
+        assert!((5001..=40_000).contains(&(rows * columns)) && columns % 16 == 0, "{rows} {columns}");
+        let [(rows, columns)] = of(wide, "[{R: 512, C: 1024}]", seed)[..] else { panic!("one") };
+        assert!((100_000..=734_004).contains(&(rows * columns)), "{rows} {columns}");
+    }
+    assert_eq!(of("{R: {range: [2, 64]}, C: {range: [16, 64]}}", "[{R: 32, C: 64}]", 1), [], "nothing is");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 type Sizes = IndexMap<String, u64>;
 
 /// The shapes to check: measured, the smallest of them at other values of the scalars, hidden (odd sizes, and the ends of each axis),
-/// random (from the seed, some beyond what is measured), then some of them with gaps. No shape occurs twice without gaps, but for
+/// random (from the seed, some beyond what is measured), a large one, then some of them with gaps. No shape occurs twice without gaps, but for
 /// scalars.
 ///
 /// Measured shapes have the first value of each scalar; where there are several, all others take the rest in turn.
@@ -26,12 +26,12 @@ pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     }
     if let Some(modest) = smallest(task, loaded)? {
         for setting in 1..task.settings() {
-            cases.push(set(task, Kind::Scalar, modest, 0, setting)?);
+            cases.push(set(task, Kind::Scalar, modest, &[0], setting)?);
         }
     }
     let mut add = |kind, sizes: Sizes| -> Result<(), TaskError> {
         if !seen.contains(&sizes) {
-            cases.push(set(task, kind, &sizes, 0, settings.turn())?);
+            cases.push(set(task, kind, &sizes, &[0], settings.turn())?);
             seen.push(sizes);
         }
         Ok(())
@@ -48,6 +48,9 @@ pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     }
     for _ in 0..task.hidden.random {
         add(Kind::Random, random(task, &mut stream)?)?;
+    }
+    if let Some(sizes) = large(task, loaded, &mut stream)? {
+        add(Kind::Large, sizes)?;
     }
     let strided = strided(task, &cases, &mut stream, &mut settings)?;
     cases.extend(strided);
@@ -91,7 +94,7 @@ fn hidden(task: &Task, loaded: &Loaded) -> Result<Vec<Sizes>, TaskError> {
         for odd in task.hidden.odd.iter().filter(|odd| takes(axis, **odd)) {
             let mut sizes = modest.clone();
             sizes.insert(name.clone(), *odd);
-            all.extend(cut(task, sizes, Some(name))?);
+            all.extend(cut(task, sizes, Some(name), task.hidden.max_elements)?);
         }
     }
     Ok(all)
@@ -167,9 +170,9 @@ fn largest(task: &Task, sizes: &Sizes) -> Result<usize, TaskError> {
     Ok(case.tensors.iter().map(|tensor| tensor.layout.len()).max().unwrap_or(0))
 }
 
-/// Halves the largest of the other axes until no tensor has too many elements; nothing if `keep` alone is too much.
-fn cut(task: &Task, mut sizes: Sizes, keep: Option<&str>) -> Result<Option<Sizes>, TaskError> {
-    while largest(task, &sizes)? as u64 > task.hidden.max_elements {
+/// Halves the largest of the other axes until no tensor has more elements; nothing if `keep` alone is too much.
+fn cut(task: &Task, mut sizes: Sizes, keep: Option<&str>, most: u64) -> Result<Option<Sizes>, TaskError> {
+    while largest(task, &sizes)? as u64 > most {
         let others = task.axes.iter().filter(|(name, _)| Some(name.as_str()) != keep);
         let smaller = others.filter_map(|(name, axis)| {
             let now = *sizes.get(name)?;
@@ -183,16 +186,22 @@ fn cut(task: &Task, mut sizes: Sizes, keep: Option<&str>) -> Result<Option<Sizes
 }
 
 /// Each axis drawn evenly over the logarithm of its range, so that small sizes are as likely as large ones.
-fn random(task: &Task, stream: &mut Stream) -> Result<Sizes, TaskError> {
+fn drawn(task: &Task, stream: &mut Stream) -> Sizes {
     let mut sizes = Sizes::new();
     for (name, axis) in &task.axes {
         let [low, high] = axis.range.map(|size| size as f64);
         let drawn = (low.ln() + stream.uniform() * (high.ln() - low.ln())).exp().round();
         sizes.insert(name.clone(), near(axis, (drawn as u64).clamp(axis.range[0], axis.range[1])));
     }
+    sizes
+}
+
+/// As [`drawn`], within what hidden shapes may have.
+fn random(task: &Task, stream: &mut Stream) -> Result<Sizes, TaskError> {
+    let sizes = drawn(task, stream);
     let elements = sizes.clone();
     // At its smallest sizes a task may still be too large; then that is its shape.
-    Ok(cut(task, sizes, None)?.unwrap_or_else(|| {
+    Ok(cut(task, sizes, None, task.hidden.max_elements)?.unwrap_or_else(|| {
         elements
             .keys()
             .map(|name| (name.clone(), task.axes.get(name).map_or(1, |axis| near(axis, 0))))
@@ -200,7 +209,37 @@ fn random(task: &Task, stream: &mut Stream) -> Result<Sizes, TaskError> {
     }))
 }
 
-/// Gaps behind the rows of the smallest shape of each kind: one that keeps vectors aligned, one that does not, one that is drawn.
+/// One shape beyond what the others keep to, since a range promises more: up to eight times as large as hidden and random shapes may be,
+/// or as large as what is measured, give or take, where that is larger. Nothing where the ranges end before.
+fn large(task: &Task, loaded: &Loaded, stream: &mut Stream) -> Result<Option<Sizes>, TaskError> {
+    let most = task.hidden.max_elements as f64;
+    let mut measured = 0.0;
+    for shape in &loaded.shapes {
+        measured = f64::max(measured, largest(task, &shape.axes)? as f64);
+    }
+    // Halving leaves more than a half of the target.
+    let (least, doublings) = (f64::max(2.0 * most, 0.7 * measured), if measured > most { 1.0 } else { 2.0 });
+    let target = (least * (doublings * stream.uniform()).exp2()) as u64;
+    let mut sizes = drawn(task, stream);
+    while largest(task, &sizes)? as u64 <= target / 2 {
+        // The axis that is shortest, as a share of its range.
+        let longer = task.axes.iter().filter_map(|(name, axis)| {
+            let now = *sizes.get(name)?;
+            let then = near(axis, now.saturating_mul(2));
+            (then > now).then_some((now as f64 / axis.range[1] as f64, name, then))
+        });
+        let Some((_, name, then)) = longer.min_by(|one, other| one.0.total_cmp(&other.0)) else { break };
+        sizes.insert(name.clone(), then);
+    }
+    let sizes = cut(task, sizes, None, target)?;
+    Ok(match sizes {
+        Some(sizes) if largest(task, &sizes)? as f64 > most => Some(sizes),
+        _ => None,
+    })
+}
+
+/// Gaps behind the rows of the smallest shape of each kind: the same for all tensors, so that vectors stay aligned and an output can
+/// lie in an input's memory; then others for each, and none for some; then drawn.
 fn strided(
     task: &Task,
     cases: &[Case],
@@ -214,13 +253,15 @@ fn strided(
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
-    for (kind, gap) in [(Kind::Measured, 8), (Kind::Hidden, 3), (Kind::Random, 1 + stream.below(63) as usize)]
-    {
+    let one = 1 + stream.below(63) as usize;
+    let other = (one + 1 + stream.below(62) as usize) % 64;
+    let gaps = [(Kind::Measured, vec![8]), (Kind::Hidden, vec![3, 0, 5]), (Kind::Random, vec![one, other])];
+    for (kind, gaps) in gaps {
         // A gap is seen only behind a row that is not the last.
         let of_kind = cases.iter().filter(|case| case.kind == kind && has_rows(case));
         let elements = |case: &&Case| case.tensors.iter().map(|tensor| tensor.layout.len()).sum::<usize>();
         if let Some(case) = of_kind.min_by_key(elements) {
-            all.push(set(task, Kind::Strided, &case.axes, gap, settings.turn())?);
+            all.push(set(task, Kind::Strided, &case.axes, &gaps, settings.turn())?);
         }
     }
     Ok(all)

@@ -3,7 +3,7 @@
 use super::{Case, Kind, Launch, Role, Tensor};
 use crate::dtype::DType;
 use crate::layout::Layout;
-use crate::task::{Size, Strides, Task, TaskError, axes};
+use crate::task::{Form, Size, Strides, Task, TaskError, axes};
 use indexmap::IndexMap;
 
 /// Most elements of one tensor: memory of a machine, not of a task's wish.
@@ -14,15 +14,18 @@ const MOST_ELEMENTS: u64 = 1 << 34;
 /// # Errors
 /// If a size of a tensor cannot be computed, is 0, or is beyond any memory.
 pub fn make(task: &Task, kind: Kind, axes: &IndexMap<String, u64>, gap: usize) -> Result<Case, TaskError> {
-    set(task, kind, axes, gap, 0)
+    set(task, kind, axes, &[gap], 0)
 }
 
-/// As [`make`], with the scalars of a setting: see [`Task::settings`].
+/// Least `byte_offset` of descriptors, in bytes: what DLPack asks addresses to be aligned to.
+const SHIFT: usize = 256;
+
+/// As [`make`], with the scalars of a setting (see [`Task::settings`]), and gaps that the tensors which may have some take in turn.
 pub(super) fn set(
     task: &Task,
     kind: Kind,
     axes: &IndexMap<String, u64>,
-    gap: usize,
+    gaps: &[usize],
     setting: usize,
 ) -> Result<Case, TaskError> {
     let mut case = Case {
@@ -31,13 +34,21 @@ pub(super) fn set(
         tensors: Vec::new(),
         scalars: task.scalars.values().map(|one| one.at(setting)).collect(),
         launch: None,
+        // Exports of tvm-ffi take the address alone: frameworks never offset it.
+        shift: if kind == Kind::Strided && task.abi.form == Form::CDltensor {
+            SHIFT.max(task.abi.align)
+        } else {
+            0
+        },
     };
+    let mut gaps = gaps.iter().cycle();
     let inputs =
         task.inputs.iter().map(|(name, one)| (name, Role::Input, one.dtype, &one.shape, one.strides));
     let outputs =
         task.outputs.iter().map(|(name, one)| (name, Role::Output, one.dtype, &one.shape, one.strides));
     for (name, role, dtype, shape, strides) in inputs.chain(outputs) {
-        let gap = if strides == Strides::RowPaddedOk { gap } else { 0 };
+        let padded = strides == Strides::RowPaddedOk && shape.len() > 1;
+        let gap = if padded { gaps.next().copied().unwrap_or(0) } else { 0 };
         let layout = layout(dtype, shape, axes, gap).map_err(|cause| TaskError::Case {
             title: case.title(),
             message: format!("`{name}`: {cause}"),

@@ -26,6 +26,8 @@ pub enum Kind {
     Hidden,
     /// Drawn in this judgement.
     Random,
+    /// Drawn too, as large as what is measured, where hidden and random shapes are smaller.
+    Large,
     /// A measured or hidden one with gaps between rows.
     Strided,
 }
@@ -64,6 +66,8 @@ pub struct Case {
     pub scalars: Vec<f64>,
     /// How the kernel is launched, where the judge's side says so.
     pub launch: Option<Launch>,
+    /// Bytes that descriptors name apart from the address, as `byte_offset`: so many for the first tensor, twice as many for the next.
+    pub shift: usize,
 }
 
 impl Case {

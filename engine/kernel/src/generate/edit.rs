@@ -1,6 +1,7 @@
 //! Changes to generated values: special numbers, one element that dominates, and few elements that change.
 
 use super::philox::Stream;
+use crate::dtype::DType;
 use crate::layout::Layout;
 
 /// Kind of special rows.
@@ -88,6 +89,29 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
     places
 }
 
+/// Changes the last digits of nearly every float in memory, at the speed of memory, so that no two tensors are ever the same; `false`, and
+/// nothing is done, for integers, which may be indices. Finite numbers stay finite, and about as large.
+pub fn disturb(layout: &Layout, seed: u64, bytes: &mut [u8]) -> bool {
+    // Digits of each element that may change, repeated over eight bytes.
+    let digits: u64 = match layout.dtype {
+        DType::Fp64 => 0x0fff_ffff,
+        DType::Fp32 => 0x0fff_0000_0fff,
+        DType::Fp16 | DType::Bf16 => 0x0007_0007_0007_0007,
+        DType::E4m3 | DType::E5m2 => 0x0101_0101_0101_0101,
+        DType::Int64 | DType::Int32 | DType::Int8 | DType::Uint8 | DType::Bool => return false,
+    };
+    let mut state = seed;
+    for chunk in bytes.chunks_mut(8) {
+        // SplitMix64 (Steele, Lea and Flood, 2014): a few operations for each word.
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let change = ((word ^ word >> 31) & digits).to_le_bytes();
+        chunk.iter_mut().zip(change).for_each(|(byte, change)| *byte ^= change);
+    }
+    true
+}
+
 /// A value among these that is another one; the same if there is no other.
 fn other(values: &[f64], old: f64, stream: &mut Stream) -> f64 {
     let start = stream.below(values.len() as u64) as usize;
@@ -97,12 +121,37 @@ fn other(values: &[f64], old: f64, stream: &mut Stream) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pattern, change, dominate, special};
+    use super::{Pattern, change, disturb, dominate, special};
     use crate::dtype::DType;
     use crate::layout::Layout;
 
     fn plain(layout: &Layout) -> Vec<f64> {
         (0..layout.len()).map(|at| layout.dtype.rounded((at as f64 * 0.7).sin() + 1.5)).collect()
+    }
+
+    #[test]
+    fn what_is_disturbed_is_new_and_about_the_same() {
+        for dtype in [DType::Fp64, DType::Fp32, DType::Fp16, DType::Bf16, DType::E4m3, DType::E5m2] {
+            let layout = Layout::contiguous(dtype, &[7, 33]);
+            let values: Vec<f64> =
+                (0..layout.len()).map(|at| dtype.rounded((at as f64 * 0.7).sin() + 1.5)).collect();
+            let mut bytes = vec![0; layout.span()];
+            layout.write(&values, &mut bytes);
+            let before = bytes.clone();
+            assert!(disturb(&layout, 3, &mut bytes));
+            let after = layout.read(&bytes);
+            let changed = values.iter().zip(&after).filter(|(old, new)| old != new).count();
+            assert!(changed > layout.len() / 3, "{dtype:?}: {changed}");
+            // Three digits of the shortest significand, one of the 8-bit ones.
+            let most =
+                values.iter().zip(&after).map(|(old, new)| ((new - old) / old).abs()).fold(0.0, f64::max);
+            assert!(most > 0.0 && most <= 0.25, "{dtype:?}: {most}");
+            let once = bytes.clone();
+            disturb(&layout, 4, &mut bytes);
+            assert!(bytes != once && bytes != before, "{dtype:?}");
+        }
+        let whole = Layout::contiguous(DType::Int32, &[4]);
+        assert!(!disturb(&whole, 1, &mut [1; 16]));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod edit;
 mod philox;
 
-pub use edit::{Pattern, change, dominate, special};
+pub use edit::{Pattern, change, disturb, dominate, special};
 pub use philox::{Numbers, Stream};
 
 use crate::case::{Case, Kind};
@@ -34,8 +34,14 @@ const FAINT: f64 = 1.0 / 1024.0;
 
 /// The factors that checks of a shape run at: [`scales`], and a small part of the least where scalars are looked at. A number beside
 /// a sum, such as an epsilon, is seen where the sum is small.
+///
+/// A large shape is looked at with one: it is there for its size.
 pub fn scales_at(task: &Task, kind: Kind) -> Vec<f64> {
     let mut all = scales(task);
+    if kind == Kind::Large {
+        all.retain(|scale| *scale == 1.0);
+        all.extend(scales(task).first().filter(|_| all.is_empty()));
+    }
     if kind == Kind::Scalar {
         all.extend(least(task).map(|least| least * FAINT));
     }

@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::setup::{JudgeError, Secret};
-use crate::case::Case;
+use crate::case::{Case, Kind};
 use crate::generate;
 use crate::oracle::Oracle;
 use crate::task::Task;
@@ -109,7 +109,7 @@ impl Drop for Ahead {
 
 /// Sets of data of a shape.
 fn sets(task: &Task, case: &Case) -> usize {
-    generate::scales_at(task, case.kind).len() + 1
+    generate::scales_at(task, case.kind).len() + usize::from(case.kind != Kind::Large)
 }
 
 /// The data of a shape: at every scale, and once with an element in each row that outweighs the rest of it. Fewer sets where nobody
@@ -127,7 +127,7 @@ pub fn draw(
             all.push(Data::draw(task, oracle, case, generate::seed(seed, &format!("scale {at}")), scale)?);
         }
     }
-    if let Some(first) = all.first().filter(|_| wanted()) {
+    if let Some(first) = all.first().filter(|_| case.kind != Kind::Large && wanted()) {
         let layouts: Vec<_> = case.inputs().map(|tensor| case.tensors[tensor].layout.clone()).collect();
         let what = "with elements that outweigh their rows".to_owned();
         all.push(first.edited(oracle, case, what, |values| {

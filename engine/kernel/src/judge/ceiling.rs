@@ -90,5 +90,6 @@ fn case(bytes: usize, mode: f64, passes: usize) -> Case {
         tensors: vec![tensor("from", Role::Input), tensor("to", Role::Output)],
         scalars: vec![mode, passes as f64],
         launch: None,
+        shift: 0,
     }
 }

@@ -100,5 +100,6 @@ fn case(elements: usize, blocks: u32, args: Vec<Arg>, tensors: &[(&str, Role)]) 
         tensors: tensors.iter().map(tensor).collect(),
         scalars: Vec::new(),
         launch: Some(Launch { grid: [blocks, 1, 1], block: [THREADS, 1, 1], shared: 0, args }),
+        shift: 0,
     }
 }

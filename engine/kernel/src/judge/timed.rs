@@ -150,6 +150,19 @@ impl<'b, 'a> Timed<'b, 'a> {
         tolerance::errors(task, declared, &case.axes, expected, &case.tensors[tensor].layout.read(bytes))
     }
 
+    /// Every call of the candidate was served, and left the mode of floating point alone.
+    fn served(&self, blocked: &Blocked) -> Result<(), Stop> {
+        if let Some((call, rc)) = blocked.failed {
+            let evidence = json!({ "call": call, "rc": rc });
+            return self.found(Code::ReturnedError, format!("it returned {rc}"), evidence);
+        }
+        if blocked.mode_after != Mode::DEFAULT {
+            let message = "it changed how the processor rounds or flushes".to_owned();
+            return self.found(Code::MathModeChanged, message, json!({ "after": blocked.mode_after }));
+        }
+        Ok(())
+    }
+
     /// The inputs of every used set are what they were. Where they are mapped read-only nothing else can be.
     fn inputs(&self, sample: &Sample, arena: &Arena) -> Result<(), Stop> {
         if !self.bench.task().abi.own_memory() {
@@ -300,28 +313,17 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn look(&mut self, side: Side, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Stop> {
-        let trusted = side == Side::Baseline || self.lane == Lane::BaselineItself;
-        if let Some((call, rc)) = blocked.failed {
-            if trusted {
+        if side == Side::Baseline || self.lane == Lane::BaselineItself {
+            if let Some((_, rc)) = blocked.failed {
                 let reason = format!("the baseline returned {rc} at {}", self.case().title());
                 return Err(Stop::Failed(JudgeError::Worker {
                     end: End::System { what: "a timed call", reason },
                 }));
             }
-            return self.found(
-                Code::ReturnedError,
-                format!("it returned {rc}"),
-                json!({ "call": call, "rc": rc }),
-            );
-        }
-        if trusted {
             return Ok(());
         }
         self.bench.facts.cases.run += sample.order.len() as u64;
-        if blocked.mode_after != Mode::DEFAULT {
-            let message = "it changed how the processor rounds or flushes".to_owned();
-            return self.found(Code::MathModeChanged, message, json!({ "after": blocked.mode_after }));
-        }
+        self.served(blocked)?;
         if let Some((_, tensor)) = arena.margins_intact() {
             let name = self.case().tensors[tensor].name.clone();
             return self.found(
@@ -334,6 +336,48 @@ impl Watch for Timed<'_, '_> {
         self.snapshot(sample, arena)?;
         self.probe(sample, arena)?;
         self.changed_set(sample, arena)
+    }
+
+    fn renew(&mut self, seed: u64, arena: &mut Arena) -> bool {
+        self.changed = None;
+        let (case, mut any) = (&self.cases[self.shape], false);
+        for set in 0..SETS {
+            for (at, tensor) in case.inputs().enumerate() {
+                let seed = generate::seed(seed, &format!("set {set} input {at}"));
+                any |= generate::disturb(&case.tensors[tensor].layout, seed, arena.bytes_mut(set, tensor));
+            }
+        }
+        any
+    }
+
+    fn look_renewed(
+        &mut self,
+        sample: &Sample,
+        arena: &Arena,
+        blocked: &Blocked,
+        last: bool,
+    ) -> Result<(), Stop> {
+        self.served(blocked)?;
+        self.bench.facts.cases.run += sample.order.len() as u64;
+        if !last {
+            return Ok(());
+        }
+        let case = self.case().clone();
+        let read = |tensor: usize| case.tensors[tensor].layout.read(arena.bytes(sample.picked, tensor));
+        let data = Data::of(self.bench.oracle, &case, String::new(), case.inputs().map(read).collect())
+            .map_err(Stop::Failed)?;
+        let data = self.bench.modelled(&case, data)?;
+        for (output, tensor) in case.outputs().enumerate() {
+            let errors = self.whole(output, &data.expected[output], arena.bytes(sample.picked, tensor));
+            if !errors.passed() {
+                let message = format!(
+                    "{} of {} elements of an output are wrong, on data that no call had seen",
+                    errors.failed, errors.elements
+                );
+                return self.found(Code::TimedOutputWrong, message, json!({ "errors": errors }));
+            }
+        }
+        Ok(())
     }
 
     fn warm(&mut self) {

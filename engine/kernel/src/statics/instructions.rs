@@ -1,7 +1,7 @@
 //! Instructions that a kernel has no use for: they talk to the system, tell the time or the place, or change how the machine
 //! works. Computing needs none of them, and no compiler emits them from plain C.
 
-use super::{Context, Image, LISTED, finding, sweep};
+use super::{Context, Image, LISTED, finding, hidden, sweep};
 use crate::verdict::{Code, Finding};
 use iced_x86::{Code as Opcode, Formatter, Instruction, Mnemonic, NasmFormatter};
 use serde_json::json;
@@ -126,17 +126,24 @@ struct Places {
 pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut found: BTreeMap<Why, Places> = BTreeMap::new();
     let mut formatter = NasmFormatter::new();
+    let mut add = |why: Why, instruction: &Instruction| {
+        let places = found.entry(why).or_default();
+        if places.listed.iter().any(|(address, _)| *address == instruction.ip()) {
+            return;
+        }
+        places.count += 1;
+        if places.listed.len() < LISTED {
+            let mut text = String::new();
+            formatter.format(instruction, &mut text);
+            places.listed.push((instruction.ip(), text));
+        }
+    };
     sweep::each(image, |instruction, leaves| {
         if let Some(why) = why(instruction, leaves) {
-            let places = found.entry(why).or_default();
-            places.count += 1;
-            if places.listed.len() < LISTED {
-                let mut text = String::new();
-                formatter.format(instruction, &mut text);
-                places.listed.push((instruction.ip(), text));
-            }
+            add(why, instruction);
         }
     });
+    hidden::float_modes(image, |instruction| add(Why::FloatMode, instruction));
     for (why, places) in &mut found {
         places.listed.sort_unstable();
         let Some((address, text)) = places.listed.first() else { continue };

@@ -9,6 +9,7 @@ mod cubin;
 mod device;
 mod entry;
 mod exports;
+mod hidden;
 mod image;
 mod imports;
 mod instructions;

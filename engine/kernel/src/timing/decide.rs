@@ -44,11 +44,28 @@ pub struct Look {
     pub geomean: Interval,
     /// The same by the judge's own clock, where that tells.
     pub seen: Option<Interval>,
+    /// The same on data that no call had seen, where there was any.
+    pub renewed: Option<Interval>,
     /// Of each headline shape.
     pub rows: Vec<Interval>,
 }
 
+/// A gain that must be seen on new data as well, in part at least; a smaller one is within what caches do.
+const LARGE_GAIN: f64 = 1.2;
+/// That part, of its logarithm: hot data lets a kernel gain more than cold data does, but not four times as much.
+const PART: f64 = 0.25;
+
 impl Look {
+    /// Whether the gain is one of data that comes again, and not of new data: the candidate is slower there, or next to nothing is
+    /// left of a large gain.
+    pub fn remembers(&self, timing: &Timing) -> bool {
+        let Some(renewed) = self.renewed.filter(|_| self.geomean.lo > 1.0 + timing.min_effect) else {
+            return false;
+        };
+        renewed.hi < 1.0 - timing.min_effect
+            || self.geomean.lo > LARGE_GAIN && renewed.hi < self.geomean.lo.powf(PART)
+    }
+
     /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's.
     pub fn unseen(&self, timing: &Timing) -> bool {
         self.geomean.lo > 1.0 + timing.min_effect && self.seen.is_some_and(|seen| seen.lo <= 1.0)
@@ -110,12 +127,14 @@ impl Noise {
         }
     }
 
-    /// Whether an effect is far larger than the noise, so that the verdict stands: the near end of its interval lies beyond the least
-    /// effect by more than three times what the baseline differs from itself.
+    /// Whether the verdict stands. A baseline that differs from itself says that the machine is not fit to compare anything. Where it is
+    /// only uncertain whether it does, an effect that is far larger stands: the near end of its interval lies beyond the least
+    /// effect by more than three times what the baseline may differ from itself.
     pub fn lets_stand(self, geomean: &Interval, timing: &Timing) -> bool {
         let by = match self {
             Self::Quiet => return true,
-            Self::Off { by } | Self::Wide { by } => by,
+            Self::Off { .. } => return false,
+            Self::Wide { by } => by,
         };
         let reach = timing.min_effect + FAR * by;
         geomean.lo > 1.0 + reach || geomean.hi < 1.0 - reach
@@ -167,7 +186,7 @@ mod tests {
             (at(0.96, 1.02), vec![], Decision::Undecided),
             (at(0.48, 0.51), vec![], Decision::Slower),
         ] {
-            let look = Look { geomean, seen: None, rows };
+            let look = Look { geomean, seen: None, renewed: None, rows };
             assert_eq!(decide(&look, &timing), expected, "{look:?}");
         }
         assert_eq!(Decision::Regresses.code(), Code::Inconclusive);
@@ -183,14 +202,33 @@ mod tests {
             (Some(at(0.999, 1.08)), Decision::Undecided),
             (Some(at(0.97, 0.99)), Decision::Undecided),
         ] {
-            let look = Look { geomean: at(1.02, 1.10), seen, rows: Vec::new() };
+            let look = Look { geomean: at(1.02, 1.10), seen, renewed: None, rows: Vec::new() };
             assert_eq!(
                 (decide(&look, &timing), look.unseen(&timing)),
                 (expected, expected != Decision::Faster)
             );
         }
-        let slower = Look { geomean: at(0.90, 0.92), seen: Some(at(0.90, 0.95)), rows: Vec::new() };
+        let slower =
+            Look { geomean: at(0.90, 0.92), seen: Some(at(0.90, 0.95)), renewed: None, rows: Vec::new() };
         assert_eq!((decide(&slower, &timing), slower.unseen(&timing)), (Decision::Slower, false));
+    }
+
+    #[test]
+    fn a_gain_that_new_data_does_not_have_is_one_of_memory() {
+        let timing = Timing::default();
+        for (geomean, renewed, remembers) in [
+            (at(3.8, 4.0), None, false),
+            (at(3.8, 4.0), Some(at(0.3, 0.5)), true),
+            (at(3.8, 4.0), Some(at(1.0, 1.3)), true),
+            (at(3.8, 4.0), Some(at(1.3, 1.5)), false),
+            (at(1.02, 1.04), Some(at(0.95, 0.995)), false),
+            (at(1.02, 1.04), Some(at(0.95, 0.98)), true),
+            // It wins nothing.
+            (at(0.99, 1.01), Some(at(0.5, 0.6)), false),
+        ] {
+            let look = Look { geomean, seen: None, renewed, rows: Vec::new() };
+            assert_eq!(look.remembers(&timing), remembers, "{look:?}");
+        }
     }
 
     #[test]
@@ -209,7 +247,7 @@ mod tests {
     #[test]
     fn an_effect_far_beyond_the_noise_stands() {
         let timing = Timing::default();
-        let off = Noise::Off { by: 0.02 };
+        let wide = Noise::Wide { by: 0.02 };
         for (lo, hi, stands) in [
             (7.5, 8.1, true),
             (1.071, 1.2, true),
@@ -219,7 +257,8 @@ mod tests {
             (0.90, 0.931, false),
             (0.99, 1.01, false),
         ] {
-            assert_eq!(off.lets_stand(&at(lo, hi), &timing), stands, "{lo} {hi}");
+            assert_eq!(wide.lets_stand(&at(lo, hi), &timing), stands, "{lo} {hi}");
+            assert!(!Noise::Off { by: 0.02 }.lets_stand(&at(lo, hi), &timing));
         }
         assert!(Noise::Quiet.lets_stand(&at(0.99, 1.01), &timing));
         assert!(!Noise::Wide { by: 0.5 }.lets_stand(&at(0.1, 0.2), &timing), "nothing is slower than that");
@@ -241,7 +280,7 @@ mod tests {
                 }
                 let alpha = looks.look(processes, ALPHA).expect("a planned look").alpha;
                 let found = interval(&medians, alpha).expect("medians");
-                last = decide(&Look { geomean: found, seen: None, rows: Vec::new() }, &timing);
+                last = decide(&Look { geomean: found, seen: None, renewed: None, rows: Vec::new() }, &timing);
                 if last != Decision::Undecided || processes == looks.max {
                     held += usize::from(found.lo <= truth && truth <= found.hi);
                     break;

@@ -3,7 +3,7 @@
 use super::clock::{self, Mismatch};
 use super::cpu::CpuClock;
 use super::escape;
-use super::estimate::{Interval, geomean};
+use super::estimate::{Interval, geomean, process_median};
 use super::schedule::{self, SETS, Sample};
 use super::shape::Shape;
 use super::watch::{Trouble, Watch};
@@ -42,6 +42,8 @@ pub struct Plan<'a> {
     pub block_us: u32,
     /// The second-level cache of the device is overwritten before each call.
     pub flush: bool,
+    /// Blocks on data that no call has seen, at the end of each process pair at a shape.
+    pub renewed: usize,
     /// Every choice follows from it.
     pub seed: u64,
 }
@@ -102,6 +104,23 @@ impl<'a> Measurement<'a> {
         }
         let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
         geomean(&chosen.map(|(_, shape)| shape.seen()).collect::<Vec<_>>(), alpha).map(Some)
+    }
+
+    /// As [`Self::geomean`], on data that no call had seen; `None` where there was none, and below two process pairs.
+    ///
+    /// # Errors
+    /// See [`geomean`].
+    pub fn geomean_renewed(
+        &self,
+        alpha: f64,
+        of: impl Fn(usize) -> bool,
+    ) -> Result<Option<Interval>, StatsError> {
+        let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
+        let medians: Vec<Vec<f64>> = chosen.map(|(_, shape)| shape.renewed.clone()).collect();
+        if medians.iter().any(|medians| medians.len() < 2) {
+            return Ok(None);
+        }
+        geomean(&medians, alpha).map(Some)
     }
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
@@ -226,11 +245,56 @@ impl<'a> Measurement<'a> {
             pairs.push(self.pair((shape, &sample), workers, clocks, &mut arena, watch)?);
             watch.done();
         }
+        let renewed = self.renewed(shape, random_of(seed), workers, &mut arena, watch)?;
+        self.shapes[shape].renewed.extend(renewed);
         if device {
             self.shapes[shape].count_device(&pairs, self.plan.flush);
             return Ok(None);
         }
         self.shapes[shape].count(shape, &pairs)
+    }
+
+    /// How much faster the candidate is on data that no call has seen, as the median log ratio of a few short blocks. Whoever answers
+    /// from memory has to compute there.
+    fn renewed<W: Watch>(
+        &self,
+        shape: usize,
+        mut seed: impl FnMut() -> u64,
+        workers: &mut [Worker; 2],
+        arena: &mut Arena,
+        watch: &mut W,
+    ) -> Result<Option<f64>, Trouble<W::Stop>> {
+        let mut ratios = Vec::new();
+        for block in 0..self.plan.renewed {
+            let sample = schedule::once(seed(), self.plan.cases[shape].outputs().count());
+            if !watch.renew(sample.seed, arena) {
+                return Ok(None);
+            }
+            let last = block + 1 == self.plan.renewed;
+            let mut ns = [1.0; 2];
+            for side in [sample.first, sample.first.other()] {
+                watch.poison(&sample, arena);
+                let calls = self.block(shape, &sample);
+                let blocked = workers[at(side)].block(&calls);
+                let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
+                if side == Side::Candidate {
+                    watch.look_renewed(&sample, arena, &blocked, last).map_err(Trouble::Stop)?;
+                }
+                ns[at(side)] = blocked.ns.max(1) as f64;
+            }
+            ratios.push((ns[0] / ns[1]).ln());
+        }
+        Ok(process_median(&ratios))
+    }
+
+    /// The calls of a sample.
+    fn block(&self, shape: usize, sample: &Sample) -> Block {
+        let watched = self.plan.cases[shape].outputs().nth(sample.watched.1);
+        Block {
+            sets: sample.order.iter().map(|set| *set as u16).collect(),
+            snapshot: watched.map(|tensor| (sample.watched.0, tensor)),
+            flush: self.plan.flush,
+        }
     }
 
     /// A block of each side with the same calls, one after the other.
@@ -243,12 +307,7 @@ impl<'a> Measurement<'a> {
         watch: &mut W,
     ) -> Result<[clock::Block; 2], Trouble<W::Stop>> {
         let device = self.plan.abi.on_device();
-        let watched = self.plan.cases[shape].outputs().nth(sample.watched.1);
-        let block = Block {
-            sets: sample.order.iter().map(|set| *set as u16).collect(),
-            snapshot: watched.map(|tensor| (sample.watched.0, tensor)),
-            flush: self.plan.flush,
-        };
+        let block = self.block(shape, sample);
         let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
         let mut copied = [0; 2];
         for side in [sample.first, sample.first.other()] {
@@ -279,6 +338,12 @@ impl<'a> Measurement<'a> {
         }
         Ok(pair)
     }
+}
+
+/// Seeds of renewed data at a shape.
+fn random_of(seed: u64) -> impl FnMut() -> u64 {
+    let mut random = StdRng::seed_from_u64(seed ^ u64::MAX);
+    move || random.random()
 }
 
 fn at(side: Side) -> usize {

@@ -55,6 +55,20 @@ pub fn samples(seed: u64, samples: usize, calls: usize, outputs: usize) -> Vec<S
         .collect()
 }
 
+/// A sample on data that nothing has seen: each set once, in any order.
+pub fn once(seed: u64, outputs: usize) -> Sample {
+    let mut random = StdRng::seed_from_u64(seed);
+    let order = shuffled(&mut random);
+    Sample {
+        first: if random.random() { Side::Baseline } else { Side::Candidate },
+        watched: (random.random_range(0..SETS), random.random_range(0..outputs.max(1))),
+        picked: order[random.random_range(0..SETS)],
+        moved: order[0],
+        seed: random.random(),
+        order: order.to_vec(),
+    }
+}
+
 fn shuffled(random: &mut StdRng) -> [usize; SETS] {
     let mut turn: [usize; SETS] = std::array::from_fn(|at| at);
     for at in (1..SETS).rev() {

@@ -20,6 +20,8 @@ pub struct Shape {
     pub missing: Vec<f64>,
     /// How much longer the device works for the candidate than the caller's stream, in each process pair, see [`escape::beyond`].
     pub beyond: Vec<f64>,
+    /// Medians of the log ratios of each process pair on data that no call had seen; empty where none was asked for.
+    pub renewed: Vec<f64>,
     /// Nanoseconds of a call in each block of the baseline.
     pub baseline_ns: Vec<f64>,
     /// And of the candidate.

@@ -56,6 +56,8 @@ pub(super) struct Shape {
     pub(super) strides: Vec<i64>,
     /// Whether the call writes it.
     pub(super) output: bool,
+    /// Bytes that its descriptor names apart from the address.
+    pub(super) shift: usize,
 }
 
 /// The whole.
@@ -166,11 +168,12 @@ impl Plan {
             }
             placed.push(set);
         }
-        let tensors = case.tensors.iter().map(|tensor| Shape {
+        let tensors = case.tensors.iter().enumerate().map(|(at, tensor)| Shape {
             dtype: tensor.layout.dtype.dlpack(),
             shape: tensor.layout.shape.iter().map(|size| *size as i64).collect(),
             strides: tensor.layout.strides.iter().map(|stride| *stride as i64).collect(),
             output: tensor.role == Role::Output,
+            shift: case.shift * (at + 1),
         });
         Self {
             tensors: tensors.collect(),
@@ -244,6 +247,7 @@ mod tests {
             tensors: sizes.iter().enumerate().map(tensor).collect(),
             scalars: Vec::new(),
             launch: None,
+            shift: 0,
         }
     }
 

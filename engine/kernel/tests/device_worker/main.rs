@@ -146,6 +146,7 @@ fn case(elements: usize) -> Case {
             shared: 0,
             args: vec![Arg::Tensor(0), Arg::Tensor(1), Arg::I64(elements as i64), Arg::F32(3.0)],
         }),
+        shift: 0,
     }
 }
 

@@ -119,6 +119,7 @@ fn case(elements: usize) -> Case {
         tensors: vec![tensor("x", Role::Input), tensor("y", Role::Output)],
         scalars: vec![3.0],
         launch: None,
+        shift: 0,
     }
 }
 

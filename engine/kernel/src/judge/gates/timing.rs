@@ -25,6 +25,8 @@ const QUICK: (u32, u32) = (3, 20);
 /// How many times as wide the interval of three process pairs is as that of seven with the same spread: Student's quantiles 4.303
 /// and 2.447 over the roots of 3 and 7.
 const QUICK_WIDTH: f64 = 2.7;
+/// Short blocks on data that no call has seen, at each shape in each process pair.
+const RENEWED: usize = 4;
 /// Samples at each shape of the first look.
 const GLANCE: usize = 8;
 
@@ -73,6 +75,7 @@ impl Race<'_> {
             samples: self.timing.samples as usize,
             block_us: self.timing.block_us,
             flush: cache == Cache::Cold,
+            renewed: 0,
             seed,
         }
     }
@@ -136,7 +139,8 @@ fn headline_lane(
     let mut aa = aside.measure(&mut itself, watch, |_| true)?.geomean;
 
     watch.lane(Lane::Candidate);
-    let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], cache, seed_ab));
+    let plan = race.plan([&race.theirs, &race.own], cache, seed_ab);
+    let mut measured = Measurement::new(Plan { renewed: RENEWED, ..plan });
     let beside = race.pass(Lane::Candidate, timing);
     let mut decision = Decision::Undecided;
     let mut decided = |look: &Look| {
@@ -168,6 +172,9 @@ fn headline_lane(
             seen.hi
         ));
     }
+    if let Some(renewed) = look.renewed.filter(|_| look.remembers(timing)) {
+        return Err(Stop::Found(remembers(&overall, &renewed)));
+    }
     let facts = facts(cache, &measured, overall, race)?;
     Ok((facts, decision, measured.last()))
 }
@@ -180,6 +187,15 @@ fn glance(plan: Plan<'_>, watch: &mut Timed<'_, '_>, cases: &[Case]) -> Result<(
         Trouble::Few { .. } => Ok(()),
         trouble => Err(stop(trouble, Lane::Candidate, cases)),
     })
+}
+
+/// The finding of a gain that is none on data that no call has seen.
+fn remembers(geomean: &Interval, renewed: &Interval) -> Finding {
+    let message = format!(
+        "{:.2} times as fast as the baseline on data that comes again, and {:.2} times ({:.2} to {:.2}) on data that no call has seen: it remembers",
+        geomean.ratio, renewed.ratio, renewed.lo, renewed.hi
+    );
+    Finding::new(GATE, Code::StaleResult, message, json!({ "geomean": geomean, "renewed": renewed }))
 }
 
 /// What a reader should know of the noise where the verdict stands in spite of it.
@@ -248,6 +264,7 @@ fn look(measurement: &Measurement<'_>, headline: &[bool], alpha: f64) -> Result<
     Ok(Look {
         geomean: measurement.geomean(alpha, |shape| headline[shape])?,
         seen: measurement.geomean_seen(alpha, |shape| headline[shape])?,
+        renewed: measurement.geomean_renewed(alpha, |shape| headline[shape])?,
         rows: rows.map(|(shape, _)| shape.interval(alpha)).collect::<Result<_, _>>()?,
     })
 }
