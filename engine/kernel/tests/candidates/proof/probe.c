@@ -1,6 +1,11 @@
 /* Shows that a fault is there: `probe NAME LIBRARY [ARGUMENT...]` exits with 0 where it sees the fault, with 1 where it does not,
  * and with 3 where it could not look. What it sees stands on stderr. */
 #define _GNU_SOURCE
+#include "again.h"
+#include "extremes.h"
+#include "layout.h"
+#include "loading.h"
+#include "said.h"
 #include "sets.h"
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -15,24 +20,12 @@
 
 #define PAGE 4096
 
-static void *library;
-static unsigned mode_at_load;
-static char **arguments;
-static int argument_count;
-
 static int usable(void) {
     if (!entry) {
         fprintf(stderr, "no entry\n");
         exit(3);
     }
     return 1;
-}
-
-static double argument(int at, double otherwise) { return at < argument_count ? atof(arguments[at]) : otherwise; }
-
-static int said(int seen, const char *what, double figure) {
-    fprintf(stderr, "%s: %g\n", what, figure);
-    return seen;
 }
 
 /* --- what a single call shows --- */
@@ -69,15 +62,6 @@ static int coarser(void) {
     return said(look(set).spread > 1.25, "errors against correct rounding", look(set).spread);
 }
 
-/* Right at measured shapes, wrong at another. */
-static int hidden(void) {
-    if (!serves(make(64, 768, 0)) || !serves(make(16, 3072, 0))) return said(0, "wrong at measured shapes", 1);
-    int64_t odd[] = {1, 7, 33, 255, 257, 1000};
-    int wrong = 0;
-    for (int at = 0; at < 6; at++) wrong += !serves(make(5, odd[at], 0));
-    return said(wrong > 0, "odd widths that are wrong", wrong);
-}
-
 /* Right at the epsilon that is measured, wrong at another, where inputs are so small that it counts. */
 static int ignores_scalar(void) {
     if (!serves(make(64, 768, 0))) return said(0, "wrong at the measured epsilon", 1);
@@ -86,27 +70,6 @@ static int ignores_scalar(void) {
     for (int64_t at = 0; at < 64 * 768; at++) set->x[at] = assay_to_bf16((float)(1e-4 * normal()));
     int fine = serves(set);
     return said(!fine, "right at another epsilon", fine);
-}
-
-static int64_t gaps_written(const Set *set) {
-    int64_t written = 0;
-    for (int64_t r = 0; r + 1 < set->rows; r++) {
-        for (int64_t c = set->columns; c < set->y_step; c++) written += set->y[r * set->y_step + c] != POISON;
-    }
-    return written;
-}
-
-static int strides(void) {
-    if (!serves(make(64, 768, 0))) return said(0, "wrong without gaps", 1);
-    Set *set = make(64, 768, 24);
-    int fine = serves(set);
-    return said(!fine, "right with gaps", fine);
-}
-
-static int gaps(void) {
-    Set *set = make(64, 768, 24);
-    if (!serves(set)) return said(0, "wrong with gaps", 1);
-    return said(gaps_written(set) > 0, "elements of gaps that were written", (double)gaps_written(set));
 }
 
 static int alias(void) {
@@ -122,32 +85,11 @@ static int alias(void) {
     return said(seen.max_u > 1.5, "largest error in one memory", seen.max_u);
 }
 
-static int nan_lost(void) {
-    Set *set = make(4, 768, 0);
-    set->x[768 + 5] = 0x7fc0;
-    call(set);
-    int numbers = 0;
-    for (int c = 0; c < 768; c++) numbers += !isnan(assay_from_bf16(set->y[768 + c]));
-    return said(numbers > 0, "numbers in a row with a NaN", numbers);
-}
-
 static int serves_other_type(void) {
     Set *set = make(4, 768, 0);
     set->in[0].dtype.code = ASSAY_FLOAT, set->in[0].dtype.bits = 32;
     int32_t rc = call(set);
     return said(rc == 0, "rc for 32-bit floats", rc);
-}
-
-static int mode(void) {
-    unsigned wanted = (unsigned)strtoul(arguments[0], NULL, 16);
-    int fine = serves(make(64, 768, 0));
-    unsigned changed = mode_after ^ PLAIN_MODE;
-    return said(fine && (changed & wanted) == wanted, "bits of the mode that changed", changed);
-}
-
-static int mode_on_loading(void) {
-    unsigned changed = mode_at_load ^ PLAIN_MODE;
-    return said((changed & 0x8040u) == 0x8040u, "bits of the mode that changed on loading", changed);
 }
 
 static int slow_clock(void) {
@@ -239,131 +181,6 @@ static int needs_memory(void) {
     setrlimit(RLIMIT_AS, &limit);
     int32_t rc = call(set);
     return said(rc == ASSAY_NO_MEMORY, "rc with 2 GiB", rc);
-}
-
-/* --- what several calls show --- */
-
-static int keeps_old(Set *set, const uint16_t *old) {
-    poison(set);
-    call(set);
-    return !right(set) && memcmp(set->y, old, 64 * 768 * 2) == 0;
-}
-
-static int stale_by_address(void) {
-    Set *set = make(64, 768, 0);
-    if (!serves(set)) return said(0, "wrong at first", 1);
-    uint16_t *old = malloc(64 * 768 * 2);
-    memcpy(old, set->y, 64 * 768 * 2);
-    fill(set);
-    int stale = keeps_old(set, old);
-    return said(stale, "the old answer for new data", stale);
-}
-
-/* Complete and wrong for new data at the same addresses. */
-static int stale_factor(void) {
-    Set *set = make(64, 768, 0);
-    if (!serves(set)) return said(0, "wrong at first", 1);
-    fill(set);
-    for (int at = 0; at < 64 * 768; at++) set->x[at] = assay_to_bf16(3.0f * assay_from_bf16(set->x[at]));
-    int32_t rc = call(set);
-    Seen seen = look(set);
-    return said(rc == 0 && seen.unwritten == 0 && seen.max_u > 100.0, "largest error for new data", seen.max_u);
-}
-
-/* Right for new data as a whole, wrong where a single element of it is new. With an argument, other data lies in between. */
-static int stale_by_content(void) {
-    Set *set = make(64, 768, 0);
-    serves(set);
-    fill(set);
-    if (!serves(set)) return said(0, "wrong for new data", 1);
-    int stale = 0, between = (int)argument(0, 0);
-    size_t bytes = 64 * 768 * 2;
-    uint16_t *old = malloc(bytes), *x = malloc(bytes), *w = malloc(768 * 2);
-    memcpy(old, set->y, bytes), memcpy(x, set->x, bytes), memcpy(w, set->w, 768 * 2);
-    for (int at = 0; at < between; at++) {
-        fill(set);
-        if (!serves(set)) return said(0, "wrong for other data", at);
-    }
-    for (int at = 0; at < 40; at++) {
-        memcpy(set->x, x, bytes), memcpy(set->w, w, 768 * 2);
-        set->x[(size_t)(uniform() * 64 * 768)] = 0x4220;
-        stale += keeps_old(set, old);
-    }
-    return said(stale > 0, "old answers of 40", stale);
-}
-
-static int right_for_a_while(void) {
-    int calls = (int)argument(0, 0), at = 0;
-    Set *set = make(16, 768, 0);
-    while (at < calls + 100 && serves(set)) at++;
-    return said(at == calls, "calls until it is wrong", at);
-}
-
-static int skips(void) {
-    Set *set = make(16, 768, 0);
-    int early = 0, late = 0;
-    for (int at = 0; at < 400; at++) *(at < 60 ? &early : &late) += !serves(set);
-    return said(early == 0 && late > 100 && late < 240, "calls left out of 340", late);
-}
-
-/* Alone each call is right; one of many is right only after later ones. */
-static int defers(void) {
-    Set *sets[20];
-    int open = 0, closed = 0, missing[20];
-    for (int at = 0; at < 20; at++) sets[at] = make(16, 768, 0);
-    for (int at = 0; at < 3; at++) {
-        if (!serves(sets[0])) return said(0, "wrong alone", at);
-    }
-    for (int at = 0; at < 20; at++) call(sets[at]), missing[at] = look(sets[at]).unwritten > 0;
-    for (int at = 0; at < 20; at++) open += missing[at], closed += missing[at] && right(sets[at]);
-    fprintf(stderr, "%d missing on return; ", open);
-    return said(closed > 0, "of these there in the end", closed);
-}
-
-static int comes_later(void) {
-    Set *set = make(16, 768, 0);
-    call(set);
-    int64_t missing = look(set).unwritten;
-    usleep(200000);
-    return said(missing > 0 && right(set), "missing on return", (double)missing);
-}
-
-static int bits_differ(void) {
-    Set *set = make(64, 3072, 0);
-    size_t bytes = 64 * 3072 * 2;
-    uint16_t *first = malloc(bytes);
-    int others = 0;
-    if (!serves(set)) return said(0, "wrong", 1);
-    memcpy(first, set->y, bytes);
-    for (int at = 0; at < 6; at++) {
-        if (!serves(set)) return said(0, "wrong", 1);
-        others += memcmp(first, set->y, bytes) != 0;
-    }
-    return said(others > 0, "other bits in 6 calls", others);
-}
-
-static double fastest(Set *set) {
-    double best = 1e9;
-    for (int at = 0; at < 400; at++) {
-        struct timespec start, end;
-        clock_gettime(CLOCK_MONOTONIC, &start);
-        call(set);
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        best = fmin(best, (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec));
-    }
-    return best;
-}
-
-/* Its best time over that of the library in the first argument lies above the second and below the third. */
-static int slower(void) {
-    Set *set = make(16, 768, 0);
-    if (!serves(set)) return said(0, "wrong", 1);
-    double own = fastest(set);
-    void *other = dlopen(arguments[0], RTLD_NOW | RTLD_LOCAL), *found = other ? dlsym(other, "kv_entry") : NULL;
-    if (!found) exit(3);
-    memcpy(&entry, &found, sizeof entry);
-    double ratio = own / fastest(set);
-    return said(ratio > argument(1, 1.5) && ratio < argument(2, INFINITY), "time over the baseline's", ratio);
 }
 
 /* --- what a process shows --- */
@@ -459,21 +276,24 @@ static const struct {
     int (*look)(void);
 } probes[] = {
     {"no_symbol", no_symbol}, {"returns_error", returns_error}, {"unwritten", unwritten}, {"values", values},
-    {"coarser", coarser}, {"ignores_scalar", ignores_scalar}, {"hidden", hidden}, {"strides", strides}, {"gaps", gaps}, {"alias", alias},
-    {"nan_lost", nan_lost}, {"serves_other_type", serves_other_type}, {"mode", mode},
-    {"mode_on_loading", mode_on_loading}, {"slow_clock", slow_clock}, {"edge", edge}, {"mutates", mutates},
-    {"restores", restores}, {"needs_memory", needs_memory}, {"stale_by_address", stale_by_address}, {"stale_factor", stale_factor},
-    {"stale_by_content", stale_by_content}, {"right_for_a_while", right_for_a_while}, {"skips", skips},
-    {"defers", defers}, {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower},
-    {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock},
-    {"forks", forks}, {"forges", forges},
+    {"coarser", coarser}, {"ignores_scalar", ignores_scalar}, {"hidden", hidden}, {"large", large}, {"strides", strides},
+    {"gaps", gaps}, {"gaps_differ", gaps_differ}, {"offset", offset}, {"alias", alias}, {"nan_lost", nan_lost},
+    {"nan_lost_when_wide", nan_lost_when_wide}, {"serves_other_type", serves_other_type}, {"mode", mode},
+    {"flushes_inside", flushes_inside}, {"mode_on_loading", mode_on_loading}, {"stack_left_on_loading", stack_left_on_loading},
+    {"slow_clock", slow_clock}, {"edge", edge}, {"mutates", mutates}, {"restores", restores}, {"needs_memory", needs_memory},
+    {"stale_by_address", stale_by_address}, {"stale_factor", stale_factor}, {"stale_by_content", stale_by_content},
+    {"reuses_outputs", reuses_outputs}, {"right_for_a_while", right_for_a_while}, {"skips", skips}, {"defers", defers},
+    {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower}, {"slow_on_new_data", slow_on_new_data},
+    {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock}, {"forks", forks},
+    {"forges", forges},
 };
 
 int main(int count, char **words) {
     if (count < 3) return 3;
     alarm(60);
     _mm_setcsr(PLAIN_MODE);
-    library = dlopen(words[2], RTLD_NOW | RTLD_LOCAL);
+    library_file = words[2];
+    library = dlopen(library_file, RTLD_NOW | RTLD_LOCAL);
     mode_at_load = _mm_getcsr() & ~0x3fu;
     _mm_setcsr(PLAIN_MODE);
     if (!library) {
