@@ -91,7 +91,8 @@ fn look() {
             let (start, len) = ((info.dlpi_addr + header.p_vaddr) as *const u8, header.p_memsz as usize);
             // SAFETY: the loader mapped the segment to be read, and nobody unmaps it.
             let bytes = unsafe { std::slice::from_raw_parts(start, len) };
-            let place = bytes.windows(MARK.len()).position(|window| window == MARK);
+            // Byte by byte: a sanitizer watches the C library's comparison, and takes gaps around globals for nobody's.
+            let place = bytes.windows(MARK.len()).position(|window| window.iter().eq(MARK));
             let digits = place.and_then(|at| bytes.get(at + MARK.len()..at + MARK.len() + 2));
             let percent = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             PERCENT.store(percent.unwrap_or(0).max(PERCENT.load(Ordering::Relaxed)), Ordering::Relaxed);
@@ -143,16 +144,25 @@ fn a_clock_that_leaves_out_a_third_or_more_is_told() {
 fn a_clock_that_leaves_out_a_tenth_gains_nothing() {
     let judgement = judged(10);
     assert_ne!(judgement.code, Code::AcceptFaster, "{judgement:?}");
-    // Unless the machine was too noisy to ask.
-    if judgement.code == Code::Inconclusive {
+    // Unless the machine was too noisy to show the worker's clock a win.
+    let timing = judgement.row.timing.as_ref();
+    if judgement.code == Code::Inconclusive && timing.is_some_and(|timing| timing.geomean.lo > 1.01) {
         assert!(judgement.notes.iter().any(|note| note.contains("the judge's own clock")), "{judgement:?}");
     }
 }
 
 #[test]
 fn an_honest_clock_is_believed_on_a_busy_machine() {
+    /// Ends the other threads whatever happens.
+    struct Idle<'a>(&'a AtomicBool);
+    impl Drop for Idle<'_> {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::Relaxed);
+        }
+    }
     let busy = AtomicBool::new(true);
     std::thread::scope(|scope| {
+        let idle = Idle(&busy);
         for _ in 0..4 {
             scope.spawn(|| {
                 while busy.load(Ordering::Relaxed) {
@@ -161,7 +171,7 @@ fn an_honest_clock_is_believed_on_a_busy_machine() {
             });
         }
         let judgements: Vec<Judgement> = (0..3).map(|_| judged(0)).collect();
-        busy.store(false, Ordering::Relaxed);
+        drop(idle);
         for judgement in judgements {
             assert_ne!(judgement.code, Code::ClockMismatch, "{judgement:?}");
             assert_ne!(judgement.code, Code::AcceptFaster, "{judgement:?}");

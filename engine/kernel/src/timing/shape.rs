@@ -37,9 +37,10 @@ impl Shape {
         interval(&self.medians, alpha)
     }
 
-    /// [`Self::medians`] by the judge's clock: less what the candidate's leaves out.
+    /// [`Self::medians`] by the judge's clock: less what the candidate's leaves out. Where its way to the judge was shorter than the
+    /// baseline's, which on a busy machine may be by more than a block lasts, nothing is left out.
     pub(super) fn seen(&self) -> Vec<f64> {
-        self.medians.iter().zip(&self.missing).map(|(median, missing)| median - missing).collect()
+        self.medians.iter().zip(&self.missing).map(|(median, missing)| median - missing.max(0.0)).collect()
     }
 
     /// Median nanoseconds of a call of the baseline and the candidate.
