@@ -296,7 +296,7 @@ pub const GATES: &[Aim] = &[
     aim(Gate::Abi, "Does it refuse what it must refuse?"),
     aim(
         Gate::Values,
-        "Is it right at measured, hidden, random and strided shapes, and does it stay in its memory?",
+        "Is it right at measured, hidden, random and strided shapes, whatever the outputs held, and does it stay in its memory?",
     ),
     aim(Gate::Special, "Does it treat NaN, infinity, zero and subnormal numbers as the oracle does?"),
     aim(Gate::Determinism, "Does the same give the same again?"),

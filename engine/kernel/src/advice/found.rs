@@ -56,19 +56,19 @@ impl Code {
                 "Each element is compared with an oracle in binary64, at every scale of the inputs and every value of the scalars, at the shapes of `workloads`."
             }
             Self::WrongHiddenShape => {
-                "The same comparison at sizes from `hidden.odd`, at the ends of the axes' ranges, and at sizes drawn in each judgement."
+                "The same comparison at sizes from `hidden.odd`, at the ends of the axes' ranges, and at sizes drawn in each judgement, one of them larger than `hidden.max_elements`."
             }
             Self::WrongScalar => {
                 "The same comparison at the smallest measured shape with the other `values` of the scalars, also with inputs a thousand times smaller than the smallest of `scales`, where a small number shows."
             }
             Self::WrongStrided => {
-                "The same comparison with rows that have gaps between them, for tensors with `strides: row_padded_ok`."
+                "The same comparison with rows that have gaps between them, other ones in each tensor, for tensors with `strides: row_padded_ok`, and with a `byte_offset` in each descriptor."
             }
             Self::OobWrite => {
-                "Memory beside each tensor and between its rows holds known bytes, with a page that nobody may touch behind it; a byte changed, or the write hit the page."
+                "Memory beside each tensor and between its rows holds known bytes, with a page that nobody may touch behind it; a byte changed. (A write that hits the page is `OOB_ACCESS`.)"
             }
             Self::OobAccess => {
-                "Each tensor lies with its first byte, then with its last, against a page that nobody may touch; the access hit it, and the worker told where."
+                "Each tensor lies with its first byte, then with its last, against a page that nobody may touch; a read or a write hit it, and the worker told where."
             }
             Self::InputMutated => {
                 "Inputs are mapped read-only, or compared with what was put there after the call."
@@ -80,7 +80,7 @@ impl Code {
                 "Six calls on the same inputs, three of them at other addresses, are compared bit by bit, or within `determinism.max_ulp`."
             }
             Self::StaleResult => {
-                "Calls in a row at the same addresses with a few elements changed each time: an answer fits the data from before, or fits only in a fresh process."
+                "Calls in a row at the same addresses with a few elements changed each time: an answer fits the data from before, or fits only in a fresh process. Or outputs that held the answer to other data kept it. Or, in timed calls, it is fast on data that comes again and not on data that no call has seen."
             }
             Self::DeferredWrite => {
                 "In a block of calls an output is copied right after a call that is drawn: the copy was wrong, whatever stood there in the end."
