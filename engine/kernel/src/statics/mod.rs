@@ -21,6 +21,7 @@ mod sweep;
 pub use cubin::{Cubin, is_fatbin};
 pub(crate) use device::runtime;
 pub use imports::ALWAYS;
+pub use needed::CPP;
 
 use crate::task::Allow;
 use crate::verdict::{Code, Finding, Gate};
