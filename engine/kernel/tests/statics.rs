@@ -402,8 +402,12 @@ fn code_outside_of_its_sections_is_refused() {
 fn what_is_no_library_is_an_error() {
     let allow = Allow::default();
     let told = |bytes: &[u8]| inspect_bytes(bytes, "kv_entry", &allow).expect_err("refused");
-    assert!(told(b"").to_string().contains("too short"));
-    assert!(told(&[7; 4096]).to_string().contains("does not begin as an ELF"));
+    for text in [&b""[..], b"int kv_entry(void);", &[7; 4096]] {
+        let told = told(text);
+        assert!(told.to_string().contains("no ELF shared library; give a C or C++ source"), "{told}");
+        assert_eq!(told.code(), Some(Code::LoadFailed));
+    }
+    assert!(told(b"\x7fELF").to_string().contains("too short"));
     let (_folder, library) = build_as("kernel.c", ENTRY, &[]);
     let mut bytes = std::fs::read(&library).expect("read");
     bytes[16] = 1;
