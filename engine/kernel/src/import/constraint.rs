@@ -7,8 +7,11 @@ use indexmap::IndexMap;
 /// Least and largest value of one side.
 type Bounds = (i128, i128);
 
-/// Whether each value of the left side relates to each of the right one. Longer signs come first.
-const RELATIONS: &[(&str, fn(Bounds, Bounds) -> bool)] = &[
+/// A sign, and whether each value of the left side relates to each of the right one.
+type Relation = (&'static str, fn(Bounds, Bounds) -> bool);
+
+/// Longer signs come first.
+const RELATIONS: &[Relation] = &[
     (">=", |left, right| left.0 >= right.1),
     ("<=", |left, right| left.1 <= right.0),
     ("==", |left, right| left.0 == right.1 && left.1 == right.0),
