@@ -34,8 +34,7 @@ reject:
 baseline: {path: baseline, file: kernel.c}
 roofline: {bytes: 4*R*C + 2*C, flops: 4*R*C}
 "#;
-const WORKLOADS: &str =
-    "{\"axes\": {\"R\": 64, \"C\": 768}}\n\n{\"axes\": {\"C\": 1024, \"R\": 16}, \"headline\": false, \"uuid\": \"w2\"}\n";
+const WORKLOADS: &str = "{\"axes\": {\"R\": 64, \"C\": 768}}\n\n{\"axes\": {\"C\": 1024, \"R\": 16}, \"headline\": false, \"uuid\": \"w2\"}\n";
 
 struct Folder(tempfile::TempDir);
 
