@@ -158,8 +158,15 @@ fn what_cannot_be_judged_is_no_judgement() {
     scene.write("kernel.py", "def kernel(): pass\n");
     let wrong = judge(&scene, Path::new("kernel.py"), &[]).expect(2);
     assert!(wrong.stderr.contains("no kernel that can be judged"), "{}", wrong.stderr);
-    judge(&scene, Path::new("absent.c"), &[]).expect(2);
+    let absent = judge(&scene, Path::new("absent.c"), &[]).expect(2).stderr;
+    let place = format!("it was looked for in `{}`", scene.dir().display());
+    assert!(absent.contains("absent.c` cannot be used") && absent.contains(&place), "{absent}");
     judge(&scene, Path::new("kernel.py"), &["--seed", "12"]).expect(2);
+    let parent = judge(&scene, Path::new("kernel.py"), &["--parent", "zzz"]).expect(2).stderr;
+    assert!(parent.contains("`--parent zzz` is no digest") && parent.contains("64 hexadecimal"), "{parent}");
+    scene.write("text.so", "int kv_entry(void);\n");
+    let text_only = judge(&scene, Path::new("text.so"), &[]).expect(23).stdout;
+    assert!(text_only.contains("LOAD_FAILED") && text_only.contains("no ELF shared library"), "{text_only}");
     judge(&scene, Path::new("kernel.py"), &["--e2e", "tokens"]).expect(2);
     copied(&scene, "rmsnorm", "task");
     let task = scene.read("task/task.yaml");
@@ -271,8 +278,13 @@ fn a_definition_becomes_a_task_that_holds() {
         json!({"axes": {"N": 32}, "inputs": {"a": {"type": "random"}, "b": {"type": "random"}}, "uuid": "1"});
     scene.write("d.json", definition.to_string());
     scene.write("w.jsonl", format!("{workload}\n"));
-    let task = scene.assay(&["kernel", "import", "d.json", "w.jsonl"]).expect(0).stdout;
-    scene.write("task/task.yaml", task);
+    let told = scene.assay(&["kernel", "import", "d.json", "w.jsonl"]).expect(0);
+    for chosen in
+        ["note: `N` goes from 1 to 32", "note: `reject` is empty", "note: `abi.inplace_allowed` is false"]
+    {
+        assert!(told.stderr.contains(chosen), "{}", told.stderr);
+    }
+    scene.write("task/task.yaml", told.stdout);
     scene.write("task/baseline/kernel.c", "int nothing;\n");
     let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
     assert!(shown.contains("residual_add") && shown.contains("N=32 H=64"), "{shown}");

@@ -4,8 +4,9 @@
 mod kernels;
 mod support;
 
-use kernels::{candidate, copied, example, settled};
+use kernels::{candidate, copied, example, root, settled};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::{Done, Scene};
 
@@ -34,9 +35,25 @@ fn the_step_is_explained_and_the_skill_is_planned() {
     scene.assay(&["plan", DUEL, "-i", "task=t", "-i", "candidate=c.c"]).expect(0);
 }
 
+/// An `ncu` that keeps its arguments in `profiled` and prints a table that was taken elsewhere.
+fn with_ncu(scene: &mut Scene) {
+    let table = root().join("engine/trace/tests/fixtures/ncu/raw.csv");
+    let body = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" > {}/profiled\ncat {}\n",
+        scene.dir().display(),
+        table.display()
+    );
+    scene.write("bin/ncu", body);
+    let program = scene.dir().join("bin/ncu");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let path = std::env::var("PATH").expect("a path");
+    scene.env("PATH", &format!("{}:{path}", scene.dir().join("bin").display()));
+}
+
 #[test]
 fn a_faster_kernel_passes_every_gate() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    with_ncu(&mut scene);
     let honest = example("rmsnorm").join("candidate/kernel.c");
     let more = [
         "ledger=l.jsonl",
@@ -53,9 +70,15 @@ fn a_faster_kernel_passes_every_gate() {
     assert!(1.0 < figures[0] && figures[0] <= figures[1] && figures[1] <= figures[2], "{figures:?}");
     assert_eq!(outputs["times"]["rows"].as_array().map(Vec::len), Some(3));
     assert_eq!(outputs["row"]["e2e"]["metric"], "denoise ms");
-    // No machine of these tests has Nsight Compute; one that has it says what bounds the kernel instead.
-    let (bound, missing) = (&outputs["bound"], outputs["missing_evidence"].as_str().expect("a reason"));
-    assert!(*bound != json!("") || missing.contains("ncu"), "{outputs}");
+    let profiled = scene.read("profiled");
+    let words: Vec<&str> = profiled.lines().rev().take(2).collect();
+    assert_eq!(words, [honest.to_str().expect("UTF-8"), "/bin/true"], "what was judged is profiled");
+    assert!(outputs["bound"].as_str().is_some_and(|text| text.starts_with("Bound by")), "{outputs}");
+    assert!(outputs["stalls"].as_array().is_some_and(|stalls| !stalls.is_empty()), "{outputs}");
+    assert_eq!(
+        (&outputs["next_edit"]["proposed"], &outputs["next_edit"]["file"]),
+        (&json!(true), &json!(honest))
+    );
     assert!(
         scene.delivered("kernel.html").contains("<svg")
             && scene.delivered("times.md").contains("R=16 C=3072")
@@ -65,15 +88,34 @@ fn a_faster_kernel_passes_every_gate() {
 
 #[test]
 fn a_wrong_kernel_is_incorrect_and_is_not_profiled() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    with_ncu(&mut scene);
     duel(&scene, &candidate("b26_half_the_sum.c"), &["profile=[\"/bin/true\"]"]).expect(26);
     let outcomes = scene.outcomes();
     assert_eq!((outcomes["correct"].as_str(), outcomes["accepted"].as_str()), ("incorrect", "failed"));
     assert_eq!(scene.statuses()["judge"], "passed", "a refusal is a result");
     let outputs = scene.outputs();
     assert_eq!((&outputs["code"], &outputs["verdict"]), (&json!("WRONG_VALUE"), &json!("reject")));
-    assert_eq!(outputs["bound"], "not profiled");
+    assert_eq!((&outputs["bound"], &outputs["next_edit"]), (&json!("not profiled"), &json!({})));
+    assert!(!scene.dir().join("profiled").exists());
     assert!(scene.delivered("kernel.md").contains("WRONG"));
+}
+
+/// Slower is no fault of correctness, so it is profiled; the author's edit stands in place of a proposed one.
+#[test]
+fn a_slower_kernel_is_profiled_and_the_author_names_the_edit() {
+    let mut scene = Scene::new();
+    with_ncu(&mut scene);
+    let metric = "dram__throughput.avg.pct_of_peak_sustained_elapsed";
+    let edit = json!({"file": "k.cu", "change": "load 16 bytes", "validation": "judge it", "metric": metric, "expected": "rise"});
+    duel(&scene, &candidate("b36_twice.c"), &["profile=[\"/bin/true\"]", &format!("next_edit={edit}")]);
+    let outputs = scene.outputs();
+    assert_eq!(
+        (&outputs["accepted"], &outputs["next_edit"]["proposed"]),
+        (&json!(false), &json!(false)),
+        "{outputs}"
+    );
+    assert_eq!(outputs["next_edit"]["metric"], metric);
 }
 
 #[test]

@@ -20,6 +20,8 @@ fn skill(with: &str) -> String {
          headline: {{value: steps.look.headline, type: string, description: What bounds it}}\n  \
          bottleneck: {{value: steps.look.bottleneck, type: string, description: Its class}}\n  \
          stalls: {{value: steps.look.stalls, type: array, description: What it waits for}}\n  \
+         edit: {{value: steps.look.next_edit, type: object, description: The one change}}\n  \
+         sheet: {{value: steps.look.markdown.path | default(''), type: string, description: The digest for people}}\n  \
          edit_of: {{value: steps.look.next_edit.file | default(''), type: string, description: What to change}}\n"
     )
 }
@@ -46,6 +48,22 @@ fn a_table_is_condensed_beside_its_baseline() {
     assert!(outputs["headline"].as_str().is_some_and(|text| text.starts_with("Bound by")), "{outputs}");
     assert!(outputs["stalls"].as_array().is_some_and(|stalls| !stalls.is_empty()), "{outputs}");
     assert_eq!(outputs["edit_of"], "kernel.cu");
+    assert_eq!(outputs["edit"]["proposed"], false);
+}
+
+#[test]
+fn without_an_authors_edit_the_bottleneck_proposes_one() {
+    let scene = Scene::new();
+    scene.write("raw.csv", raw());
+    let outputs = run(&scene, &format!("{{csv: {0}/raw.csv, source: {0}/k.cu}}", scene.dir().display()));
+    let edit = &outputs["edit"];
+    assert_eq!((&edit["proposed"], &edit["expected"]), (&json!(true), &json!("fall")));
+    assert_eq!(edit["file"], json!(scene.dir().join("k.cu")));
+    let metric = edit["metric"].as_str().expect("a metric");
+    assert!(raw().contains(&format!("\"{metric}\"")), "{metric} is none of the table");
+    let told = std::fs::read_to_string(outputs["sheet"].as_str().expect("a path")).expect("a digest");
+    assert_eq!(told.matches("Next edit").count(), 1, "{told}");
+    assert!(told.contains(edit["change"].as_str().expect("a change")), "{told}");
 }
 
 #[test]
@@ -78,5 +96,5 @@ fn a_machine_without_ncu_says_that_the_evidence_is_missing() {
     let outputs = run(&scene, "{argv: [/bin/true]}");
     assert_eq!((&outputs["available"], &outputs["bottleneck"]), (&json!(false), &json!("unknown")));
     assert!(outputs["missing"].as_str().is_some_and(|why| why.contains("ncu")), "{outputs}");
-    assert_eq!(outputs["edit_of"], "");
+    assert_eq!((&outputs["edit_of"], &outputs["edit"]), (&json!(""), &json!({})));
 }

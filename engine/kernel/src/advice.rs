@@ -79,7 +79,7 @@ pub const ADVICE: &[Advice] = &[
     advice(
         Code::LoadFailed,
         "It cannot be loaded.",
-        "Look for undefined symbols and for a library of another architecture.",
+        "Look for undefined symbols, a library of another architecture, or a file that is no library.",
     ),
     advice(
         Code::AbiSymbolMissing,

@@ -129,6 +129,11 @@ impl Code {
             _ => Class::Reject,
         }
     }
+
+    /// Whether every gate of correctness passed, so that only its time is in question. Of a device that was lost nothing is known.
+    pub fn is_correct(self) -> bool {
+        self == Self::RejectSlower || (self.class() != Class::Reject && self != Self::DeviceLost)
+    }
 }
 
 /// The gates, in their order.
@@ -190,5 +195,19 @@ impl Finding {
     /// A finding.
     pub fn new(gate: Gate, code: Code, message: impl Into<String>, evidence: Value) -> Self {
         Self { gate, code, message: message.into(), evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+    use crate::advice::ADVICE;
+
+    #[test]
+    fn only_what_is_the_same_kernel_is_correct() {
+        let correct: Vec<Code> =
+            ADVICE.iter().map(|advice| advice.code).filter(|code| code.is_correct()).collect();
+        use Code::{AcceptFaster, Inconclusive, NoChange, NoisyDevice, RejectSlower};
+        assert_eq!(correct, [AcceptFaster, NoChange, RejectSlower, Inconclusive, NoisyDevice]);
     }
 }

@@ -13,7 +13,7 @@ use assay_stats::Side;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::process::Command;
-use sum::{FAST, SLOW, Scene, TASK, WRONG};
+use sum::{FAST, HEAD, SLOW, Scene, TASK, WRONG};
 
 fn judged(
     scene: &Scene,
@@ -171,6 +171,31 @@ fn a_library_is_judged_as_it_is() {
     let broken = scene.source("broken.c", "return none; }");
     let judgement = judged(&scene, &loaded, &broken, SeedSource::System).expect("judged");
     assert_eq!((judgement.code, judgement.gate), (Code::BuildFailed, Gate::Build), "{judgement:?}");
+}
+
+/// The library of C++ is loaded, and a check that fails ends the call as a crash.
+#[test]
+fn checks_that_compilers_put_in_pass_and_end_the_call_where_they_fail() {
+    let scene = Scene::new(TASK, SLOW);
+    let loaded = scene.load();
+    let source = |check: &str| {
+        let head = HEAD
+            .replace("a = assay", "a = (const float *)assay")
+            .replace(" *b = assay", " *b = (const float *)assay");
+        let head = head.replace("float *y = assay", "float *y = (float *)assay");
+        let body = "std::vector<float> sums(a, a + n); for (int64_t i = 0; i < n; i++) sums.at(i) += b[i];";
+        let name = format!("check{}.cpp", check.len());
+        let includes = "#include <cassert>\n#include <vector>\n";
+        let end = "for (int64_t i = 0; i < n; i++) y[i] = sums[i]; return 0; }";
+        scene.write(&name, &format!("{includes}{head}{body} {check} {end}"));
+        scene.path(name)
+    };
+    let sound = judged(&scene, &loaded, &source("assert(n > 0);"), SeedSource::System).expect("judged");
+    assert_ne!(sound.class, Class::Reject, "{sound:?}");
+    for failing in ["assert(n < 4);", "y[0] = sums.at(n + 1);"] {
+        let judgement = judged(&scene, &loaded, &source(failing), SeedSource::System).expect("judged");
+        assert_eq!(judgement.code, Code::Crashed, "{failing}: {judgement:?}");
+    }
 }
 
 #[test]

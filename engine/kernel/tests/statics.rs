@@ -98,6 +98,40 @@ fn honest_cpp_without_exceptions_passes() {
 }
 
 #[test]
+fn what_compilers_put_in_where_a_check_fails_passes() {
+    let whole = |head: &str, body: &str| {
+        format!("{head}\nextern \"C\" int kv_entry(float *x, int n) {{ {body} return 0; }}\n")
+    };
+    let cases = [
+        (
+            "#include <vector>",
+            "std::vector<float> y(x, x + n); y.push_back(1); x[0] = y[n / 2];",
+            "length_error",
+        ),
+        ("#include <vector>", "std::vector<float> y(n); x[0] = y.at(n / 2);", "out_of_range"),
+        ("#include <memory>", "auto y = std::make_unique<float[]>(n); x[0] = y[n / 2];", "new"),
+        (
+            "#include <functional>",
+            "std::function<float(float)> f; if (n) f = [=](float a) { return a + n; }; x[0] = f(x[0]);",
+            "bad_function",
+        ),
+        ("#include <cassert>", "assert(n > 0);", "__assert_fail"),
+    ];
+    for (head, body, imported) in cases {
+        let (_folder, library) = build_as("kernel.cpp", &whole(head, body), &["-std=c++17"]);
+        assert_eq!(inspect(&library, "kv_entry", &Allow::default()).expect("inspected"), [], "{body}");
+        let bytes = std::fs::read(&library).expect("read");
+        let held = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(imported == "new" || held(imported), "{body} asks for nothing");
+    }
+    passes(
+        "kernel.c",
+        &with_entry("#include <assert.h>\n__attribute__((used)) static void f(int n) { assert(n); }"),
+        &[],
+    );
+}
+
+#[test]
 fn imports_are_refused_by_name() {
     refused(
         "#include <stdio.h>\n__attribute__((used)) static void f(void) { printf(\"pass\\n\"); }",
@@ -240,6 +274,41 @@ fn code_at_load_is_refused() {
     );
 }
 
+/// Functions that write no memory and call nothing, and yet do not return to their caller alone.
+#[test]
+fn constructors_that_go_elsewhere_are_refused() {
+    let start = |code: &str| {
+        let data =
+            ".section .data.rel.ro.chain,\\\"aw\\\",@progbits\\nchain: .quad leads\\n.text\\nleads: ret\\n";
+        let array = ".section .init_array,\\\"aw\\\",@init_array\\n.quad start\\n.text";
+        format!("asm(\"{data}start: {code}\\n{array}\");")
+    };
+    let still = "lea chain(%rip), %rax\\nsub $8, %rsp\\ntest %edi, %edi\\nje 1f\\nmov %rsp, %rcx\\n1: add $8, %rsp\\nret";
+    passes("kernel.c", &with_entry(&start(still)), &[]);
+    for code in [
+        // A chain of return addresses in data.
+        "mov %rsp, %rax\\nlea chain(%rip), %rsp\\nret",
+        "mov %edi, %esp\\nret",
+        "xor %rdi, %rsp\\nret",
+        "sub %rdi, %rsp\\nret",
+        "sub $8, %rsp\\nret",
+        "add $8, %esp\\nret",
+        "ret $8",
+        "test %edi, %edi\\nje 1f\\nsub $8, %rsp\\n1: ret",
+        "push %rdi\\nret",
+        "pop %rax\\nret",
+        // The loader's own registers, from which it goes on.
+        "lea chain(%rip), %rbp\\nleave\\nret",
+        "lea chain(%rip), %rbp\\nret",
+        "lea chain(%rip), %rbx\\nret",
+        // Two ways to one call, and RAX is a hook on one of them.
+        "test %edi, %edi\\nje 2f\\nmov __gmon_start__@GOTPCREL(%rip), %rax\\n1: call *%rax\\nret\\n\
+         2: lea leads(%rip), %rax\\njmp 1b\\n.weak __gmon_start__",
+    ] {
+        refused(&start(code), &[], Code::ForbiddenConstructor, "runs when the library is loaded");
+    }
+}
+
 #[test]
 fn memory_that_is_written_and_executed_is_refused() {
     refused("", &["-Wl,-z,execstack"], Code::ForbiddenInstruction, "executable stack");
@@ -333,8 +402,12 @@ fn code_outside_of_its_sections_is_refused() {
 fn what_is_no_library_is_an_error() {
     let allow = Allow::default();
     let told = |bytes: &[u8]| inspect_bytes(bytes, "kv_entry", &allow).expect_err("refused");
-    assert!(told(b"").to_string().contains("too short"));
-    assert!(told(&[7; 4096]).to_string().contains("does not begin as an ELF"));
+    for text in [&b""[..], b"int kv_entry(void);", &[7; 4096]] {
+        let told = told(text);
+        assert!(told.to_string().contains("no ELF shared library; give a C or C++ source"), "{told}");
+        assert_eq!(told.code(), Some(Code::LoadFailed));
+    }
+    assert!(told(b"\x7fELF").to_string().contains("too short"));
     let (_folder, library) = build_as("kernel.c", ENTRY, &[]);
     let mut bytes = std::fs::read(&library).expect("read");
     bytes[16] = 1;

@@ -44,7 +44,17 @@ fn choices() -> Choices {
 fn a_definition_becomes_a_task_that_loads() {
     let inner = json!({"definition": "rmsnorm_h128", "solution": null, "workload": workload(7, 1e-6), "evaluation": null});
     let lines = format!("{}\n{inner}\n{}\n", workload(512, 1e-6), workload(7, 1e-6));
-    let imported = import(&definition().to_string(), &lines, &choices()).expect("a task");
+    let told = import(&definition().to_string(), &lines, &choices()).expect("a task");
+    assert_eq!(
+        told.notes,
+        [
+            "`batch` goes from 1 to 512, its largest workload; widen `axes` if a kernel must serve more",
+            "`reject` is empty: no call is tried that a kernel must refuse; add such calls",
+            "`abi.inplace_allowed` is false: no output is tried in an input's memory; set it where callers do that",
+            "3 workloads have 2 shapes; the first `uuid` of each stands for the others",
+        ]
+    );
+    let imported = told.task;
     assert_eq!(imported.axes["batch"].range, [1, 512]);
     assert_eq!(imported.axes["hidden"].range, [128, 128]);
     assert_eq!(imported.scalars["eps"].value, Some(1e-6));
@@ -59,7 +69,11 @@ fn a_definition_becomes_a_task_that_loads() {
     assert_eq!(shapes, [512, 7], "each shape once");
 
     let workload = Workload::new(&loaded, &loaded.shapes[1].axes);
-    assert!(workload.uuid.ends_with("-batch7-hidden128"));
+    assert_eq!(workload.uuid, "w7", "traces are joined to the workloads by it");
+    let mut unnamed = loaded.clone();
+    unnamed.shapes.clear();
+    let uuid = Workload::new(&unnamed, &loaded.shapes[1].axes).uuid;
+    assert_eq!(uuid, format!("{}-batch7-hidden128", &loaded.digest[..16]));
     let trace = |status| Trace {
         definition: loaded.task.name.clone(),
         workload: workload.clone(),
@@ -90,9 +104,33 @@ fn a_definition_becomes_a_task_that_loads() {
     // What is written can be imported again as a workload.
     let again = trace(Status::Passed).line();
     assert_eq!(
-        import(&definition().to_string(), &again, &choices()).expect("a task").workloads.shapes.len(),
-        1
+        import(&definition().to_string(), &again, &choices()).expect("a task").task.workloads.uuids,
+        ["w7"]
     );
+}
+
+#[test]
+fn constraints_that_the_ranges_imply_are_no_constraints() {
+    for (constraint, implied) in [
+        ("batch > 0", true),
+        ("0<batch", true),
+        ("batch >= 1", true),
+        ("batch != 0", true),
+        ("hidden == 128", true),
+        ("hidden % 64 == 0", true),
+        ("batch <= hidden", true),
+        ("batch > 1", false),
+        ("batch == 4", false),
+        ("batch % 2 == 0", false),
+        ("0 < batch < 9", false),
+        ("hidden == 64", false),
+        ("batch", false),
+    ] {
+        let mut definition = definition();
+        definition["constraints"] = json!([constraint]);
+        let told = import(&definition.to_string(), &workload(4, 1e-6).to_string(), &choices());
+        assert_eq!(told.is_ok(), implied, "{constraint}: {told:?}");
+    }
 }
 
 fn refused(change: impl Fn(&mut Value), workloads: &[Value]) -> String {
@@ -139,7 +177,7 @@ fn what_a_task_cannot_hold_is_refused() {
         ),
         (
             refused(same, &file("weight")),
-            "data of `weight` from `blob/a.safetensors` cannot be said in a task: inputs of a task are generated, so that nobody can learn them by heart",
+            "data of `weight` from `blob/a.safetensors` cannot be said in a task: inputs of a task are generated, so that nobody can learn them by heart; write `{\"type\": \"random\"}` in its place",
         ),
         (
             refused(same, &file("eps")),
@@ -173,6 +211,7 @@ fn generators_are_the_importers_choice() {
     let mut choices = choices();
     let made = Generator { dist: Dist::Integers, high: "hidden".to_owned(), ..Generator::default() };
     choices.generators.insert("positions".to_owned(), made.clone());
-    let task = import(&definition.to_string(), &workload(4, 1e-6).to_string(), &choices).expect("a task");
+    let task =
+        import(&definition.to_string(), &workload(4, 1e-6).to_string(), &choices).expect("a task").task;
     assert_eq!(task.inputs["positions"].generator, made);
 }

@@ -16,25 +16,27 @@ pub struct Edit<'a> {
     pub metric: &'a str,
     /// Where to, in words.
     pub expected: &'a str,
+    /// Whether it follows from what bounds the kernel alone, and nobody has named it.
+    pub proposed: bool,
 }
 
 /// The sheet of a digest.
-pub fn sheet(candidate: &Digest, baseline: Option<&Digest>, edit: Option<Edit<'_>>) -> Sheet {
-    let mut sections = vec![Section {
-        id: "evidence".to_owned(),
-        title: "Evidence".to_owned(),
-        blocks: vec![Block::Table(table(candidate, baseline))],
-    }];
-    if let Some(edit) = edit {
-        let text =
-            format!("In `{}`: {}. `{}` has to {}.", edit.file, edit.change, edit.metric, edit.expected);
-        let help = Some(format!("Validation: {}", edit.validation));
-        sections.push(Section {
+pub fn sheet(candidate: &Digest, baseline: Option<&Digest>, edit: Edit<'_>) -> Sheet {
+    let text = format!("In `{}`: {}. `{}` has to {}.", edit.file, edit.change, edit.metric, edit.expected);
+    let help = Some(format!("Validation: {}", edit.validation));
+    let title = if edit.proposed { "Next edit, proposed by what bounds it" } else { "Next edit" };
+    let sections = vec![
+        Section {
+            id: "evidence".to_owned(),
+            title: "Evidence".to_owned(),
+            blocks: vec![Block::Table(table(candidate, baseline))],
+        },
+        Section {
             id: "next-edit".to_owned(),
-            title: "Next edit".to_owned(),
+            title: title.to_owned(),
             blocks: vec![Block::Remark(Remark { tone: Tone::Plain, text, help })],
-        });
-    }
+        },
+    ];
     Sheet {
         title: "Kernel digest".to_owned(),
         facts: vec![("Kernel".to_owned(), candidate.kernel.clone())],
@@ -141,8 +143,9 @@ mod tests {
             validation: "`assay kernel judge`",
             metric: "dram__throughput",
             expected: "rise",
+            proposed: false,
         };
-        let text = markdown(&sheet(&candidate, Some(&baseline), Some(edit)));
+        let text = markdown(&sheet(&candidate, Some(&baseline), edit));
         for part in ["Bound by memory", "long scoreboard (62 %", "-1.80", "load 16 bytes", "`kernel.cu`"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

@@ -8,10 +8,10 @@ use assay_report::digest::{Edit, headline, sheet, word};
 use assay_report::sheet::markdown;
 use assay_run::{CaptureError, CommandLine, Exit, LocalFuture, Outcome, Step, StepCtx};
 use assay_store::sha256_hex;
-use assay_trace::ncu::{Digest, NcuKernel, digest, parse, read};
+use assay_trace::ncu::{Digest, NcuKernel, digest, parse, proposal, read};
 use regex::Regex;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -35,13 +35,16 @@ struct Config {
     /// Table of the baseline, taken in the same way.
     #[serde(default)]
     baseline: Option<FilePath>,
-    /// The one change to try next, from whoever has read a digest.
+    /// The kernel's source, which a proposed edit names. Default: the kernel's name stands for it.
+    #[serde(default)]
+    source: Option<FilePath>,
+    /// The one change to try next, from whoever has read a digest. Default: one is proposed by what bounds the kernel.
     #[serde(default)]
     next_edit: Option<NextEdit>,
 }
 
 /// The one change to try next.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NextEdit {
     /// File to change.
@@ -69,7 +72,10 @@ const DOCS: &[OutputDoc] = &[
     doc("stalls", "What warps waited for, longest first: `{reason, share, value, metric}` each"),
     doc("digest", "The figures that decide, as `assay trace --ncu` gives them"),
     doc("baseline", "The same of the baseline; null without one"),
-    doc("next_edit", "The change to try next; null without one"),
+    doc(
+        "next_edit",
+        "The one change to try next, `{file, change, validation, metric, expected, proposed}`; empty only without a table",
+    ),
     doc("markdown", "`digest.md`, `{path, sha256, bytes}`; null without a table"),
 ];
 
@@ -86,7 +92,8 @@ impl Step for Ncu {
                   what bounds it, what warps wait for, and how it differs from the baseline. \n\nRun it only when the kernel is correct: \
                   let it need the step that shows it. Where `ncu` is not installed or may not read the counters, the step passes with \
                   `available` false and says why in `missing`: evidence that is missing is recorded, not invented. \n\n`next_edit` \
-                  is one change, and its metric must be in the table.",
+                  is one change, and its metric must be in the table. Where none is given, the output holds one that is proposed by \
+                  what bounds the kernel, with `proposed` true; `docs/kernels.md` has the table.",
             example: "uses: ncu\nwith:\n  csv: /tmp/kernel.csv\n  kernel: rmsnorm\n",
             schema: std::sync::LazyLock::new(schema_of::<Config>),
             outputs: DOCS,
@@ -115,14 +122,14 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
             Ok(kernels) => kernels,
             Err(missing) => {
                 cx.note(format!("no table of Nsight Compute: {missing}"));
-                return Ok(Outcome::passed(outputs(Err(missing), None, config.next_edit.as_ref())));
+                return Ok(Outcome::passed(outputs(Err(missing), None, None)));
             }
         },
         _ => return Err(Outcome::failed("give either `csv` or `argv`")),
     };
-    let own = chosen(&kernels, pattern.as_ref()).map_err(Outcome::failed)?;
+    let launch = chosen(&kernels, pattern.as_ref()).map_err(Outcome::failed)?;
     if let Some(edit) = &config.next_edit
-        && !own.metrics.iter().any(|metric| metric.name == edit.metric)
+        && !launch.metrics.iter().any(|metric| metric.name == edit.metric)
     {
         return Err(Outcome::failed(format!(
             "`next_edit.metric` names `{}`, which the table does not hold; cite one that was measured",
@@ -131,11 +138,12 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     }
     let baseline = config.baseline.as_ref().map(|file| of_baseline(&file.0, pattern.as_ref())).transpose();
     let baseline = baseline.map_err(Outcome::failed)?;
-    let own = digest(own);
-    let text = markdown(&sheet(&own, baseline.as_ref(), config.next_edit.as_ref().map(NextEdit::shown)));
+    let own = digest(launch);
+    let edit = Next::of(&config, launch, &own);
+    let text = markdown(&sheet(&own, baseline.as_ref(), edit.shown()));
     let path = cx.own_dir().map_err(Outcome::failed)?.join("digest.md");
     write_output(cx, &path, text.as_bytes()).map_err(Outcome::failed)?;
-    let mut outputs = outputs(Ok(own), baseline, config.next_edit.as_ref());
+    let mut outputs = outputs(Ok(own), baseline, Some(&edit));
     let file = json!({"path": path, "sha256": sha256_hex(text.as_bytes()), "bytes": text.len()});
     outputs.insert("markdown".to_owned(), file);
     Ok(Outcome::passed(outputs))
@@ -183,27 +191,54 @@ fn of_baseline(path: &Path, pattern: Option<&Regex>) -> Result<Digest, String> {
     longest.map(digest).map_err(|error| format!("`baseline`: {error}"))
 }
 
-impl NextEdit {
+/// The edit of the digest, and whether nobody has named it.
+struct Next {
+    edit: NextEdit,
+    proposed: bool,
+}
+
+impl Next {
+    /// The author's, or the one that follows from what bounds the launch.
+    fn of(config: &Config, launch: &NcuKernel, own: &Digest) -> Self {
+        if let Some(edit) = &config.next_edit {
+            return Self { edit: edit.clone(), proposed: false };
+        }
+        let proposal = proposal(launch, own);
+        let source = config.source.as_ref().map(|source| source.0.display().to_string());
+        let edit = NextEdit {
+            file: source.unwrap_or_else(|| own.kernel.clone()),
+            change: proposal.change,
+            validation: "judge the edited kernel (`assay kernel judge`), then take this table again"
+                .to_owned(),
+            metric: proposal.metric,
+            expected: proposal.expected.to_owned(),
+        };
+        Self { edit, proposed: true }
+    }
+
     fn shown(&self) -> Edit<'_> {
         Edit {
-            file: &self.file,
-            change: &self.change,
-            validation: &self.validation,
-            metric: &self.metric,
-            expected: &self.expected,
+            file: &self.edit.file,
+            change: &self.edit.change,
+            validation: &self.edit.validation,
+            metric: &self.edit.metric,
+            expected: &self.edit.expected,
+            proposed: self.proposed,
         }
+    }
+
+    fn told(&self) -> Value {
+        let mut told = json!(self.edit);
+        told["proposed"] = json!(self.proposed);
+        told
     }
 }
 
-fn outputs(own: Result<Digest, String>, baseline: Option<Digest>, edit: Option<&NextEdit>) -> ValueMap {
+fn outputs(own: Result<Digest, String>, baseline: Option<Digest>, edit: Option<&Next>) -> ValueMap {
     let missing = own.as_ref().err().cloned().unwrap_or_default();
     let own = own.ok();
     let bottleneck =
         own.as_ref().and_then(|own| own.roofline.as_ref()).map_or("unknown", |roof| word(roof.side));
-    let edit = edit.map(|edit| {
-        json!({"file": edit.file, "change": edit.change, "validation": edit.validation, "metric": edit.metric,
-            "expected": edit.expected})
-    });
     let values = [
         ("available", json!(own.is_some())),
         ("missing", json!(missing)),
@@ -213,7 +248,7 @@ fn outputs(own: Result<Digest, String>, baseline: Option<Digest>, edit: Option<&
         ("stalls", json!(own.as_ref().map(|own| own.stalls.clone()).unwrap_or_default())),
         ("digest", json!(own)),
         ("baseline", json!(baseline)),
-        ("next_edit", json!(edit)),
+        ("next_edit", edit.map_or_else(|| json!({}), Next::told)),
         ("markdown", Value::Null),
     ];
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -6,7 +6,7 @@ use crate::format::{shell_word, wrapped};
 use crate::kernel::files;
 use crate::reply::Reply;
 use assay_kernel::build::HEADER;
-use assay_kernel::statics::ALWAYS;
+use assay_kernel::statics::{ALWAYS, CPP};
 use assay_manifest::absolute;
 use clap::Args;
 use serde_json::json;
@@ -52,8 +52,12 @@ pub fn allowed(cx: &Cx, options: &AllowedOptions) -> Result<Reply, Failure> {
     for (what, names) in ALWAYS {
         text.push_str(&format!("\n{what}\n{}", joined(names.iter().copied())));
     }
+    text.push_str(&format!(
+        "\nEvery kernel may need the run-time libraries of C++:\n{}",
+        joined(CPP.iter().copied())
+    ));
     let groups: Vec<_> = ALWAYS.iter().map(|(what, names)| json!({"for": what, "names": names})).collect();
-    let mut data = json!({"always": groups});
+    let mut data = json!({"always": groups, "needed": CPP});
     match &options.task {
         Some(task) => {
             let allow = files::task(cx, task)?.task.allow;

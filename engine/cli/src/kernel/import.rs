@@ -57,17 +57,22 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         },
         generators: options.generator.iter().map(|text| generator(text)).collect::<Result<_, _>>()?,
     };
-    let task = import(&definition, workloads.as_deref().unwrap_or_default(), &choices).map_err(|error| {
-        let failure = Failure::new(ExitCode::InvalidManifest, "kernel-import", error.to_string());
-        match (&error, workloads.is_none()) {
-            (ImportError::Beyond { .. }, true) => failure.help("give the file of its workloads behind it"),
-            _ => failure,
-        }
-    })?;
-    let text = serde_yaml::to_string(&task)
+    let imported =
+        import(&definition, workloads.as_deref().unwrap_or_default(), &choices).map_err(|error| {
+            let failure = Failure::new(ExitCode::InvalidManifest, "kernel-import", error.to_string());
+            match (&error, workloads.is_none()) {
+                (ImportError::Beyond { .. }, true) => {
+                    failure.help("give the file of its workloads behind it")
+                }
+                _ => failure,
+            }
+        })?;
+    let text = serde_yaml::to_string(&imported.task)
         .map_err(|error| Failure::internal(format!("the task is no YAML: {error}")))?;
-    Ok(Reply::ok(json!({"task": task}), text)
-        .next("assay kernel check task.yaml", "checks it, once it is in a file beside its baseline"))
+    let data = json!({"task": imported.task, "notes": imported.notes});
+    let remarks = imported.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    let reply = Reply { remarks, ..Reply::ok(data, text) };
+    Ok(reply.next("assay kernel check task.yaml", "checks it, once it is in a file beside its baseline"))
 }
 
 /// Where right answers come from. The definition's own reference is Python and is not run.

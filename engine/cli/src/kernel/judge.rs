@@ -55,6 +55,7 @@ struct Stopped;
 /// Runs it.
 pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let seed = options.seed.as_deref().map_or(Ok(SeedSource::System), seed)?;
+    options.parent.as_deref().map_or(Ok(()), parent)?;
     let effect = options.e2e.as_deref().map(effect).transpose()?;
     let loaded = files::task(cx, &options.task)?;
     let ledger = options.ledger.as_deref().map(|file| Ledger::new(absolute(&cx.paths.cwd, file)));
@@ -185,14 +186,26 @@ fn seed(text: &str) -> Result<SeedSource, Failure> {
         Failure::usage(format!("`--seed {text}` is no secret of a judgement"))
             .help("give the 64 hexadecimal digits of `seeds.secret` of a row")
     };
-    if text.len() != 64 || !text.is_ascii() {
-        return Err(wrong());
+    digest(text).map(SeedSource::Replay).ok_or_else(wrong)
+}
+
+fn parent(text: &str) -> Result<(), Failure> {
+    digest(text).map(|_| ()).ok_or_else(|| {
+        Failure::usage(format!("`--parent {text}` is no digest of a candidate"))
+            .help("give the 64 hexadecimal digits of `candidate_sha` of a row")
+    })
+}
+
+/// 64 hexadecimal digits.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
     }
     let mut bytes = [0; 32];
     for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
     }
-    Ok(SeedSource::Replay(bytes))
+    Some(bytes)
 }
 
 fn effect(text: &str) -> Result<EndToEnd, Failure> {
@@ -212,7 +225,7 @@ fn effect(text: &str) -> Result<EndToEnd, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{effect, seed};
+    use super::{effect, parent, seed};
 
     #[test]
     fn effects_and_seeds_are_read_or_refused() {
@@ -221,9 +234,9 @@ mod tests {
         for wrong in ["", "x", "x=1", "x=1:", "=1:2", "x=0:2", "x=1:nan"] {
             assert!(effect(wrong).is_err(), "{wrong}");
         }
-        assert!(seed(&"0f".repeat(32)).is_ok());
-        for wrong in ["", "12", &"0g".repeat(32), &"é".repeat(32)] {
-            assert!(seed(wrong).is_err(), "{wrong}");
+        assert!(seed(&"0f".repeat(32)).is_ok() && parent(&"0F".repeat(32)).is_ok());
+        for wrong in ["", "12", &"+f".repeat(32), &"0g".repeat(32), &"é".repeat(32)] {
+            assert!(seed(wrong).is_err() && parent(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -6,6 +6,7 @@ use assay_kernel::judge::JudgeError;
 use assay_kernel::ledger::LedgerError;
 use assay_kernel::task::TaskError;
 use assay_protocol::{ExitCode, Finding};
+use std::io::ErrorKind;
 
 /// A task that cannot be used.
 pub fn task(cx: &Cx, error: &TaskError) -> Failure {
@@ -58,6 +59,13 @@ pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
                 finding.code.word(),
                 finding.gate.word(),
                 advice.way_out
+            ))
+        }
+        JudgeError::File { path, source } if source.kind() == ErrorKind::NotFound => {
+            failure(ExitCode::Usage, "kernel-candidate").help(format!(
+                "it was looked for in `{}`; give the path of a file that is there, in full or from `{}`",
+                path.parent().unwrap_or(path).display(),
+                cx.paths.cwd.display()
             ))
         }
         JudgeError::File { .. } | JudgeError::Candidate { .. } => {

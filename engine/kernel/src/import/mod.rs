@@ -3,6 +3,7 @@
 //! What a task cannot hold is an error that says so; nothing is dropped in silence. A reference in Python is not run: who imports
 //! names the oracle.
 
+mod constraint;
 mod trace;
 mod workload;
 
@@ -99,26 +100,36 @@ fn beyond<T>(what: impl Into<String>, cause: impl Into<String>) -> Result<T, Imp
     Err(ImportError::Beyond { what: what.into(), cause: cause.into() })
 }
 
+/// A task from elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The task.
+    pub task: Task,
+    /// What the definition did not say and was chosen, a sentence each, for who imports.
+    pub notes: Vec<String>,
+}
+
 /// A task from a definition (JSON) and its workloads (JSON Lines).
 ///
 /// Constant axes take one size; variable ones reach from 1 to the largest measured. Inputs without a shape become scalars if every
 /// workload gives them the same value. The task is not checked as [`crate::task::load`] does: write it, and load it.
-pub fn import(definition: &str, workloads: &str, choices: &Choices) -> Result<Task, ImportError> {
+pub fn import(definition: &str, workloads: &str, choices: &Choices) -> Result<Imported, ImportError> {
     let format = |error: serde_json::Error| ImportError::Format {
         what: "the definition".to_owned(),
         cause: error.to_string(),
     };
     let definition: Definition = serde_json::from_str(definition).map_err(format)?;
-    if let Some(constraint) = definition.constraints.iter().flatten().next() {
+    let rows = workload::read(workloads, &definition.name)?;
+    let axes = axes(&definition, &rows)?;
+    let mut constraints = definition.constraints.iter().flatten();
+    if let Some(constraint) = constraints.find(|constraint| !constraint::is_implied(constraint, &axes)) {
         return beyond(
             format!("the constraint `{constraint}`"),
             "axes of a task are independent; write derived sizes as expressions and take the constraint away",
         );
     }
-    let rows = workload::read(workloads, &definition.name)?;
-    let axes = axes(&definition, &rows)?;
     let mut task = empty(&definition, choices);
-    task.workloads.shapes = workload::shapes(&rows, &axes)?;
+    task.workloads = workload::shapes(&rows, &axes)?;
     task.axes = axes;
     for (name, spec) in &definition.inputs {
         match &spec.shape {
@@ -147,7 +158,29 @@ pub fn import(definition: &str, workloads: &str, choices: &Choices) -> Result<Ta
             Output { dtype, shape, strides: Strides::Contiguous, roundings: 1, mode: OutputMode::Ulp };
         task.outputs.insert(name.clone(), output);
     }
-    Ok(task)
+    let notes = notes(&definition, &task, rows.len());
+    Ok(Imported { task, notes })
+}
+
+/// What was chosen, and where to change it.
+fn notes(definition: &Definition, task: &Task, rows: usize) -> Vec<String> {
+    let variable =
+        task.axes.iter().filter(|(name, _)| matches!(definition.axes[*name], AxisSpec::Var { .. }));
+    let mut notes: Vec<String> = variable
+        .map(|(name, axis)| {
+            let [least, most] = axis.range;
+            format!("`{name}` goes from {least} to {most}, its largest workload; widen `axes` if a kernel must serve more")
+        })
+        .collect();
+    notes.push("`reject` is empty: no call is tried that a kernel must refuse; add such calls".to_owned());
+    notes.push("`abi.inplace_allowed` is false: no output is tried in an input's memory; set it where callers do that".to_owned());
+    let shapes = task.workloads.shapes.len();
+    if shapes < rows {
+        notes.push(format!(
+            "{rows} workloads have {shapes} shapes; the first `uuid` of each stands for the others"
+        ));
+    }
+    notes
 }
 
 /// A task without tensors.

@@ -24,7 +24,7 @@ pub struct Workload {
     pub axes: IndexMap<String, u64>,
     /// How each input is made: `{"type": "random"}` or `{"type": "scalar", "value": 1e-6}`.
     pub inputs: IndexMap<String, Value>,
-    /// Its name, the same for the same shape of the same task.
+    /// Its name, the same for the same shape of the same task: the one that the task gives it, or one made of digest and sizes.
     pub uuid: String,
 }
 
@@ -40,7 +40,9 @@ impl Workload {
         // Tasks whose digest differs are other tasks, and so are their shapes.
         let sizes = axes.iter().map(|(axis, size)| format!("-{axis}{size}")).collect::<String>();
         let digest: String = loaded.digest.chars().take(16).collect();
-        Self { axes: axes.clone(), inputs: random.chain(scalars).collect(), uuid: format!("{digest}{sizes}") }
+        let shape = loaded.shapes.iter().find(|shape| shape.axes == *axes);
+        let uuid = shape.and_then(|shape| shape.uuid.clone()).unwrap_or_else(|| format!("{digest}{sizes}"));
+        Self { axes: axes.clone(), inputs: random.chain(scalars).collect(), uuid }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workloads of flashinfer-bench: one JSON object per line, bare or inside a trace without a solution.
 
 use super::{ImportError, beyond, number};
-use crate::task::Axis;
+use crate::task::{Axis, Workloads};
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,8 +12,7 @@ use serde_json::Value;
 pub(super) struct Row {
     pub(super) axes: IndexMap<String, u64>,
     inputs: IndexMap<String, Spec>,
-    #[serde(rename = "uuid")]
-    _uuid: String,
+    uuid: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,12 +51,9 @@ pub(super) fn read(text: &str, definition: &str) -> Result<Vec<Row>, ImportError
     }
 }
 
-/// Sizes by axis, each shape once, constant axes filled in.
-pub(super) fn shapes(
-    rows: &[Row],
-    axes: &IndexMap<String, Axis>,
-) -> Result<Vec<IndexMap<String, u64>>, ImportError> {
-    let mut shapes: Vec<IndexMap<String, u64>> = Vec::new();
+/// Sizes by axis, each shape once and under its first name, constant axes filled in.
+pub(super) fn shapes(rows: &[Row], axes: &IndexMap<String, Axis>) -> Result<Workloads, ImportError> {
+    let mut workloads = Workloads::default();
     for row in rows {
         if let Some(name) = row.axes.keys().find(|name| !axes.contains_key(*name)) {
             return beyond(format!("the axis `{name}` of a workload"), "the definition has no such axis");
@@ -70,11 +66,12 @@ pub(super) fn shapes(
             };
             shape.insert(name.clone(), size);
         }
-        if !shapes.contains(&shape) {
-            shapes.push(shape);
+        if !workloads.shapes.contains(&shape) {
+            workloads.shapes.push(shape);
+            workloads.uuids.push(row.uuid.clone());
         }
     }
-    Ok(shapes)
+    Ok(workloads)
 }
 
 /// The one value of a scalar.
@@ -108,7 +105,8 @@ pub(super) fn random_only(rows: &[Row], name: &str, scalar: bool) -> Result<(), 
             Some(Spec::Safetensors { path, .. }) => {
                 return beyond(
                     format!("data of `{name}` from `{path}`"),
-                    "inputs of a task are generated, so that nobody can learn them by heart",
+                    "inputs of a task are generated, so that nobody can learn them by heart; write \
+                     `{\"type\": \"random\"}` in its place, with a generator where its values need one, or leave the workload out",
                 );
             }
             Some(Spec::Scalar { .. }) if !scalar => {

@@ -96,47 +96,95 @@ fn resolver(image: &Image<'_>) -> Option<String> {
     relative.then(|| "a function without a name".to_owned())
 }
 
-/// Whether a function neither writes memory nor calls anything but the hooks.
+/// What a call may change without putting it back; whoever calls a constructor counts on all others, the stack pointer first:
+/// `lea chain(%rip), %rsp` and `ret` would go on wherever the library's data says.
+const FREE: &[Register] = &[
+    Register::RAX,
+    Register::RCX,
+    Register::RDX,
+    Register::RSI,
+    Register::RDI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+];
+
+/// What is known before an instruction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct State {
+    /// Whether RAX holds a hook.
+    hook: bool,
+    /// Bytes that the stack pointer lies below where it was at the start.
+    below: i64,
+}
+
+/// Whether a function neither writes memory nor calls anything but the hooks, and returns to its caller.
 fn is_harmless(image: &Image<'_>, address: u64) -> bool {
-    let (mut open, mut seen) = (vec![address], Vec::new());
-    while let Some(start) = open.pop() {
-        let Some(bytes) = image.from(start) else { return false };
-        // The hook that RAX holds, if it holds one.
-        let mut hook = false;
-        for instruction in &mut Decoder::with_ip(64, bytes, start, DecoderOptions::NONE) {
-            if seen.contains(&instruction.ip()) {
-                break;
-            }
-            seen.push(instruction.ip());
-            if seen.len() > LONGEST {
-                return false;
-            }
-            match instruction.flow_control() {
-                FlowControl::Next => match step(image, &instruction) {
-                    Some(Step::Hook) => hook = true,
-                    Some(Step::Other) => hook &= !changes_rax(&instruction),
-                    None => return false,
-                },
-                FlowControl::Return => break,
-                FlowControl::ConditionalBranch => open.push(instruction.near_branch_target()),
-                FlowControl::UnconditionalBranch => {
-                    open.push(instruction.near_branch_target());
-                    break;
-                }
-                FlowControl::IndirectCall if hook && instruction.op0_register() == Register::RAX => {
-                    hook = false
-                }
-                FlowControl::IndirectBranch if hook && instruction.op0_register() == Register::RAX => break,
-                _ => return false,
-            }
+    let mut walk = Walk { image, open: vec![(address, State::default())], seen: Vec::new() };
+    while let Some((start, state)) = walk.open.pop() {
+        if !walk.path(start, state) {
+            return false;
         }
     }
     true
 }
 
+struct Walk<'a, 'b> {
+    image: &'a Image<'b>,
+    open: Vec<(u64, State)>,
+    seen: Vec<(u64, State)>,
+}
+
+impl Walk<'_, '_> {
+    /// From here to where it ends, or to where another way has been in the same state.
+    fn path(&mut self, start: u64, mut state: State) -> bool {
+        let Some(bytes) = self.image.from(start) else { return false };
+        for instruction in &mut Decoder::with_ip(64, bytes, start, DecoderOptions::NONE) {
+            let here = (instruction.ip(), state);
+            if let Some(before) = self.seen.iter().find(|(ip, _)| *ip == here.0) {
+                return *before == here;
+            }
+            self.seen.push(here);
+            if self.seen.len() > LONGEST {
+                return false;
+            }
+            let through_hook = state.hook && instruction.op0_register() == Register::RAX;
+            match instruction.flow_control() {
+                FlowControl::Next => match step(self.image, &instruction) {
+                    Some(Step::Hook) => state.hook = true,
+                    Some(Step::Stack(down)) => state.below += down,
+                    Some(Step::Other) => state.hook &= !changes_rax(&instruction),
+                    None => return false,
+                },
+                // `ret 8` would move the caller's stack pointer.
+                FlowControl::Return => {
+                    return instruction.mnemonic() == Mnemonic::Ret
+                        && instruction.op_count() == 0
+                        && state.below == 0;
+                }
+                FlowControl::ConditionalBranch => {
+                    self.open.push((instruction.near_branch_target(), State { hook: false, ..state }));
+                }
+                FlowControl::UnconditionalBranch => {
+                    self.open.push((instruction.near_branch_target(), State { hook: false, ..state }));
+                    return true;
+                }
+                FlowControl::IndirectCall if through_hook => state.hook = false,
+                FlowControl::IndirectBranch if through_hook => return state.below == 0,
+                _ => return false,
+            }
+        }
+        // What lies behind the bytes of the file is not known.
+        false
+    }
+}
+
 enum Step {
     /// RAX now holds a hook.
     Hook,
+    /// The stack pointer goes down by so many bytes.
+    Stack(i64),
     Other,
 }
 
@@ -146,25 +194,23 @@ fn changes_rax(instruction: &Instruction) -> bool {
 }
 
 fn step(image: &Image<'_>, instruction: &Instruction) -> Option<Step> {
-    let into_register = instruction.op0_kind() == OpKind::Register;
+    use Mnemonic as M;
+    let into = instruction.op0_register();
     match instruction.mnemonic() {
-        Mnemonic::Endbr64 | Mnemonic::Nop => Some(Step::Other),
-        Mnemonic::Mov if into_register && instruction.op1_kind() == OpKind::Memory => {
+        M::Endbr64 | M::Nop => Some(Step::Other),
+        M::Mov if instruction.op1_kind() == OpKind::Memory => {
             let from_hook = instruction.is_ip_rel_memory_operand()
-                && instruction.op0_register() == Register::RAX
+                && into == Register::RAX
                 && is_hook(image, instruction.ip_rel_memory_address());
             from_hook.then_some(Step::Hook)
         }
-        Mnemonic::Mov
-        | Mnemonic::Lea
-        | Mnemonic::Sub
-        | Mnemonic::Add
-        | Mnemonic::Shr
-        | Mnemonic::Sar
-        | Mnemonic::Xor
-        | Mnemonic::Test
-        | Mnemonic::Cmp
-            if into_register =>
+        M::Sub | M::Add if into == Register::RSP => {
+            let moved = instruction.try_immediate(1).ok()? as i64;
+            Some(Step::Stack(if instruction.mnemonic() == M::Sub { moved } else { -moved }))
+        }
+        M::Test | M::Cmp if instruction.op0_kind() == OpKind::Register => Some(Step::Other),
+        M::Mov | M::Lea | M::Sub | M::Add | M::Shr | M::Sar | M::Xor
+            if FREE.contains(&into.full_register()) =>
         {
             Some(Step::Other)
         }

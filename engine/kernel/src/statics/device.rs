@@ -48,8 +48,8 @@ const IMPORTS: &[&str] = &[
     "cudaOccupancyMaxActiveBlocksPerMultiprocessor",
 ];
 
-/// Libraries: the driver's, the run-time library of the same CUDA, and what nvcc links by itself.
-const NEEDED: &[&str] = &["libcuda.so.1", "libcudart.so.13", "libstdc++.so.6", "libgcc_s.so.1"];
+/// Libraries: the driver's, and the run-time library of the same CUDA.
+const NEEDED: &[&str] = &["libcuda.so.1", "libcudart.so.13"];
 
 /// Functions of the run-time library that a task allows: C code is linked against a stand-in that has them.
 pub(crate) fn runtime(allow: &Allow) -> Vec<String> {

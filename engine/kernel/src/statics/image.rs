@@ -101,6 +101,9 @@ const fn malformed(what: &'static str) -> StaticsError {
 impl<'a> Image<'a> {
     /// Reads a library.
     pub fn parse(file: &'a [u8]) -> Result<Self, StaticsError> {
+        if !file.starts_with(b"\x7fELF") {
+            return Err(StaticsError::NotElf);
+        }
         let header: &FileHeader64<LE> = file.read_at(0).map_err(|()| malformed("it is too short"))?;
         identify(header)?;
         let mut image = Self {
@@ -371,10 +374,7 @@ impl<'a> Image<'a> {
 
 fn identify(header: &FileHeader64<LE>) -> Result<(), StaticsError> {
     // Class 2: 64 bits; data 1: little-endian (ELF, figure 1-6).
-    let (magic, class, data) = (header.e_ident.magic, header.e_ident.class.0, header.e_ident.data.0);
-    if magic != *b"\x7fELF" {
-        return Err(malformed("it does not begin as an ELF file"));
-    }
+    let (class, data) = (header.e_ident.class.0, header.e_ident.data.0);
     if class != 2 || data != 1 {
         return Err(StaticsError::Machine { machine: "a machine of another word or byte order".to_owned() });
     }

@@ -42,7 +42,8 @@ const MEMORY: &[&str] = &[
     "_ZnamRKSt9nothrow_t",
 ];
 
-/// What compilers put in by themselves: start-up stubs, stack protection, thread-local storage, once-only initialisation.
+/// What compilers put in by themselves: start-up stubs, stack protection, thread-local storage, once-only initialisation, unwinding,
+/// tables of types (`_ZTV...`: data).
 const COMPILER: &[&str] = &[
     "__gmon_start__",
     "_ITM_deregisterTMCloneTable",
@@ -56,6 +57,23 @@ const COMPILER: &[&str] = &[
     "__cxa_pure_virtual",
     "__gxx_personality_v0",
     "_Unwind_Resume",
+    "_ZTVN10__cxxabiv117__class_type_infoE",
+    "_ZTVN10__cxxabiv120__si_class_type_infoE",
+    "_ZTVN10__cxxabiv121__vmi_class_type_infoE",
+];
+
+/// Where checks of the compiler and of the standard library end when they fail. None of them returns: they end the call, and the judge
+/// says that it crashed.
+const FAILED_CHECKS: &[&str] = &[
+    "__assert_fail",
+    "__cxa_throw_bad_array_new_length",
+    "_ZSt17__throw_bad_allocv",
+    "_ZSt28__throw_bad_array_new_lengthv",
+    "_ZSt19__throw_logic_errorPKc",
+    "_ZSt20__throw_length_errorPKc",
+    "_ZSt20__throw_out_of_rangePKc",
+    "_ZSt24__throw_out_of_range_fmtPKcz",
+    "_ZSt25__throw_bad_function_callv",
 ];
 
 /// Mathematics: functions of their arguments. Left out is whatever sets the mode of floating point (`fesetround`, ...).
@@ -133,6 +151,7 @@ const MATHEMATICS: &[&str] = &[
 pub const ALWAYS: &[(&str, &[&str])] = &[
     ("memory", MEMORY),
     ("put in by compilers", COMPILER),
+    ("where failed checks of `assert` and of C++'s library end", FAILED_CHECKS),
     (
         "mathematics, also with `f` or `l` at the end, and as vectors (`_ZGV...`) of a library that `allow.needed` names",
         MATHEMATICS,
@@ -141,7 +160,7 @@ pub const ALWAYS: &[(&str, &[&str])] = &[
 
 /// Whether every kernel may import a name.
 pub(super) fn always(name: &str) -> bool {
-    MEMORY.contains(&name) || COMPILER.contains(&name) || is_mathematics(name)
+    [MEMORY, COMPILER, FAILED_CHECKS].iter().any(|group| group.contains(&name)) || is_mathematics(name)
 }
 
 fn is_mathematics(name: &str) -> bool {

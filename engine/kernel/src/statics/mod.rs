@@ -22,6 +22,7 @@ mod sweep;
 pub use cubin::{Cubin, is_fatbin};
 pub(crate) use device::runtime;
 pub use imports::ALWAYS;
+pub use needed::CPP;
 
 use crate::task::Allow;
 use crate::verdict::{Code, Finding, Gate};
@@ -53,6 +54,11 @@ pub enum StaticsError {
         /// Its size.
         bytes: u64,
     },
+    /// It does not even begin as one, whatever its ending says.
+    #[error(
+        "it is no ELF shared library; give a C or C++ source with its own ending (`.c`, `.cpp`), or build it with `-shared -fPIC`"
+    )]
+    NotElf,
     /// It is no shared library in ELF form.
     #[error("it is no shared library: {what}")]
     Malformed {
@@ -72,7 +78,9 @@ impl StaticsError {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Read { .. } => None,
-            Self::TooLarge { .. } | Self::Malformed { .. } | Self::Machine { .. } => Some(Code::LoadFailed),
+            Self::TooLarge { .. } | Self::NotElf | Self::Malformed { .. } | Self::Machine { .. } => {
+                Some(Code::LoadFailed)
+            }
         }
     }
 }

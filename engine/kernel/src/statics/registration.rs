@@ -119,7 +119,7 @@ fn bound<'a>(image: &'a Image<'_>, slot: u64) -> Option<&'a str> {
     Some(&symbol.name)
 }
 
-/// Moves, addresses and sums, to registers, the stack and the library's own variables.
+/// Moves, addresses and sums, to registers, the stack and the library's own variables. The stack itself is moved by fixed steps only.
 fn harmless(instruction: &Instruction) -> bool {
     use Mnemonic as M;
     let known = matches!(
@@ -146,6 +146,9 @@ fn harmless(instruction: &Instruction) -> bool {
     );
     let stores = instruction.op0_kind() == OpKind::Memory
         && !matches!(instruction.mnemonic(), M::Test | M::Cmp | M::Nop | M::Push);
+    let reads = matches!(instruction.mnemonic(), M::Test | M::Cmp | M::Push);
+    let fixed = matches!(instruction.mnemonic(), M::Sub | M::Add) && instruction.try_immediate(1).is_ok();
+    let moves_stack = instruction.op0_register().full_register() == Register::RSP && !reads && !fixed;
     let own = instruction.is_ip_rel_memory_operand() || instruction.memory_base() == Register::RSP;
-    known && (!stores || own)
+    known && !moves_stack && (!stores || own)
 }

@@ -45,6 +45,9 @@ pub struct Shape {
     /// Whether it counts in the headline figure.
     #[serde(default = "yes")]
     pub headline: bool,
+    /// What it is called elsewhere, in exported traces.
+    #[serde(default)]
+    pub uuid: Option<String>,
 }
 
 fn yes() -> bool {
@@ -217,7 +220,17 @@ fn shapes(task: &Task, folder: &Path, document: &Document<'_>) -> Result<Vec<Sha
             return Err(document.at(&["workloads"], "nothing is measured".to_owned(), help));
         }
     };
-    let in_place = workloads.shapes.iter().map(|axes| Shape { axes: axes.clone(), headline: true });
+    let named = workloads.uuids.len();
+    if named > 0 && named != workloads.shapes.len() {
+        let message = format!("{named} names are given for {} shapes", workloads.shapes.len());
+        let help = Some("give one for each of `shapes`; in a `file` they stand in its lines".to_owned());
+        return Err(document.at(&["workloads", "uuids"], message, help));
+    }
+    let in_place = workloads.shapes.iter().enumerate().map(|(at, axes)| Shape {
+        axes: axes.clone(),
+        headline: true,
+        uuid: workloads.uuids.get(at).cloned(),
+    });
     let given = in_place.enumerate().map(|(at, shape)| (None, at, shape));
     for (line, at, shape) in given.chain(lines.into_iter().map(|(line, shape)| (Some(line), 0, shape))) {
         let failed = |axis: Option<&str>, message: String, help: String| {

@@ -173,6 +173,10 @@ fn workloads_are_checked() {
             "[{R: 1, C: 8}]\n  file: workloads.jsonl",
             "task.yaml:18:1: workloads are given twice; keep `file` or `shapes`",
         ),
+        (
+            "[{R: 1, C: 8}]\n  uuids: [a, b]",
+            "task.yaml:20:3: 2 names are given for 1 shapes; give one for each of `shapes`; in a `file` they stand in its lines",
+        ),
     ] {
         assert_eq!(with(file, &in_place(shapes)), message, "{shapes}");
     }
@@ -189,7 +193,7 @@ fn workloads_are_checked() {
         ),
         (
             "{\"axis\": {}}",
-            "workloads.jsonl:1:7: unknown field `axis`, expected `axes` or `headline`; a line is `{\"axes\": {\"R\": 512}, \"headline\": true}`",
+            "workloads.jsonl:1:7: unknown field `axis`, expected one of `axes`, `headline`, `uuid`; a line is `{\"axes\": {\"R\": 512}, \"headline\": true}`",
         ),
         (
             "{\"axes\": {\"R\": 1, \"C\": 8}, \"headline\": false}",

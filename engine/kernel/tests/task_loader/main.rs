@@ -34,8 +34,7 @@ reject:
 baseline: {path: baseline, file: kernel.c}
 roofline: {bytes: 4*R*C + 2*C, flops: 4*R*C}
 "#;
-const WORKLOADS: &str =
-    "{\"axes\": {\"R\": 64, \"C\": 768}}\n\n{\"axes\": {\"C\": 1024, \"R\": 16}, \"headline\": false}\n";
+const WORKLOADS: &str = "{\"axes\": {\"R\": 64, \"C\": 768}}\n\n{\"axes\": {\"C\": 1024, \"R\": 16}, \"headline\": false, \"uuid\": \"w2\"}\n";
 
 struct Folder(tempfile::TempDir);
 
@@ -89,6 +88,8 @@ fn a_right_task_loads() {
     assert_eq!((loaded.task.name.as_str(), loaded.digest.len()), ("rmsnorm_bf16", 64));
     let files: Vec<&Path> = loaded.files.iter().map(|file| file.path.as_path()).collect();
     assert_eq!(files, [Path::new("baseline/kernel.c"), Path::new("workloads.jsonl")]);
+    let uuids: Vec<_> = loaded.shapes.iter().map(|shape| shape.uuid.as_deref()).collect();
+    assert_eq!(uuids, [None, Some("w2")]);
     let shapes: Vec<_> =
         loaded.shapes.iter().map(|shape| (shape.axes["R"], shape.axes["C"], shape.headline)).collect();
     assert_eq!(shapes, [(64, 768, true), (16, 1024, false)]);

@@ -22,6 +22,10 @@ pub(crate) const DOCS: &[OutputDoc] = &[
         "code",
         "The judgement in a word, such as `ACCEPT_FASTER` or `WRONG_VALUE`; `docs/kernels.md` lists them",
     ),
+    doc(
+        "correct",
+        "Whether every gate of correctness passed, so that only its time is in question; false where the device was lost",
+    ),
     doc("gate", "The gate that decided"),
     doc("reason", "What it decided on, one sentence"),
     doc("way_out", "What to do about it, one sentence"),
@@ -77,6 +81,7 @@ pub(crate) fn of(folder: &Path) -> Result<Option<ValueMap>, String> {
     put("accepted", json!(told.accepted));
     put("verdict", json!(judgement.class));
     put("code", json!(judgement.code));
+    put("correct", json!(judgement.code.is_correct()));
     put("gate", json!(judgement.gate));
     put("reason", json!(told.reason));
     put("way_out", json!(told.way_out));
@@ -112,7 +117,7 @@ pub(crate) fn stub() -> ValueMap {
     let file = json!({"path": "kernel.md", "sha256": "0".repeat(64), "bytes": 1});
     let one = json!({"ratio": 1.0, "lo": 1.0, "hi": 1.0, "level": 0.95});
     let value = json!({
-        "accepted": false, "verdict": "inconclusive", "code": "NO_CHANGE", "gate": "timing", "reason": "this is a rehearsal",
+        "accepted": false, "verdict": "inconclusive", "code": "NO_CHANGE", "correct": true, "gate": "timing", "reason": "this is a rehearsal",
         "way_out": "", "sign_off": false, "ratio": 1.0, "low": 1.0, "high": 1.0, "geomean": one, "noise": one, "rows": [],
         "gates": [], "findings": [], "notes": [], "candidate_sha": "", "task_sha": "", "row": {}, "ledger": null,
         "judgement": file, "markdown": file, "html": file,

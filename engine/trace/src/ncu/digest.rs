@@ -116,6 +116,8 @@ pub enum Side {
 
 /// Below this share of both peaks a kernel is bound by latency: the threshold of ncu's own rule `SOLBottleneck`.
 const BUSY: f64 = 60.0;
+/// Names of the duration.
+pub(super) const DURATION: [&str; 3] = ["gpu__time_duration.sum", "gpu__time_duration.avg", "Duration"];
 /// Stalls that are shown.
 const SHOWN: usize = 3;
 
@@ -146,14 +148,13 @@ pub fn digest(kernel: &NcuKernel) -> Digest {
         "SOL Memory",
     ]);
     let memory = memory.or_else(|| [dram, l2].into_iter().flatten().reduce(f64::max));
-    let duration = ["gpu__time_duration.sum", "gpu__time_duration.avg", "Duration"];
     let count = |names: &[&str]| value(kernel, names, Unit::Count);
     let mut digest = Digest {
         id: kernel.id,
         kernel: kernel.kernel.clone(),
         grid: kernel.grid,
         block: kernel.block,
-        duration_ns: value(kernel, &duration, Unit::Nanoseconds),
+        duration_ns: value(kernel, &DURATION, Unit::Nanoseconds),
         sm,
         memory,
         dram,

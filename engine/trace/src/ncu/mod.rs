@@ -4,8 +4,10 @@
 
 mod digest;
 mod join;
+mod proposal;
 mod units;
 
 pub use crate::read::ncu::{Metric, NcuKernel, parse, read};
 pub use digest::{Digest, Limiter, Occupancy, Roofline, Side, Stall, digest};
 pub use join::{Joined, MatchedBy, TraceKernel, join};
+pub use proposal::{Proposal, proposal};

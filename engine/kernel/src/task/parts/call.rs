@@ -177,9 +177,9 @@ pub struct Baseline {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Allow {
-    /// Functions that it may import, beside those that every kernel may (memory and mathematics).
+    /// Functions that it may import, beside those that every kernel may (memory, mathematics, and what compilers put in).
     pub imports: Vec<String>,
-    /// Libraries that it may need.
+    /// Libraries that it may need, beside the run-time libraries of C++.
     pub needed: Vec<String>,
     /// Regular expressions of the names of its device kernels.
     pub kernels: Vec<String>,

@@ -10,12 +10,15 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workloads {
-    /// File beside the task with one shape per line, `{"axes": {...}, "headline": true}`.
+    /// File beside the task with one shape per line, `{"axes": {...}, "headline": true, "uuid": "..."}`; only `axes` is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Shapes in place: sizes by axis.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shapes: Vec<IndexMap<String, u64>>,
+    /// What `shapes` are called elsewhere, one name for each in their order; exported traces carry it. It decides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uuids: Vec<String>,
 }
 
 /// Shapes that are checked beside the measured ones.
