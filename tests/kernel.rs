@@ -400,3 +400,36 @@ fn an_interrupted_judge_cleans_up() {
         std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, [".keep"], "temporary folders are gone");
 }
+
+/// The RMS norm with an oracle that is a program, as a line of YAML.
+fn with_oracle(scene: &Scene, command: &str) {
+    copied(scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    let line = task.lines().find(|line| line.starts_with("oracle:")).expect("an oracle");
+    scene.write("task/task.yaml", task.replace(line, &format!("oracle: {{command: {command}}}")));
+}
+
+#[test]
+fn a_signal_ends_a_judge_whose_oracle_sleeps() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut scene = Scene::new();
+        scene.write("tmp/.keep", "");
+        let folder = scene.dir().join("tmp");
+        scene.env("TMPDIR", text(&folder));
+        // The shell's own child must go, too.
+        let marker = format!("301.{}", std::process::id());
+        with_oracle(&scene, &format!("[sh, -c, 'sleep {marker}; true']"));
+        let honest = example("rmsnorm").join("candidate/kernel.c");
+        let mut command = scene.command(&["kernel", "judge", "task", "--candidate", text(&honest)]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
+        wait_until("an oracle that sleeps", || !processes(&["sleep", &marker]).is_empty());
+        let begun = Instant::now();
+        support::kill(child.id(), signal);
+        assert_eq!(child.wait().expect("it ends").code(), Some(code));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(processes(&["sleep", &marker]).is_empty(), "the oracle's group is gone");
+        let left: Vec<_> =
+            std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(left, [".keep"], "temporary folders are gone");
+    }
+}
