@@ -33,7 +33,8 @@ pub fn regular(path: &Path) -> io::Result<()> {
         let (what, way_out) = kind(facts.file_type());
         return unfit(Unfit::Kind { what, way_out });
     }
-    let written = path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| WRITTEN.contains(&ending));
+    let written =
+        path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| WRITTEN.contains(&ending));
     let most = if written { MOST_OF_A_SOURCE } else { MOST_OF_A_LIBRARY };
     if facts.len() > most {
         return unfit(Unfit::Large { bytes: facts.len(), most });

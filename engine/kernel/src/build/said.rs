@@ -43,7 +43,8 @@ mod tests {
         assert!(cut.len() <= MOST && cut.len() > MOST / 2, "{}", cut.len());
         assert!(cut.starts_with("k.c:0: warning") && cut.ends_with("k.c:19999: warning: é\n"));
         let note = cut.lines().find(|line| line.starts_with("...")).expect("a note");
-        let lines: usize = note.split_whitespace().nth(1).and_then(|lines| lines.parse().ok()).expect("a number");
+        let lines: usize =
+            note.split_whitespace().nth(1).and_then(|lines| lines.parse().ok()).expect("a number");
         assert_eq!(cut.lines().count() - 1 + lines, 20_000, "{note}");
         for one_line in ["é".repeat(MOST), format!("{}\n", "x".repeat(MOST * 2))] {
             assert!(kept(&one_line).len() <= MOST);

@@ -59,11 +59,9 @@ fn evaluation(row: &Row, timed: Option<&TimingRow>) -> Evaluation {
 /// tell; wrong outputs are numerically incorrect whatever made them wrong; whatever is dishonest or unsafe has failed while it ran.
 fn status(code: Code) -> Status {
     match code {
-        Code::AcceptFaster
-        | Code::NoChange
-        | Code::RejectSlower
-        | Code::Inconclusive
-        | Code::NoisyDevice => Status::Passed,
+        Code::AcceptFaster | Code::NoChange | Code::RejectSlower | Code::Inconclusive | Code::NoisyDevice => {
+            Status::Passed
+        }
         Code::BuildFailed => Status::CompileError,
         Code::Timeout => Status::Timeout,
         Code::OutputUnwritten
@@ -126,6 +124,9 @@ mod tests {
             assert_eq!(status(code), Status::Passed, "{}", code.word());
         }
         // A device that went away says nothing for the kernel, though it is not held against it either.
-        assert_eq!((Code::DeviceLost.class(), status(Code::DeviceLost)), (Class::Inconclusive, Status::RuntimeError));
+        assert_eq!(
+            (Code::DeviceLost.class(), status(Code::DeviceLost)),
+            (Class::Inconclusive, Status::RuntimeError)
+        );
     }
 }
