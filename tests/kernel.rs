@@ -10,6 +10,7 @@ mod support;
 use kernels::{candidate, copied, example, settled};
 use schemas::{faults, schema, validator};
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -552,4 +553,28 @@ fn an_expression_that_cannot_be_read_names_its_line() {
     let wrong = scene.assay(&["kernel", "check", "task"]).expect(11);
     assert!(wrong.stderr.contains(&format!("task/task.yaml:{at}:")), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("`C +* 2` cannot be computed"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_signal_ends_a_judge_that_proves_its_baseline() {
+    let mut scene = Scene::new();
+    scene.write("tmp/.keep", "");
+    let folder = scene.dir().join("tmp");
+    scene.env("TMPDIR", text(&folder));
+    let task = example("rmsnorm");
+    let honest = task.join("candidate/kernel.c");
+    let mut command = scene.command(&["kernel", "judge", text(&task), "--candidate", text(&honest)]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the judge");
+    let mut told = BufReader::new(child.stderr.take().expect("its messages")).lines();
+    assert!(told.any(|line| line.expect("text").contains("baseline: gate abi")), "the baseline is under way");
+    support::kill(child.id(), "TERM");
+    let mut ended = None;
+    wait_until("the judge ends", || {
+        ended = child.try_wait().expect("a child");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(143));
+    let left: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, [".keep"], "temporary folders are gone");
 }
