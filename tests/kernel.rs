@@ -10,6 +10,7 @@ mod support;
 use kernels::{candidate, copied, example, settled};
 use schemas::{faults, schema, validator};
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -408,6 +409,183 @@ fn an_interrupted_judge_cleans_up() {
     assert!(killed.success());
     let mut child = child;
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let left: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, [".keep"], "temporary folders are gone");
+}
+
+/// The RMS norm with an oracle that is a program, as a line of YAML.
+fn with_oracle(scene: &Scene, command: &str) {
+    copied(scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    let line = task.lines().find(|line| line.starts_with("oracle:")).expect("an oracle");
+    scene.write("task/task.yaml", task.replace(line, &format!("oracle: {{command: {command}}}")));
+}
+
+#[test]
+fn a_signal_ends_a_judge_whose_oracle_sleeps() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut scene = Scene::new();
+        scene.write("tmp/.keep", "");
+        let folder = scene.dir().join("tmp");
+        scene.env("TMPDIR", text(&folder));
+        // The shell's own child must go, too.
+        let marker = format!("301.{}", std::process::id());
+        with_oracle(&scene, &format!("[sh, -c, 'sleep {marker}; true']"));
+        let honest = example("rmsnorm").join("candidate/kernel.c");
+        let mut command = scene.command(&["kernel", "judge", "task", "--candidate", text(&honest)]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
+        wait_until("an oracle that sleeps", || !processes(&["sleep", &marker]).is_empty());
+        let begun = Instant::now();
+        support::kill(child.id(), signal);
+        assert_eq!(child.wait().expect("it ends").code(), Some(code));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(processes(&["sleep", &marker]).is_empty(), "the oracle's group is gone");
+        let left: Vec<_> =
+            std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(left, [".keep"], "temporary folders are gone");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+    let scene = Scene::new();
+    let pipe = scene.dir().join("ff.c");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    scene.write("folder.c/kernel.c", "");
+    let large = std::fs::File::create(scene.dir().join("large.c")).expect("a file");
+    large.set_len((64 << 20) + 1).expect("a sparse file");
+    let task = example("rmsnorm");
+    for (name, says) in [
+        ("ff.c", "it is a named pipe, not a regular file"),
+        ("/dev/zero", "it is a device, not a regular file"),
+        ("folder.c", "it is a folder, not a regular file; name a file in it"),
+        ("large.c", "at most 67108864 are read"),
+    ] {
+        for verb in ["judge", "check"] {
+            let done = scene.assay(&["kernel", verb, text(&task), "--candidate", name]).expect(2);
+            assert!(done.stderr.contains(says) && done.stderr.contains(name), "{verb} {}", done.stderr);
+        }
+    }
+    // Files of the task likewise; the task is wrong then.
+    copied(&scene, "rmsnorm", "task");
+    std::fs::remove_file(scene.dir().join("task/workloads.jsonl")).expect("removed");
+    assert!(
+        Command::new("mkfifo")
+            .arg(scene.dir().join("task/workloads.jsonl"))
+            .status()
+            .expect("mkfifo")
+            .success()
+    );
+    let done = scene.assay(&["kernel", "check", "task"]).expect(11);
+    let says = "it is a named pipe, not a regular file";
+    assert!(done.stderr.contains("workloads.jsonl") && done.stderr.contains(says), "{}", done.stderr);
+    copied(&scene, "rmsnorm", "other");
+    let task = scene.read("other/task.yaml");
+    scene.write(
+        "other/task.yaml",
+        task.replace("oracle: {builtin: rmsnorm}", "oracle: {command: [sh, pipe]}"),
+    );
+    assert!(Command::new("mkfifo").arg(scene.dir().join("other/pipe")).status().expect("mkfifo").success());
+    let done = scene.assay(&["kernel", "check", "other"]).expect(11);
+    assert!(done.stderr.contains("other/pipe") && done.stderr.contains("a named pipe"), "{}", done.stderr);
+}
+
+#[test]
+fn a_task_is_no_manifest_for_lint_and_fmt() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    for args in [["lint", "task"], ["lint", "task/task.yaml"], ["fmt", "task"], ["fmt", "task/task.yaml"]] {
+        let done = scene.assay(&args).expect(2);
+        assert!(done.stderr.contains("assay kernel check task/task.yaml"), "{args:?} {}", done.stderr);
+        assert!(
+            done.stderr.contains("is a kernel task") && done.stderr.lines().count() < 9,
+            "{}",
+            done.stderr
+        );
+    }
+    let read = scene.read("task/task.yaml");
+    for args in [["lint", "-"], ["fmt", "-"]] {
+        let done = scene.assay_reading(&args, &read).expect(2);
+        assert!(done.stderr.contains("assay kernel check PATH"), "{args:?} {}", done.stderr);
+    }
+    // Beside manifests a task stays out of the way.
+    scene.workflow("flow", "steps:\n  one: {uses: command, with: {argv: [\"true\"]}, timeout: 5s}\n");
+    let done = scene.assay(&["fmt", "--check", "."]);
+    assert!(done.stderr.contains("1 manifest"), "{}", done.stderr);
+}
+
+#[test]
+fn a_step_tells_why_its_judge_did_not_judge() {
+    let scene = Scene::new();
+    let task = example("rmsnorm");
+    let with = format!("task: {}\n      candidate: absent.c", task.display());
+    let name =
+        scene.workflow("step", &format!("steps:\n  judge:\n    uses: kernel\n    with:\n      {with}\n"));
+    let done = scene.assay(&["run", &name]).expect(21);
+    let line = done.stderr.lines().find(|line| line.contains("judge failed")).expect("a line about the step");
+    assert!(line.contains("absent.c") && line.contains("No such file"), "{line}");
+    let told = scene.finished("judge").to_string();
+    assert!(told.contains("the judge ended with exit 2: ") && told.contains("No such file"), "{told}");
+}
+
+#[test]
+fn an_oracle_that_fails_is_told_as_such_and_a_page_of_warnings_is_cut() {
+    let scene = Scene::new();
+    with_oracle(&scene, "[sh, -c, 'echo no such case >&2; exit 1']");
+    let honest = example("rmsnorm").join("candidate/kernel.c");
+    let done = scene.assay(&["kernel", "judge", "task", "--candidate", text(&honest)]).expect(11);
+    let told = "no right answers: the oracle `sh` ";
+    assert!(
+        done.stderr.contains(told) && done.stderr.contains("ended with code 1: no such case"),
+        "{done:?}"
+    );
+    assert!(!done.stderr.contains("asks for nothing"), "{}", done.stderr);
+    let noise = "#warning this line is said again and again, at some length, by a candidate that means it\n";
+    scene.write("noisy.c", format!("{}#error the end\n", noise.repeat(5_000)));
+    judge(&scene, Path::new("noisy.c"), &["-o", "out"]).expect(23);
+    let kept = scene.read("out/judgement.json");
+    let judged: Value = serde_json::from_str(&kept).expect("JSON");
+    let log = judged["judgement"]["findings"][0]["evidence"]["log"].as_str().expect("a log");
+    assert!(log.len() <= 64 << 10 && log.contains("left out") && log.contains("the end"), "{}", log.len());
+    assert!(
+        judged["reason"].as_str().is_some_and(|reason| reason.contains("#error the end")),
+        "{}",
+        judged["reason"]
+    );
+}
+
+#[test]
+fn an_expression_that_cannot_be_read_names_its_line() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    scene.write("task/task.yaml", task.replace("accum: {n: C,", "accum: {n: \"C +* 2\","));
+    let at = task.lines().position(|line| line.starts_with("tolerance:")).expect("a tolerance") + 1;
+    let wrong = scene.assay(&["kernel", "check", "task"]).expect(11);
+    assert!(wrong.stderr.contains(&format!("task/task.yaml:{at}:")), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("`C +* 2` cannot be computed"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_signal_ends_a_judge_that_proves_its_baseline() {
+    let mut scene = Scene::new();
+    scene.write("tmp/.keep", "");
+    let folder = scene.dir().join("tmp");
+    scene.env("TMPDIR", text(&folder));
+    let task = example("rmsnorm");
+    let honest = task.join("candidate/kernel.c");
+    let mut command = scene.command(&["kernel", "judge", text(&task), "--candidate", text(&honest)]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the judge");
+    let mut told = BufReader::new(child.stderr.take().expect("its messages")).lines();
+    assert!(told.any(|line| line.expect("text").contains("baseline: gate abi")), "the baseline is under way");
+    support::kill(child.id(), "TERM");
+    let mut ended = None;
+    wait_until("the judge ends", || {
+        ended = child.try_wait().expect("a child");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(143));
     let left: Vec<_> =
         std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, [".keep"], "temporary folders are gone");

@@ -39,11 +39,11 @@ pub use keeper::{Keeper, KeeperError, KeeperLine, KeeperOptions, KeptEnd, keep_i
 pub use link::{LinkError, LinkServer, SupervisorLink, link_pair};
 pub use mask::{MASK, Masker, Secrets};
 pub use output::{CaptureLimits, Captured};
-pub use reaper::{Child, Reaper};
+pub use reaper::{Child, Reaper, end_children};
 pub use relay::{Relay, RelayChannel, RelayEnd, RelayHandle, pipe};
 pub use resolve::{Programs, ResolveError, resolve_program};
 pub use spawn::{Io, Spawn, SpawnError};
-pub use stop_flag::stop_flag;
+pub use stop_flag::{stop_flag, stop_flag_then};
 pub use tree::{
     Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
     tree_rss,

@@ -11,6 +11,7 @@ use assay_protocol::ProcessIdentity;
 use rustix::process::{Pid, Signal};
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -27,6 +28,9 @@ pub struct Reaper {
     /// Only [`Reaper::start`] makes one.
     _listening: (),
 }
+
+/// Whether nothing may be started any more. Read and set with the table's lock held.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Gives the table. The lock is held during each start too, so that a child is in it before anybody can reap it.
 fn with_table<T>(act: impl FnOnce(&mut Waiting) -> T) -> T {
@@ -55,6 +59,10 @@ impl Reaper {
     pub fn spawn(&self, spawn: &Spawn) -> Result<Child, SpawnError> {
         let (tell, ended) = oneshot::channel();
         let identity = with_table(|waiting| {
+            if CLOSED.load(Ordering::Relaxed) {
+                let source = io::Error::new(io::ErrorKind::Interrupted, "this program is being stopped");
+                return Err(SpawnError::System { program: spawn.program.clone(), source });
+            }
             let pid = spawn.start()?;
             waiting.insert(pid, tell);
             // Not reaped yet, so `/proc` still knows it, even if it has already ended.
@@ -78,6 +86,15 @@ fn reap_all(waiting: &mut Waiting) {
             let _ = tell.send(end);
         }
     }
+}
+
+/// Kills every child that this program started, each with its group, and lets none be started from now on: for a program that is told
+/// to stop while some of its threads wait for children. They hear of the end as always.
+pub fn end_children() {
+    with_table(|waiting| {
+        CLOSED.store(true, Ordering::Relaxed);
+        waiting.keys().for_each(|pid| kill_group(*pid));
+    });
 }
 
 /// Kills what is left in the group of a leader that is not reaped yet. The leader of a stranger's group is left alone:

@@ -6,6 +6,7 @@ use crate::format::shell_word;
 use crate::kernel::output::table;
 use crate::kernel::{files, refused};
 use crate::reply::Reply;
+use assay_kernel::build::regular;
 use assay_kernel::case::{Case, Kind, cases, rejected};
 use assay_kernel::task::{Loaded, missing};
 use assay_manifest::absolute;
@@ -78,16 +79,11 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
 /// A candidate that cannot be read is said now, not after the first gate.
 fn readable(cx: &Cx, given: &str) -> Result<(), Failure> {
     let path = absolute(&cx.paths.cwd, given);
-    std::fs::File::open(&path).and_then(|file| file.metadata()).map_or_else(
-        |error| {
-            Err(Failure::usage(format!("the candidate `{}` cannot be read: {error}", cx.paths.shown(&path)))
-                .help("give its path from the folder that you are in"))
-        },
-        |facts| match facts.is_file() {
-            true => Ok(()),
-            false => Err(Failure::usage(format!("the candidate `{}` is no file", cx.paths.shown(&path)))),
-        },
-    )
+    // Opening a pipe would wait for its writer.
+    regular(&path).and_then(|()| std::fs::File::open(&path).map(drop)).map_err(|error| {
+        Failure::usage(format!("the candidate `{}` cannot be read: {error}", cx.paths.shown(&path)))
+            .help("give the path of a source or a library from the folder that you are in")
+    })
 }
 
 fn warn(reply: &mut Reply, loaded: &Loaded, code: &str, message: String, help: &str) {

@@ -11,12 +11,13 @@ use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, fo
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
-use assay_process::stop_flag;
+use assay_process::{end_children, stop_flag_then};
 use assay_protocol::{ExitCode, NextCommand};
 use clap::Args;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Options of `kernel judge`.
 #[derive(Debug, Args)]
@@ -52,6 +53,37 @@ pub struct Options {
 /// Thrown through the judge to end it with everything that it started.
 struct Stopped;
 
+/// Hears of SIGINT and SIGTERM. Either ends every process that the judge started, so that nobody waits for one; the judge then comes to
+/// its end by itself and removes its folders on the way.
+struct Stop {
+    /// Exit code that the first signal stands for; 0 before.
+    code: Arc<AtomicU8>,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let code = Arc::new(AtomicU8::new(0));
+        let first = Arc::clone(&code);
+        stop_flag_then(move |told| {
+            // A second signal changes nothing about what the first asked for.
+            let _ = first.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
+            end_children();
+        })
+        .map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
+        Ok(Self { code })
+    }
+
+    fn asked(&self) -> bool {
+        self.code.load(Ordering::Relaxed) != 0
+    }
+
+    /// What the verb ends with.
+    fn failure(&self) -> Failure {
+        let exit = ExitCode::from_code(self.code.load(Ordering::Relaxed)).unwrap_or(ExitCode::Interrupted);
+        Failure::new(exit, "interrupted", "stopped before there was a judgement")
+    }
+}
+
 /// Runs it.
 pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let seed = options.seed.as_deref().map_or(Ok(SeedSource::System), seed)?;
@@ -64,6 +96,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         sound(cx, ledger)?;
     }
     let folder = options.out.as_deref().map(|folder| files::folder(cx, folder)).transpose()?;
+    let stop = Stop::listen()?;
     let scratch = tempfile::Builder::new().prefix("assay-kernel-").tempdir();
     let scratch =
         scratch.map_err(|error| Failure::internal(format!("cannot make a temporary folder: {error}")))?;
@@ -76,7 +109,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.parent.clone_from(&options.parent);
     let folder_of = |name: &str| cx.env.get(name).map(|folder| absolute(&cx.paths.cwd, folder));
     setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
-    let mut judgement = judged(cx, &setup)?;
+    let mut judgement = judged(cx, &setup, &stop)?;
     judgement.row.e2e = effect;
     let appended = match &ledger {
         Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(&error))?),
@@ -90,12 +123,10 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     Ok(reply(cx, options, &judgement, folder.as_deref(), place))
 }
 
-fn judged(cx: &Cx, setup: &Setup<'_>) -> Result<Judgement, Failure> {
-    let stop =
-        stop_flag().map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
+fn judged(cx: &Cx, setup: &Setup<'_>, stop: &Stop) -> Result<Judgement, Failure> {
     let screen = Screen::new(cx);
     let mut tell = |progress: Progress| {
-        if stop.load(Ordering::Relaxed) {
+        if stop.asked() {
             // Unwinding ends workers and removes folders on the way, as an early return of the judge would.
             resume_unwind(Box::new(Stopped));
         }
@@ -105,10 +136,10 @@ fn judged(cx: &Cx, setup: &Setup<'_>) -> Result<Judgement, Failure> {
     drop(screen);
     forget();
     match ended {
+        // What a judge says whose workers were killed says nothing about the candidate.
+        Ok(_) if stop.asked() => Err(stop.failure()),
         Ok(outcome) => outcome.map_err(|error: JudgeError| refused::judgement(cx, &error)),
-        Err(payload) if payload.is::<Stopped>() => {
-            Err(Failure::new(ExitCode::Interrupted, "interrupted", "stopped before there was a judgement"))
-        }
+        Err(payload) if payload.is::<Stopped>() => Err(stop.failure()),
         Err(payload) => resume_unwind(payload),
     }
 }

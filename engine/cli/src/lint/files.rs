@@ -2,9 +2,12 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+use crate::format::shell_word;
+use crate::library::read_text;
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
 use ignore::{WalkBuilder, WalkState};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -89,9 +92,49 @@ fn is_candidate(path: &Path) -> bool {
 /// Whether a YAML file found below a folder is a manifest: it says so, or stands where manifests stand. Tasks of kernels are none;
 /// `assay kernel check` looks at them.
 pub fn is_manifest(path: &Path, text: &str) -> bool {
-    if text.lines().any(|line| line.trim_end() == "kind: KernelTask") {
+    if is_kernel_task(text) {
         return false;
     }
     let declares = |line: &str| line.strip_prefix("apiVersion:").is_some_and(|rest| rest.contains("assay"));
     path.file_name().is_some_and(|name| name == "skill.yaml") || text.lines().any(declares)
+}
+
+/// Whether a text says that it is a task of a kernel.
+pub fn is_kernel_task(text: &str) -> bool {
+    let kind = |line: &str| {
+        let value = line.strip_prefix("kind:")?.split(" #").next()?;
+        Some(value.trim().trim_matches(['"', '\'']) == "KernelTask")
+    };
+    text.lines().any(|line| kind(line).unwrap_or(false))
+}
+
+/// The first task of a kernel that the caller named, as an answer to who takes it for a manifest; below folders only where `found` says
+/// that there is no manifest at all.
+pub fn kernel_task(
+    cx: &Cx,
+    targets: &[Target],
+    texts: &HashMap<PathBuf, String>,
+    found: bool,
+) -> Option<Failure> {
+    let is_task = |target: &&Target| {
+        let read = || read_text(&target.file).unwrap_or_default();
+        (target.named || !found)
+            && !target.is_skill_md()
+            && is_kernel_task(&texts.get(&target.file).cloned().unwrap_or_else(read))
+    };
+    let task = targets.iter().find(is_task)?;
+    let shown = cx.paths.shown(&task.file);
+    Some(not_a_manifest(&shown, !texts.contains_key(&task.file)))
+}
+
+/// That a text is a task of a kernel, and who looks at those; what came on standard input has no path.
+pub fn not_a_manifest(shown: &str, is_file: bool) -> Failure {
+    let failure = Failure::usage(format!("`{shown}` is a kernel task (`kind: KernelTask`), not a manifest"));
+    if !is_file {
+        return failure.help("write it to a file; `assay kernel check PATH` checks it");
+    }
+    let command = format!("assay kernel check {}", shell_word(shown));
+    failure
+        .help(format!("`{command}` checks it; `assay explain kernel-task` says what a task holds"))
+        .next(command, "checks the task")
 }

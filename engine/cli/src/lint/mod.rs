@@ -11,5 +11,5 @@ mod settings;
 
 pub use all::{Checked, Look};
 pub use cache::Cache;
-pub use files::{STDIN, Target, collect, is_manifest};
+pub use files::{STDIN, Target, collect, is_kernel_task, is_manifest, kernel_task, not_a_manifest};
 pub use settings::{Settings, settings};

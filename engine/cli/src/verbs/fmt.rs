@@ -12,6 +12,7 @@ use assay_protocol::ExitCode;
 use assay_yaml::{FormatError, FormatRules};
 use clap::Args;
 use serde_json::json;
+use std::collections::HashMap;
 
 /// Characters of a line up to which a list or mapping in brackets stays in them.
 const WIDTH: usize = 120;
@@ -45,6 +46,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     if options.paths == [STDIN] {
         let text = std::io::read_to_string(std::io::stdin())
             .map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+        if lint::is_kernel_task(&text) {
+            return Err(lint::not_a_manifest(STDIN, false));
+        }
         let after =
             layout(&mut sources, "stdin.yaml", &text).map_err(|found| invalid(cx, &found, &sources))?;
         return Ok(answer(
@@ -59,6 +63,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let settings = lint::settings(cx, None)?;
     let exclude = |file: &std::path::Path| settings.config.excludes(&settings.name_of(file));
     let targets = lint::collect(cx, &options.paths, &exclude)?;
+    if let Some(failure) = lint::kernel_task(cx, &targets, &HashMap::new(), true) {
+        return Err(failure);
+    }
     let (mut laid, mut wrong, mut looked_at) = (Vec::new(), Vec::new(), 0);
     for target in targets.iter().filter(|target| !target.is_skill_md()) {
         let shown = cx.paths.shown(&target.file);
@@ -74,6 +81,9 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
         }
     }
     if looked_at == 0 {
+        if let Some(failure) = lint::kernel_task(cx, &targets, &HashMap::new(), false) {
+            return Err(failure);
+        }
         let failure = Failure::new(ExitCode::Nothing, "no-manifest", "there is no manifest to lay out");
         return Err(
             failure.help("name one, or a folder that holds some: a manifest says `apiVersion: assay/v1`")

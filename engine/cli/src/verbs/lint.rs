@@ -113,12 +113,18 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     let catalog = assay_steps::registry().catalog();
     let today = options.today.unwrap_or_else(|| jiff::Zoned::now().date());
     let (targets, texts) = targets(cx, &settings, &options)?;
+    if let Some(failure) = lint::kernel_task(cx, &targets, &texts, true) {
+        return Err(failure);
+    }
     let mut look = Look { cx, settings: &settings, catalog: &catalog, today, texts };
     let cached = if options.no_cache { 0 } else { targets.len() };
     let mut cache = Cache::open(cx, &settings.text, today, cached);
     let mut checked = look.at(&targets, &mut cache);
     cache.close();
     if checked.files.is_empty() {
+        if let Some(failure) = lint::kernel_task(cx, &targets, &look.texts, false) {
+            return Err(failure);
+        }
         let failure = Failure::new(ExitCode::Nothing, "no-manifest", "there is no manifest to check");
         return Err(
             failure.help("name one, or a folder that holds some: a manifest says `apiVersion: assay/v1`")

@@ -1,5 +1,6 @@
 //! What belongs to a source: files beside it that it includes. A kernel is what all of them say, not what one of them says.
 
+use super::regular;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io;
@@ -15,8 +16,9 @@ const MOST: usize = 1_000;
 /// condition names counts too; a name that a macro makes is not seen here, only by the compiler.
 ///
 /// # Errors
-/// The source itself cannot be read. Files that are not there, or lie elsewhere, are left to the compiler.
+/// The source itself is no file that can be read. Files that are not there, or lie elsewhere, are left to the compiler.
 pub fn closure(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    regular(source)?;
     let folder = source.parent().unwrap_or(Path::new(""));
     let (mut found, mut open) = (BTreeSet::new(), vec![source.to_owned()]);
     while let Some(file) = open.pop() {

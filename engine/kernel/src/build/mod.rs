@@ -7,11 +7,14 @@ pub mod beside;
 pub mod child;
 mod compiler;
 mod device;
+mod regular;
+pub(crate) mod said;
 mod scan;
 mod started;
 
 pub use compiler::Compiler;
 pub use device::{Toolkit, nvcc, over_driver};
+pub use regular::regular;
 pub use scan::Objection;
 pub use started::{Started, start_watched};
 
@@ -79,7 +82,7 @@ pub enum BuildError {
         seconds: u64,
     },
     /// The compiler refused the source.
-    #[error("the compiler refused it: {}", first_error(log))]
+    #[error("the compiler refused it: {}", said::first_error(log))]
     Failed {
         /// What was run.
         command: Vec<String>,
@@ -102,18 +105,11 @@ impl BuildError {
             | Self::Start(_) => return None,
             Self::Language { path } => json!({ "source": path }),
             Self::Timeout { seconds } => json!({ "seconds": seconds }),
-            Self::Failed { command, log } => json!({ "command": command, "log": log }),
+            Self::Failed { command, log } => json!({ "command": command, "log": said::kept(log) }),
             Self::Forbidden(objection) => json!(objection),
         };
         Some(Finding::new(Gate::Build, Code::BuildFailed, self.to_string(), evidence))
     }
-}
-
-/// The line of a log that says what is wrong.
-fn first_error(log: &str) -> &str {
-    let mut lines = log.lines();
-    let told = lines.clone().find(|line| line.contains("error") || line.contains("undefined reference"));
-    told.or_else(|| lines.next()).unwrap_or("it said nothing")
 }
 
 /// A library that was built.

@@ -96,7 +96,7 @@ impl Proven {
         let source = loaded.baseline();
         let cases = crate::case::cases(loaded, secret.seed("baseline shapes"))?;
         let side = Side::Baseline;
-        let mut bench = Bench {
+        let bench = Bench {
             setup,
             side,
             source,
@@ -115,16 +115,17 @@ impl Proven {
             exclusive: None,
             model: None,
         };
-        let (gates, findings) = std::thread::scope(|scope| {
+        // The scope waits for the thread that works ahead, and that ends with the bench: who unwinds out of here must drop it inside.
+        let (all, library) = std::thread::scope(move |scope| {
+            let mut bench = bench;
             bench.ahead = Some(Ahead::begin(scope, &loaded.task, oracle, cases, (secret, side)));
             let all = run_gates(&mut bench, BASELINE_GATES);
-            bench.ahead = None;
-            all
-        })?;
+            (all, bench.library)
+        });
+        let (gates, findings) = all?;
         if let Some(finding) = findings.into_iter().next() {
             return Err(JudgeError::Baseline { task: loaded.task.name.clone(), finding: Box::new(finding) });
         }
-        let library = bench.library;
         Ok((Self { library, _folder: folder }, gates))
     }
 }

@@ -3,7 +3,7 @@
 use crate::build::{Toolkit, beside};
 use crate::ledger::{Row, Seeds};
 use crate::oracle::OracleError;
-use crate::task::{Loaded, TaskError};
+use crate::task::{Lint, Loaded, TaskError};
 use crate::timing::estimate::Interval;
 use crate::verdict::{Class, Code, Finding, Gate};
 use crate::worker::{End, Launcher};
@@ -285,13 +285,24 @@ pub enum JudgeError {
     Task(#[from] TaskError),
     /// The task asks for nothing, as far as its oracle tells.
     #[error("the task asks for nothing: {0}")]
-    Lint(#[from] crate::task::Lint),
+    Lint(Lint),
     /// There is no right answer.
-    #[error(transparent)]
+    #[error("no right answers: {0}")]
     Oracle(#[from] OracleError),
     /// Times that no interval can be made of.
     #[error("the times cannot be compared: {0}")]
     Stats(#[from] assay_stats::StatsError),
+}
+
+impl From<Lint> for JudgeError {
+    /// An oracle that fails, and a shape that cannot be, say nothing about what the task asks for.
+    fn from(lint: Lint) -> Self {
+        match lint {
+            Lint::Oracle(error) => Self::Oracle(error),
+            Lint::Task(error) => Self::Task(error),
+            lint => Self::Lint(lint),
+        }
+    }
 }
 
 impl From<End> for JudgeError {

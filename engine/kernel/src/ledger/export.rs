@@ -4,7 +4,7 @@
 use super::row::{Row, TimingRow};
 use crate::import::{Correctness, Environment, Evaluation, Performance, Status, Trace, Workload};
 use crate::task::Loaded;
-use crate::verdict::{Class, Code};
+use crate::verdict::Code;
 use indexmap::IndexMap;
 
 /// A row as traces. `loaded` is the task that the row was judged by; `None` if it is another.
@@ -55,16 +55,19 @@ fn evaluation(row: &Row, timed: Option<&TimingRow>) -> Evaluation {
     }
 }
 
-/// The nearest word of that format. A kernel that is right and slow has passed there; whatever is dishonest or unsafe has not.
+/// The nearest word of that format. A kernel that is right has passed there, with its speedup, whether it is faster, slower, or nobody can
+/// tell; wrong outputs are numerically incorrect whatever made them wrong; whatever is dishonest or unsafe has failed while it ran.
 fn status(code: Code) -> Status {
     match code {
-        Code::RejectSlower => Status::Passed,
-        _ if code.class() != Class::Reject => Status::Passed,
+        Code::AcceptFaster | Code::NoChange | Code::RejectSlower | Code::Inconclusive | Code::NoisyDevice => {
+            Status::Passed
+        }
         Code::BuildFailed => Status::CompileError,
         Code::Timeout => Status::Timeout,
         Code::OutputUnwritten
         | Code::WrongValue
         | Code::WrongHiddenShape
+        | Code::WrongScalar
         | Code::WrongStrided
         | Code::SpecialValueMismatch
         | Code::Nondeterministic
@@ -73,6 +76,57 @@ fn status(code: Code) -> Status {
         | Code::AliasFailure
         | Code::AccuracyRegression
         | Code::TimedOutputWrong => Status::IncorrectNumerical,
-        _ => Status::RuntimeError,
+        Code::LockBroken
+        | Code::ForbiddenImport
+        | Code::ForbiddenExport
+        | Code::ForbiddenConstructor
+        | Code::ForbiddenInstruction
+        | Code::LoadFailed
+        | Code::AbiSymbolMissing
+        | Code::ReturnedError
+        | Code::NotRejected
+        | Code::OobWrite
+        | Code::OobAccess
+        | Code::InputMutated
+        | Code::MathModeChanged
+        | Code::StateLeak
+        | Code::SanitizerMemory
+        | Code::SanitizerRace
+        | Code::SanitizerInit
+        | Code::SanitizerUndefined
+        | Code::Crashed
+        | Code::EarlyExit
+        | Code::ResourceLimit
+        | Code::SandboxViolation
+        | Code::PhysicsViolation
+        | Code::ClockMismatch
+        | Code::StreamEscape
+        | Code::GraphUnsafe
+        | Code::LaunchFailed
+        | Code::ForeignKernel
+        | Code::AllocInCall
+        | Code::DeviceLost => Status::RuntimeError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status;
+    use crate::import::Status;
+    use crate::verdict::{Class, Code};
+
+    #[test]
+    fn wrong_outputs_are_incorrect_and_right_kernels_have_passed() {
+        for code in [Code::WrongValue, Code::WrongHiddenShape, Code::WrongScalar, Code::WrongStrided] {
+            assert_eq!(status(code), Status::IncorrectNumerical, "{}", code.word());
+        }
+        for code in [Code::NoChange, Code::RejectSlower, Code::Inconclusive, Code::NoisyDevice] {
+            assert_eq!(status(code), Status::Passed, "{}", code.word());
+        }
+        // A device that went away says nothing for the kernel, though it is not held against it either.
+        assert_eq!(
+            (Code::DeviceLost.class(), status(Code::DeviceLost)),
+            (Class::Inconclusive, Status::RuntimeError)
+        );
     }
 }

@@ -55,12 +55,26 @@ pub enum SizeError {
     },
 }
 
+impl SizeError {
+    fn compute(text: &str, error: &minijinja::Error) -> Self {
+        let cause = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        Self::Compute { text: text.to_owned(), cause }
+    }
+}
+
 fn meant(near: &Option<String>) -> String {
     near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
-/// Checks that an expression is made of the axes and of what a size may hold.
+/// Checks that an expression is made of the axes and of what a size may hold, and that it can be read.
 pub fn check<'a>(text: &str, axes: impl Iterator<Item = &'a str> + Clone) -> Result<(), SizeError> {
+    words(text, axes)?;
+    let environment = Environment::empty();
+    environment.compile_expression(text).map(drop).map_err(|error| SizeError::compute(text, &error))
+}
+
+/// Checks the characters and the names.
+fn words<'a>(text: &str, axes: impl Iterator<Item = &'a str> + Clone) -> Result<(), SizeError> {
     if text.trim().is_empty() || text.len() > LONGEST {
         return Err(SizeError::Length { length: text.len() });
     }
@@ -89,11 +103,7 @@ pub fn size(text: &str, axes: &IndexMap<String, u64>) -> Result<u64, SizeError> 
     if let Ok(number) = text.trim().parse() {
         return Ok(number);
     }
-    check(text, axes.keys().map(String::as_str))?;
-    let failed = |error: minijinja::Error| SizeError::Compute {
-        text: text.to_owned(),
-        cause: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
-    };
+    words(text, axes.keys().map(String::as_str))?;
     let environment = Environment::empty();
     let value = environment
         .compile_expression(text)
@@ -101,7 +111,7 @@ pub fn size(text: &str, axes: &IndexMap<String, u64>) -> Result<u64, SizeError> 
             expression
                 .eval(minijinja::Value::from_pairs(axes.iter().map(|(axis, size)| (axis.as_str(), *size))))
         })
-        .map_err(failed)?;
+        .map_err(|error| SizeError::compute(text, &error))?;
     let whole = value.is_integer().then(|| i128::try_from(value.clone()).ok()).flatten();
     match whole.map(u64::try_from) {
         Some(Ok(whole)) => Ok(whole),
@@ -156,6 +166,10 @@ mod tests {
         for text in ["R +", "R(2)", "R // 0", "9 ** 999 * Cols", "2R"] {
             let error = size(text, &axes()).expect_err(text).to_string();
             assert!(error.starts_with(&format!("`{text}` ")), "{error}");
+        }
+        for text in ["R +", "R(2", "Cols +* 2", "2R", "(R", "R Cols"] {
+            let error = check(text, ["R", "Cols"].into_iter()).expect_err(text).to_string();
+            assert!(error.starts_with(&format!("`{text}` cannot be computed: ")), "{error}");
         }
         assert!(check(&"(".repeat(201), std::iter::empty()).is_err());
     }

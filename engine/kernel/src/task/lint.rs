@@ -76,7 +76,7 @@ pub enum Lint {
     },
     /// A value of a scalar that shows nowhere.
     #[error(
-        "at {value:e} `{scalar}` gives the same as at {first:e}, as far as the tolerance tells: a kernel that knows only the first would pass"
+        "at {value:e} `{scalar}` gives the same as at {first:e}, as far as the tolerance tells: a kernel that knows only the first would pass, or the oracle ignores it"
     )]
     Scalar {
         /// The scalar.
@@ -116,7 +116,9 @@ impl Lint {
             Self::Oracle(_) | Self::Task(_) => return None,
             Self::Large { .. } => "let an axis be smaller, or make it a size that a shape names",
             Self::NotFinite { .. } => "keep `scales` within what the function and the types take",
-            Self::Scalar { .. } => "take values further apart, or add to `scales` where the number matters",
+            Self::Scalar { .. } => {
+                "take values further apart, add to `scales` where the number matters, or let the oracle read the scalar"
+            }
             Self::Unused { .. } => "take it away, or generate values of it that matter",
             _ => "a kernel that does nothing would pass; give inputs another `gen`, or another task",
         };

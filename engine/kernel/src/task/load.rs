@@ -4,6 +4,7 @@ use super::check::{self, Problem};
 use super::decode::{self, Wrong};
 use super::lock::{self, LockedFile};
 use super::{Task, TaskError};
+use crate::build::regular;
 use crate::{case, oracle};
 use assay_diagnostics::{SourceId, Sources, Span};
 use assay_yaml::{Limits, Node};
@@ -132,6 +133,7 @@ fn named(document: &Document<'_>, task: &Task, folder: &Path, error: TaskError) 
 
 fn read(path: &Path) -> Result<String, TaskError> {
     let failed = |source| TaskError::Read { path: path.to_owned(), source };
+    regular(path).map_err(failed)?;
     let length = std::fs::metadata(path).map_err(failed)?.len();
     if length > LIMITS.bytes as u64 {
         return Err(failed(std::io::Error::other(format!(

@@ -4,7 +4,7 @@
 //! order of inputs is the order of the call; comments and blanks do not.
 
 use super::{Task, TaskError};
-use crate::build::beside;
+use crate::build::{beside, regular};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -35,6 +35,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Digest of a file's bytes.
 fn digest_of(path: &Path) -> io::Result<String> {
+    regular(path)?;
     let (mut file, mut hash, mut buffer) = (std::fs::File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut buffer)? {
@@ -72,7 +73,15 @@ fn named(task: &Task, folder: &Path) -> Result<Vec<PathBuf>, TaskError> {
     }
     // Words of the oracle's command that are files beside the task, such as a script.
     let words = task.oracle.command.iter().map(PathBuf::from);
-    paths.extend(words.filter(|word| word.is_relative() && folder.join(word).is_file()));
+    for word in words.filter(|word| word.is_relative()) {
+        let path = folder.join(&word);
+        let Ok(facts) = std::fs::metadata(&path) else { continue };
+        // A word that happens to be the name of a folder is no program; a pipe or a device would be read without end.
+        if !facts.is_dir() {
+            regular(&path).map_err(|source| TaskError::Read { path, source })?;
+            paths.push(word);
+        }
+    }
     paths.sort();
     paths.dedup();
     Ok(paths)

@@ -11,6 +11,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::Path;
 
+/// Lines of each log that are looked at for the judge's own error: it, its ways out, and the command that comes next.
+const TAIL: usize = 12;
+/// How a verb begins the line that says why it failed.
+const ERROR: &str = "error: ";
+
 /// Judges a kernel.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -96,13 +101,24 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
         (_, Some(ExitCode::Unsupported)) => Status::Unsupported,
         _ => Status::Failed,
     };
-    let said = cx.tail(4);
-    let reason = match code {
-        Some(ExitCode::InvalidManifest) => format!("the task is wrong: {said}"),
-        Some(ExitCode::Unsupported) => format!("this machine cannot judge it: {said}"),
-        _ => format!("the judge ended with {}; last lines of its log:\n{said}", end.words()),
+    let log = cx.tail(TAIL);
+    let why = error(&log);
+    let reason = match (code, &why) {
+        (Some(ExitCode::InvalidManifest), Some(why)) => format!("the task is wrong: {why}"),
+        (Some(ExitCode::Unsupported), Some(why)) => format!("this machine cannot judge it: {why}"),
+        (_, Some(why)) => format!("the judge ended with {}: {why}", end.words()),
+        (_, None) => format!("the judge ended with {}; last lines of its log:\n{log}", end.words()),
     };
     Err(Outcome { exit: end.exit(), signal: end.signal(), ..Outcome::ended(status, reason) })
+}
+
+/// What the judge said was wrong, with its ways out, on one line: lists of runs show the first line of a reason.
+fn error(log: &str) -> Option<String> {
+    let lines: Vec<&str> = log.lines().collect();
+    let at = lines.iter().rposition(|line| line.starts_with(ERROR))?;
+    let message = lines[at].trim_start_matches(ERROR).trim();
+    let ways_out = lines[at + 1..].iter().take_while(|line| line.starts_with(' ')).map(|line| line.trim());
+    Some(std::iter::once(message).chain(ways_out).collect::<Vec<_>>().join("; "))
 }
 
 /// This program's own verb, in a process of its own: it can be stopped at any time, with its workers.
@@ -128,4 +144,18 @@ fn command(config: &Config, folder: &Path) -> Result<CommandLine, Outcome> {
     }
     words.extend(["--".to_owned(), text(&config.task.0)]);
     Ok(CommandLine::new(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::error;
+
+    #[test]
+    fn the_error_is_found_with_its_ways_out() {
+        let log =
+            "seeds: drawn\nerror: `k.c` is no file\n  name one\n  or two\nnext: assay doctor  # says more";
+        assert_eq!(error(log).as_deref(), Some("`k.c` is no file; name one; or two"));
+        assert_eq!(error("error: first\nerror: last").as_deref(), Some("last"));
+        assert_eq!(error("gate build passed"), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::ptx_checks;
 use crate::build::child::{self, Answer, Ptx, Request};
-use crate::build::{BuildError, Built};
+use crate::build::{BuildError, Built, said};
 use crate::judge::bench::Bench;
 use crate::judge::setup::{JudgeError, Setup};
 use crate::ptx::{self, Function};
@@ -104,9 +104,8 @@ fn ptx_of(setup: &Setup<'_>, source: &Path) -> Result<Result<Ptx, Box<Finding>>,
 }
 
 fn refused(log: &str, flags: &[String]) -> Finding {
-    let line = log.lines().find(|line| line.contains("error")).or_else(|| log.lines().next());
-    let message = format!("NVRTC refused it: {}", line.unwrap_or("it said nothing").trim());
-    Finding::new(Gate::Build, Code::BuildFailed, message, json!({ "log": log, "flags": flags }))
+    let message = format!("NVRTC refused it: {}", said::first_error(log));
+    Finding::new(Gate::Build, Code::BuildFailed, message, json!({ "log": said::kept(log), "flags": flags }))
 }
 
 /// Compute capability of the first device that workers see. Asked once in a process.
