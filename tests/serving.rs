@@ -61,7 +61,7 @@ fn flags_reach_the_command_line_and_a_benchmark_takes_what_the_server_says() {
         "inputs: {tp: {type: integer, default: 2}}\nsteps:\n  \
          srv: {uses: server, timeout: 1m, with: {adapter: {name: sglang, model: '@/tiny', served_name: small, env: {A_TOKEN: geheim-geheim}, \
          flags: {tp_size: '{{ inputs.tp }}', trust-remote-code: true, disable_radix_cache: false, context_length: null}}, \
-         rehearsal: {pace: {kind: paced, ttft_ms: 5, itl_ms: 1}}}}\n  \
+         rehearsal: {pace: {kind: paced, ttft_ms: 300, itl_ms: 1}}}}\n  \
          load: {uses: benchmark, timeout: 1m, with: {server: '{{ steps.srv }}', concurrency: 2, \
          dataset: {kind: random, num_prompts: 8, input_len: 8, output_len: 4, vocab_size: 100}, as_ids: true}}\n\
          outputs:\n  rehearsal: {value: steps.load.rehearsal, type: boolean}\n",
