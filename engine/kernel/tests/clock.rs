@@ -134,7 +134,9 @@ fn judged(percent: u64) -> Judgement {
 #[test]
 fn a_clock_that_leaves_out_a_third_or_more_is_told() {
     for percent in [30, 60] {
-        let judgement = judged(percent);
+        // A machine too busy to believe either side is asked again.
+        let mut tries = (0..5).map(|_| judged(percent));
+        let judgement = tries.find(|judgement| judgement.code != Code::NoisyDevice).expect("a quiet moment");
         assert_eq!(judgement.code, Code::ClockMismatch, "{percent}: {judgement:?}");
     }
 }

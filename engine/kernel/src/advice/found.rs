@@ -65,7 +65,7 @@ impl Code {
                 "The same comparison with rows that have gaps between them, other ones in each tensor, for tensors with `strides: row_padded_ok`, and with a `byte_offset` in each descriptor."
             }
             Self::OobWrite => {
-                "Memory beside each tensor and between its rows holds known bytes, with a page that nobody may touch behind it; a byte changed. (A write that hits the page is `OOB_ACCESS`.)"
+                "Memory beside each tensor and between its rows holds known bytes, with a page that nobody may touch behind it; a byte changed. A write that hits the page is `OOB_ACCESS`."
             }
             Self::OobAccess => {
                 "Each tensor lies with its first byte, then with its last, against a page that nobody may touch; a read or a write hit it, and the worker told where."

@@ -50,6 +50,8 @@ pub struct Look {
     pub rows: Vec<Interval>,
 }
 
+/// A clock that leaves out a third is told, see [`super::clock`]; what is left makes a gain look as large as this at most.
+const HIDDEN: f64 = 1.5;
 /// A gain that must be seen on new data as well, in part at least; a smaller one is within what caches do.
 const LARGE_GAIN: f64 = 1.2;
 /// That part, of its logarithm: hot data lets a kernel gain more than cold data does, but not four times as much.
@@ -66,9 +68,11 @@ impl Look {
             || self.geomean.lo > LARGE_GAIN && renewed.hi < self.geomean.lo.powf(PART)
     }
 
-    /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's.
+    /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's. A gain beyond what a
+    /// clock could hide needs no second clock.
     pub fn unseen(&self, timing: &Timing) -> bool {
-        self.geomean.lo > 1.0 + timing.min_effect && self.seen.is_some_and(|seen| seen.lo <= 1.0)
+        (1.0 + timing.min_effect..HIDDEN).contains(&self.geomean.lo)
+            && self.seen.is_some_and(|seen| seen.lo <= 1.0)
     }
 }
 
@@ -208,6 +212,8 @@ mod tests {
                 (expected, expected != Decision::Faster)
             );
         }
+        let far = Look { geomean: at(6.0, 24.0), seen: Some(at(0.5, 84.0)), renewed: None, rows: Vec::new() };
+        assert_eq!((decide(&far, &timing), far.unseen(&timing)), (Decision::Faster, false));
         let slower =
             Look { geomean: at(0.90, 0.92), seen: Some(at(0.90, 0.95)), renewed: None, rows: Vec::new() };
         assert_eq!((decide(&slower, &timing), slower.unseen(&timing)), (Decision::Slower, false));
