@@ -97,7 +97,7 @@ fn tensors_scalars_and_oracles_are_checked() {
         (
             "{value: 1.0e-6}",
             "{values: [1.0e-6, 1.001e-6]}",
-            "task.yaml:15:3: at 1.001e-6 `eps` gives the same as at 1e-6, as far as the tolerance tells: a kernel that knows only the first would pass; take values further apart, or add to `scales` where the number matters",
+            "task.yaml:15:3: at 1.001e-6 `eps` gives the same as at 1e-6, as far as the tolerance tells: a kernel that knows only the first would pass, or the oracle ignores it; take values further apart, add to `scales` where the number matters, or let the oracle read the scalar",
         ),
         (
             "outputs:\n  y: {dtype: bf16, shape: [R, C], strides: row_padded_ok}\n",
