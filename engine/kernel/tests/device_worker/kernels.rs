@@ -88,7 +88,8 @@ fn writes_beyond_a_tensor_show_in_margins_and_bands() {
     assert_eq!((changed[0] / 4, changed.len() <= 4), (5, true), "inputs come back as they are");
     // A tensor of 4,000 bytes ends where its page ends, and begins 96 bytes behind the page's start.
     let guard = |after: &str| match bench.end(bench.kernel("", after)) {
-        End::Guard { fault } => fault,
+        // The first byte of an element may be what the band holds, which is drawn.
+        End::Guard { fault } => Fault { offset: fault.offset.div_euclid(4) * 4, ..fault },
         other => panic!("not seen in a band: {other:?}"),
     };
     let fault = Fault { set: 1, tensor: 1, place: Place::After, write: true, offset: 4000 };
