@@ -394,15 +394,21 @@ fn spins(pid: u32) -> bool {
     user.is_some_and(|ticks| ticks > 100)
 }
 
-#[test]
-fn an_interrupted_judge_cleans_up() {
+/// A judge of an honest kernel, with a folder of its own for temporary files.
+fn honest_judge() -> (Scene, PathBuf, Command) {
     let mut scene = Scene::new();
     scene.write("tmp/.keep", "");
     let folder = scene.dir().join("tmp");
     scene.env("TMPDIR", text(&folder));
     let task = example("rmsnorm");
     let honest = task.join("candidate/kernel.c");
-    let mut command = scene.command(&["kernel", "judge", text(&task), "--candidate", text(&honest)]);
+    let command = scene.command(&["kernel", "judge", text(&task), "--candidate", text(&honest)]);
+    (scene, folder, command)
+}
+
+#[test]
+fn an_interrupted_judge_cleans_up() {
+    let (_scene, folder, mut command) = honest_judge();
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
     wait_until("a worker", || !workers(child.id()).is_empty());
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
@@ -569,13 +575,7 @@ fn an_expression_that_cannot_be_read_names_its_line() {
 
 #[test]
 fn a_signal_ends_a_judge_that_proves_its_baseline() {
-    let mut scene = Scene::new();
-    scene.write("tmp/.keep", "");
-    let folder = scene.dir().join("tmp");
-    scene.env("TMPDIR", text(&folder));
-    let task = example("rmsnorm");
-    let honest = task.join("candidate/kernel.c");
-    let mut command = scene.command(&["kernel", "judge", text(&task), "--candidate", text(&honest)]);
+    let (_scene, folder, mut command) = honest_judge();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the judge");
     let mut told = BufReader::new(child.stderr.take().expect("its messages")).lines();
     assert!(told.any(|line| line.expect("text").contains("baseline: gate abi")), "the baseline is under way");
