@@ -4,6 +4,8 @@
 //! elements of every set that was used are compared with the right answers, the copy that was taken when a random call returned is
 //! compared as a whole, and, as often as the shape is small, so are the outputs of the changed set, with a right answer of their own.
 
+mod renewed;
+
 use super::bench::{Bench, POISON};
 use super::data::Data;
 use super::gpu::{self, Smi, State};
@@ -50,6 +52,8 @@ pub struct Timed<'b, 'a> {
     holds: [usize; SETS],
     /// The set whose data was changed for the sample, and how.
     changed: Option<Changed>,
+    /// Data that no call had seen, where the worker has memory of its own.
+    renewed: Vec<renewed::Given>,
     random: StdRng,
     /// Who tells the state of the device, and what it was when the process pair was warm.
     smi: Option<Smi>,
@@ -86,7 +90,23 @@ impl<'b, 'a> Timed<'b, 'a> {
                 .push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
         }
         let (smi, before, changed, shape, done, of) = (smi.flatten(), None, None, 0, 0, 0);
-        Ok(Self { bench, lane, cases, pools, shape, holds, changed, random, smi, before, poison, done, of })
+        let renewed = Vec::new();
+        Ok(Self {
+            bench,
+            lane,
+            cases,
+            pools,
+            shape,
+            holds,
+            changed,
+            renewed,
+            random,
+            smi,
+            before,
+            poison,
+            done,
+            of,
+        })
     }
 
     /// Another lane with the same data.
@@ -175,16 +195,17 @@ impl<'b, 'a> Timed<'b, 'a> {
             for (at, (tensor, bytes)) in case.inputs().zip(&data.bytes).enumerate() {
                 let own = changed.map(|changed| &changed.input).filter(|(input, _)| *input == at);
                 if arena.bytes(*set, tensor) != own.map_or(bytes, |(_, bytes)| bytes) {
-                    let name = &case.tensors[tensor].name;
-                    return self.found(
-                        Code::InputMutated,
-                        format!("it changed the input `{name}`"),
-                        json!({ "tensor": name }),
-                    );
+                    return self.mutated(tensor);
                 }
             }
         }
         Ok(())
+    }
+
+    fn mutated(&self, tensor: usize) -> Result<(), Stop> {
+        let name = &self.case().tensors[tensor].name;
+        let message = format!("it changed the input `{name}`");
+        self.found(Code::InputMutated, message, json!({ "tensor": name }))
     }
 
     /// Random elements of every used set that holds data of the pool.
@@ -339,15 +360,7 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn renew(&mut self, seed: u64, arena: &mut Arena) -> bool {
-        self.changed = None;
-        let (case, mut any) = (&self.cases[self.shape], false);
-        for set in 0..SETS {
-            for (at, tensor) in case.inputs().enumerate() {
-                let seed = generate::seed(seed, &format!("set {set} input {at}"));
-                any |= generate::disturb(&case.tensors[tensor].layout, seed, arena.bytes_mut(set, tensor));
-            }
-        }
-        any
+        self.give_new(seed, arena)
     }
 
     fn look_renewed(
@@ -359,25 +372,8 @@ impl Watch for Timed<'_, '_> {
     ) -> Result<(), Stop> {
         self.served(blocked)?;
         self.bench.facts.cases.run += sample.order.len() as u64;
-        if !last {
-            return Ok(());
-        }
-        let case = self.case().clone();
-        let read = |tensor: usize| case.tensors[tensor].layout.read(arena.bytes(sample.picked, tensor));
-        let data = Data::of(self.bench.oracle, &case, String::new(), case.inputs().map(read).collect())
-            .map_err(Stop::Failed)?;
-        let data = self.bench.modelled(&case, data)?;
-        for (output, tensor) in case.outputs().enumerate() {
-            let errors = self.whole(output, &data.expected[output], arena.bytes(sample.picked, tensor));
-            if !errors.passed() {
-                let message = format!(
-                    "{} of {} elements of an output are wrong, on data that no call had seen",
-                    errors.failed, errors.elements
-                );
-                return self.found(Code::TimedOutputWrong, message, json!({ "errors": errors }));
-            }
-        }
-        Ok(())
+        self.unchanged(arena)?;
+        if last { self.right_on_new(sample, arena) } else { Ok(()) }
     }
 
     fn warm(&mut self) {

@@ -57,7 +57,23 @@ const LARGE_GAIN: f64 = 1.2;
 /// That part, of its logarithm: hot data lets a kernel gain more than cold data does, but not four times as much.
 const PART: f64 = 0.25;
 
+/// A loss of more than this is seen in a few samples; nobody needs to know it exactly.
+const FAR_SLOWER: f64 = 0.2;
+
+/// Whether the first process pair gives reason to look closer: logarithms of how much faster the candidate is, on data that comes
+/// again and on data that no call has seen.
+pub fn suspect(hot: f64, renewed: Option<f64>, timing: &Timing) -> bool {
+    hot < (1.0 - FAR_SLOWER).ln()
+        || hot > timing.min_effect.ln_1p() && renewed.is_some_and(|renewed| renewed < PART * hot)
+}
+
 impl Look {
+    /// Whether the candidate is so much slower that few samples are enough. The interval lies so far below the least effect that
+    /// looking once more for this adds nothing to the error that the other looks share.
+    pub fn far_slower(&self) -> bool {
+        self.geomean.hi < 1.0 - FAR_SLOWER
+    }
+
     /// Whether the gain is one of data that comes again, and not of new data: the candidate is slower there, or next to nothing is
     /// left of a large gain.
     pub fn remembers(&self, timing: &Timing) -> bool {
@@ -165,7 +181,7 @@ impl Noise {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Look, Noise, decide};
+    use super::{Decision, Look, Noise, decide, suspect};
     use crate::task::Timing;
     use crate::timing::estimate::{ALPHA, Interval, interval};
     use crate::verdict::{Class, Code};
@@ -235,6 +251,27 @@ mod tests {
             let look = Look { geomean, seen: None, renewed, rows: Vec::new() };
             assert_eq!(look.remembers(&timing), remembers, "{look:?}");
         }
+    }
+
+    #[test]
+    fn what_is_far_off_is_looked_at_closer() {
+        let timing = Timing::default();
+        for (hot, renewed, closer) in [
+            (0.5_f64, Some(0.5_f64), true),
+            (0.79, None, true),
+            (0.81, Some(0.81), false),
+            (1.0, Some(0.5), false),
+            (4.0, Some(0.4), true),
+            (4.0, Some(1.3), true),
+            (4.0, Some(1.5), false),
+            (4.0, None, false),
+            (1.05, Some(1.02), false),
+            (1.05, Some(0.99), true),
+        ] {
+            assert_eq!(suspect(hot.ln(), renewed.map(f64::ln), &timing), closer, "{hot} {renewed:?}");
+        }
+        let look = |lo, hi| Look { geomean: at(lo, hi), seen: None, renewed: None, rows: Vec::new() };
+        assert_eq!([look(0.5, 0.79), look(0.5, 0.81)].map(|look| look.far_slower()), [true, false]);
     }
 
     #[test]

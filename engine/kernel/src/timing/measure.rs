@@ -10,7 +10,7 @@ use super::watch::{Trouble, Watch};
 use crate::case::Case;
 use crate::task::{Abi, Limits};
 use crate::worker::{Arena, Block, Edge, End, Launcher, Worker};
-use assay_stats::{Side, StatsError};
+use assay_stats::{Side, StatsError, mean};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
@@ -121,6 +121,17 @@ impl<'a> Measurement<'a> {
             return Ok(None);
         }
         geomean(&medians, alpha).map(Some)
+    }
+
+    /// The logarithm of how much faster the candidate is over some of the shapes, and the same on data that no call had seen: means
+    /// over what was measured, which say nothing about how sure they are.
+    pub fn hint(&self, of: impl Fn(usize) -> bool) -> (f64, Option<f64>) {
+        let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
+        let (hot, renewed): (Vec<_>, Vec<_>) =
+            chosen.map(|(_, shape)| (mean(&shape.medians), mean(&shape.renewed))).unzip();
+        let renewed: Option<Vec<f64>> = renewed.into_iter().collect();
+        let hot: Vec<f64> = hot.into_iter().flatten().collect();
+        (mean(&hot).unwrap_or_default(), renewed.and_then(|renewed| mean(&renewed)))
     }
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
