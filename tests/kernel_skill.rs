@@ -1,6 +1,7 @@
 //! The skill `kernel-duel` and the step type `kernel`: verdicts become gates, a wrong task fails, evidence that is missing is recorded.
 
 #[path = "support/kernels.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
 mod kernels;
 mod support;
 
