@@ -8,7 +8,7 @@ use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
 use assay_kernel::build::Toolkit;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
-use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
+use assay_kernel::ledger::{Appended, EndToEnd, Ledger, LedgerError};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
 use assay_process::{end_children, stop_flag_then};
@@ -112,7 +112,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let mut judgement = judged(cx, &setup, &stop)?;
     judgement.row.e2e = effect;
     let appended = match &ledger {
-        Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(&error))?),
+        Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(cx, &error))?),
         None => None,
     };
     let place = ledger.as_ref().zip(appended.as_ref()).map(|(ledger, appended)| (ledger.path(), appended));
@@ -203,13 +203,10 @@ fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
 }
 
 fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
-    let verified = ledger.verify().map_err(|error| refused::ledger(&error))?;
+    let verified = ledger.verify().map_err(|error| refused::ledger(cx, &error))?;
     let Some(broken) = verified.broken else { return Ok(()) };
-    let shown = cx.paths.shown(ledger.path());
-    let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
-    Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
-        .help("nothing was judged; move the file away to begin another ledger")
-        .next(format!("assay ledger verify {}", shell_word(&shown)), "says what holds"))
+    let broken = LedgerError::Broken { path: ledger.path().to_owned(), broken };
+    Err(refused::ledger(cx, &broken).help("nothing was judged"))
 }
 
 fn seed(text: &str) -> Result<SeedSource, Failure> {

@@ -86,7 +86,7 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> 
         text.push_str(&format!("    all of it: {kept}\n"));
     }
     if row.sign_off {
-        text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts.\n");
+        text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts, and sign its row (`assay explain sign_off`).\n");
     }
     for note in &judgement.notes {
         text.push_str(&format!("  note: {note}\n"));

@@ -2,8 +2,9 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+use crate::format::shell_word;
 use assay_kernel::judge::JudgeError;
-use assay_kernel::ledger::LedgerError;
+use assay_kernel::ledger::{LedgerError, Unsignable};
 use assay_kernel::task::TaskError;
 use assay_protocol::{ExitCode, Finding};
 use std::io::ErrorKind;
@@ -86,15 +87,29 @@ fn pointed(failure: Failure) -> Failure {
 }
 
 /// A ledger that cannot be used.
-pub fn ledger(error: &LedgerError) -> Failure {
-    let exit = match error {
-        LedgerError::Broken { .. } => ExitCode::Unfair,
-        LedgerError::Io { .. } => ExitCode::Usage,
-        LedgerError::Row { .. } => ExitCode::Internal,
-    };
-    let message = match error {
-        LedgerError::Io { source, .. } => format!("{error}: {source}"),
-        _ => error.to_string(),
-    };
-    Failure::new(exit, "kernel-ledger", message)
+pub fn ledger(cx: &Cx, error: &LedgerError) -> Failure {
+    let failure = |exit, message| Failure::new(exit, "kernel-ledger", message);
+    match error {
+        LedgerError::Io { action, path, source } => {
+            failure(ExitCode::Usage, format!("cannot {action} `{}`: {source}", cx.paths.shown(path)))
+        }
+        LedgerError::Row { .. } => failure(ExitCode::Internal, error.to_string()),
+        LedgerError::Broken { path, broken } => {
+            let shown = cx.paths.shown(path);
+            let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
+            failure(ExitCode::Unfair, message)
+                .help("nothing is added behind it; move the file away to begin another ledger")
+                .next(format!("assay ledger verify {}", shell_word(&shown)), "says what holds")
+        }
+        LedgerError::Unsignable { path, why } => {
+            let message = format!("`{}`: {why}", cx.paths.shown(path));
+            match why {
+                Unsignable::Absent { .. } => failure(ExitCode::Nothing, message),
+                Unsignable::Again { .. } => failure(ExitCode::Usage, message)
+                    .help("it need not be said twice; another comment is added beside it"),
+                _ => failure(ExitCode::Usage, message)
+                    .help("only rows that `assay ledger show` marks are signed; `assay explain sign_off` says which these are"),
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod timed;
 
 #[cfg(not(feature = "cuda"))]
 pub(crate) use forms::NO_CUDA;
+pub use gates::plausibility::SIGN_OFF;
 pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 

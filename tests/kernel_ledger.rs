@@ -1,0 +1,137 @@
+//! `assay ledger`: what is shown of judgements that were kept, and who signed those that nobody should believe unseen.
+
+#[path = "support/kernels.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
+mod kernels;
+#[path = "support/schemas.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
+mod schemas;
+mod support;
+
+use schemas::{faults, schema, validator};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use support::Scene;
+
+/// A judgement as older programs wrote it, too fast to be believed unseen.
+fn judgement(code: &str, verdict: &str) -> Value {
+    json!({
+        "v": 1, "ts": "2026-01-01T10:20:30.5Z", "task_id": "sum", "task_sha": "a".repeat(64), "candidate_sha": "b".repeat(64),
+        "library_sha": "", "baseline_sha": "c".repeat(64), "baseline_commit": "", "form": "c_dltensor", "verdict": verdict, "code": code,
+        "gate": "timing", "message": "", "findings": [], "device": {"name": "cpu"}, "host": "here", "flags": [],
+        "seeds": {"commitment": "", "secret": ""}, "cases": {"run": 12, "failed": 0}, "err": null,
+        "timing": {"lane": "hot", "processes": 7, "pairs": 70, "geomean": {"ratio": 12.5, "lo": 12.4, "hi": 12.6}, "rows": []},
+        "aa": null, "roofline": null, "sign_off": true, "func": {}, "sanitizer": {"tools": []}, "e2e": null, "parent": null,
+        "artifacts": [],
+    })
+}
+
+/// Rows as a ledger, sealed as `docs/kernels.md` and the schema say.
+fn sealed(rows: &[Value]) -> String {
+    let hex = |text: &str| -> String {
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let (mut last, mut text) = ("0".repeat(64), String::new());
+    for row in rows {
+        let row = row.to_string();
+        let chained = format!("{},\"prev_hash\":\"{last}\"}}", &row[..row.len() - 1]);
+        last = hex(&chained);
+        text.push_str(&format!("{},\"hash\":\"{last}\"}}\n", &chained[..chained.len() - 1]));
+    }
+    text
+}
+
+/// A ledger of three rows: the first waits for a reader, the second was refused, the third is not marked.
+fn kept(scene: &Scene) {
+    let mut plain = judgement("ACCEPT_FASTER", "accept");
+    plain["sign_off"] = json!(false);
+    let rows = [judgement("ACCEPT_FASTER", "accept"), judgement("STALE_RESULT", "reject"), plain];
+    scene.write("l.jsonl", sealed(&rows));
+}
+
+#[test]
+fn a_gain_that_nobody_should_believe_unseen_is_signed() {
+    let scene = Scene::new();
+    kept(&scene);
+    let show = || scene.assay(&["ledger", "show", "l.jsonl", "--html", "l.html"]).expect(0).stdout;
+    let before = show();
+    assert!(before.contains("to be read") && before.contains("1 row is to be read"), "{before}");
+    assert!(scene.read("l.html").contains("to be read"), "the page says it, too");
+    let comment = "read fast.c: one pass instead of three";
+    let done = scene.assay(&["ledger", "sign", "l.jsonl", "--row", "1", "--comment", comment]).expect(0);
+    assert!(done.stdout.contains("row 1 is signed by ") && done.stdout.contains("in row 4"), "{}", done.stdout);
+    let after = show();
+    assert!(after.contains("signed by ") && after.contains(comment) && !after.contains("to be read"), "{after}");
+    let page = scene.read("l.html");
+    assert!(page.contains("signed by ") && page.contains(comment) && !page.contains("to be read"), "{page}");
+    let verified = scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "4"]).expect(0).stdout;
+    assert!(verified.contains("4 rows holds, 3 judgements and 1 signature"), "{verified}");
+    // Who, when, which row: as the machine knows it.
+    let data = scene.assay(&["ledger", "show", "l.jsonl", "--json"]).expect(0).json()["data"].clone();
+    let lines: Vec<Value> = scene
+        .read("l.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row"))
+        .collect();
+    let signature = &data["rows"][0]["signatures"][0];
+    assert_eq!((&signature["row_hash"], &signature["comment"]), (&lines[0]["hash"], &json!(comment)));
+    let by = &signature["by"];
+    assert_eq!((&by["terminal"], by["user"].as_str().is_some_and(|user| !user.is_empty())), (&json!(false), true));
+    assert!(by["pid"].as_u64().is_some_and(|pid| pid > 1) && by["parent"].is_string(), "{by}");
+    assert_eq!(data["rows"].as_array().map(Vec::len), Some(3), "a signature is no judgement");
+    let validator = validator(&schema(&scene, "kernel-ledger"));
+    for line in &lines {
+        assert_eq!(faults(&validator, line), Vec::<String>::new());
+    }
+    assert!(!faults(&validator, &json!({"v": 1, "kind": "signature"})).is_empty());
+    // Another hand in it is seen.
+    scene.write("l.jsonl", scene.read("l.jsonl").replace("one pass", "two passes"));
+    scene.assay(&["ledger", "verify", "l.jsonl"]).expect(24);
+    let broken = scene.assay(&["ledger", "sign", "l.jsonl", "--row", "1", "--comment", "again"]).expect(24).stderr;
+    assert!(broken.contains("row 4 of the ledger `l.jsonl` is broken"), "{broken}");
+}
+
+#[test]
+fn what_needs_no_reader_is_not_signed() {
+    let scene = Scene::new();
+    kept(&scene);
+    let sign = |scene: &Scene, row: &str, comment: &str, code: i32| {
+        scene.assay(&["ledger", "sign", "l.jsonl", "--row", row, "--comment", comment]).expect(code).stderr
+    };
+    let told = sign(&scene, "2", "read", 2);
+    assert!(told.contains("row 2 was refused as STALE_RESULT") && told.contains("explain sign_off"), "{told}");
+    assert!(sign(&scene, "3", "read", 2).contains("row 3 is not marked `sign_off`"));
+    assert!(sign(&scene, "9", "read", 3).contains("there is no row 9: the ledger has 3"));
+    assert!(sign(&scene, "1", "  ", 2).contains("needs a comment"));
+    sign(&scene, "1", "read", 0);
+    assert!(sign(&scene, "1", "read", 2).contains("has a signature with this comment"));
+    assert!(sign(&scene, "4", "read", 2).contains("row 4 is a signature itself, of row 1"));
+    sign(&scene, "1", "read it once more", 0);
+    scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "5"]).expect(0);
+    let absent = scene.assay(&["ledger", "sign", "none.jsonl", "--row", "1", "--comment", "read"]).expect(3);
+    assert!(absent.stderr.contains("there is no ledger `none.jsonl`"), "{}", absent.stderr);
+    // A run does not sign what it judged.
+    let (program, place) = (env!("CARGO_BIN_EXE_assay"), scene.dir().display().to_string());
+    let line = format!("{program} ledger sign {place}/l.jsonl --row 1 --comment mine || echo code $?");
+    let name =
+        scene.workflow("own", &format!("steps:\n  sign:\n    uses: command\n    with:\n      argv: [sh, -c, '{line}']\n"));
+    scene.assay(&["run", &name]).expect(0);
+    assert!(scene.printed("sign").contains("code 31"), "{}", scene.printed("sign"));
+    scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "6"]).expect(24);
+}
+
+#[test]
+fn the_mark_is_explained_with_its_threshold() {
+    let scene = Scene::new();
+    for word in ["sign_off", "sign-off"] {
+        let told = scene.assay(&["explain", word]).expect(0).stdout;
+        for seen in ["more than 10 times as fast", "assay ledger sign", "to be read", "chosen by hand"] {
+            let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains(seen), "{seen}\n{told}");
+        }
+    }
+    let data = scene.assay(&["explain", "sign_off", "--json"]).expect(0).json();
+    assert_eq!(data["data"]["threshold"], json!(10.0));
+    let near = scene.assay(&["explain", "signoff"]).expect(3).stderr;
+    assert!(near.contains("did you mean `sign_off`?"), "{near}");
+}
