@@ -8,6 +8,7 @@ mod kernels;
 mod schemas;
 mod support;
 
+use kernels::{candidate, example};
 use schemas::{faults, schema, validator};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -118,6 +119,52 @@ fn what_needs_no_reader_is_not_signed() {
     scene.assay(&["run", &name]).expect(0);
     assert!(scene.printed("sign").contains("code 31"), "{}", scene.printed("sign"));
     scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "6"]).expect(24);
+}
+
+/// What a judgement says of the candidate is what the ledger and its page say.
+#[test]
+fn a_candidate_has_a_name_and_a_digest_everywhere() {
+    let scene = Scene::new();
+    let bad = std::fs::read_to_string(candidate("b17_thread.c")).expect("a source");
+    for name in ["mine/thread.c", "mine/good.h"] {
+        scene.write(name, if name.ends_with(".h") { header() } else { bad.clone() });
+    }
+    // Rows of before have neither a name nor a mark, and stay readable.
+    scene.write("l.jsonl", sealed(&[judgement("ACCEPT_FASTER", "accept")]));
+    let task = example("rmsnorm");
+    let task = task.to_str().expect("UTF-8");
+    let judge = |more: &[&str]| {
+        let mut args = vec!["kernel", "judge", task, "--candidate", "mine/thread.c", "--ledger", "l.jsonl", "-o", "out"];
+        args.extend(more);
+        scene.assay(&args).expect(23).stdout
+    };
+    let told = judge(&["--quick"]);
+    judge(&[]);
+    let lines: Vec<Value> =
+        scene.read("l.jsonl").lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
+    let digest = lines[1]["candidate_sha"].as_str().expect("a digest").get(..12).expect("12 digits").to_owned();
+    assert!(told.contains(&format!("candidate: {digest}")), "{told}");
+    assert_eq!((&lines[1]["candidate"], &lines[1]["quick"]), (&json!("mine/thread.c"), &json!(true)));
+    assert_eq!((&lines[2]["quick"], lines[0].get("candidate")), (&json!(false), None));
+    let shown = scene.assay(&["ledger", "show", "l.jsonl", "--html", "l.html"]).expect(0).stdout;
+    let rows: Vec<&str> = shown.lines().filter(|line| line.contains("sum") || line.contains("rmsnorm")).collect();
+    assert_eq!(rows.len(), 3, "{shown}");
+    for row in &rows[1..] {
+        assert!(row.contains(&digest) && row.contains("mine/thread.c"), "{shown}");
+    }
+    assert!(rows[1].contains("quick") && !rows[2].contains("quick") && !rows[0].contains("quick"), "{shown}");
+    let page = scene.read("l.html");
+    assert!(page.contains("mine/thread.c") && page.contains(&digest) && page.contains(">quick<"), "{page}");
+    let validator = validator(&schema(&scene, "kernel-ledger"));
+    for line in &lines {
+        assert_eq!(faults(&validator, line), Vec::<String>::new());
+    }
+    let page = scene.read("out/kernel.html");
+    assert!(page.contains("mine/thread.c") && page.contains(&digest), "{page}");
+}
+
+fn header() -> String {
+    std::fs::read_to_string(candidate("good.h")).expect("a header")
 }
 
 #[test]

@@ -9,6 +9,8 @@ use assay_kernel::verdict::Class;
 /// Lines of the picture; the newest are drawn.
 const DRAWN: usize = 40;
 
+/// Characters of a path that people see, from its end.
+const PATH: usize = 32;
 /// Characters of a command line that people see.
 const PARENT: usize = 80;
 /// What is said of a row that nobody signed.
@@ -98,6 +100,18 @@ fn answer(read: &Read) -> Remark {
     }
 }
 
+/// A path of which people see the end.
+pub fn tail(path: &str) -> String {
+    match path.char_indices().rev().nth(PATH - 1) {
+        Some((at, _)) if at > 0 => format!("…{}", &path[at..]),
+        _ => path.to_owned(),
+    }
+}
+
+fn named(path: &str) -> Cell {
+    Cell { exact: path.to_owned(), shown: tail(path) }
+}
+
 /// A time in UTC, to the minute.
 fn minute(ts: &str) -> String {
     ts.get(..16).unwrap_or(ts).replace('T', " ")
@@ -113,7 +127,8 @@ fn picture(rows: &[(usize, &Row, Standing)]) -> Option<Block> {
         .iter()
         .filter_map(|(number, row, standing)| {
             let of = measured(row)?;
-            let label = format!("{number}: {} {}", row.task_id, row.code.word());
+            let quick = if row.quick { " quick" } else { "" };
+            let label = format!("{number}: {} {}{quick}", row.task_id, row.code.word());
             let is_valid = *standing == Standing::Valid;
             let tone = if is_valid { tone(of) } else { "t-quiet" };
             let whole = row.e2e.as_ref().and_then(|e2e| Some((gain(e2e)?, effect(e2e))));
@@ -134,10 +149,12 @@ fn table(read: &Read, rows: &[(usize, &Row, Standing)]) -> Table {
         Column::number("row", "Row"),
         Column::text("ts", "Judged (UTC)"),
         Column::code("task", "Task"),
+        Column::code("file", "File"),
         Column::code("candidate", "Candidate"),
         Column::text("verdict", "Verdict"),
         Column::code("code", "Code"),
         Column::text("kernel", "Kernel ratio"),
+        Column::text("samples", "Samples"),
         Column::text("e2e", "Whole model"),
         Column::text("standing", "Standing"),
         Column::text("read", "Source read"),
@@ -151,10 +168,12 @@ fn table(read: &Read, rows: &[(usize, &Row, Standing)]) -> Table {
             Cell::count(*number as u64),
             Cell { exact: row.ts.clone(), shown: minute(&row.ts) },
             Cell::text(row.task_id.clone()),
+            row.candidate.as_ref().map_or_else(Cell::none, |name| named(name)),
             digest(&row.candidate_sha),
             Cell::text(row.verdict.word()),
             Cell::text(row.code.word()),
             measured(row).map_or_else(Cell::none, |of| Cell::text(interval(of))),
+            if row.quick { Cell::text("quick") } else { Cell::none() },
             e2e,
             Cell::text(match stale(*standing) {
                 "" => "valid",
@@ -214,4 +233,16 @@ fn signatures(read: &Read) -> Option<Section> {
     };
     let blocks = vec![Block::Table(table)];
     Some(Section { id: "signatures".to_owned(), title: "Signatures".to_owned(), blocks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PATH, tail};
+
+    #[test]
+    fn of_long_paths_the_end_is_seen() {
+        assert_eq!(tail("fast.c"), "fast.c");
+        assert_eq!(tail(&"ü".repeat(PATH)), "ü".repeat(PATH));
+        assert_eq!(tail(&format!("{}/fast.c", "ü".repeat(PATH))), format!("…{}/fast.c", "ü".repeat(PATH - 7)));
+    }
 }

@@ -111,6 +111,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
     let mut judgement = judged(cx, &setup, &stop)?;
     judgement.row.e2e = effect;
+    judgement.row.candidate = Some(cx.paths.shown(&candidate));
     let appended = match &ledger {
         Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(cx, &error))?),
         None => None,

@@ -3,14 +3,14 @@
 use crate::console::clean;
 use crate::context::Cx;
 use crate::fail::Failure;
-use crate::kernel::output::table;
+use crate::kernel::output::{short, table};
 use crate::kernel::{files, refused};
 use crate::reply::Reply;
 use assay_kernel::ledger::{Current, Ledger, Read, Row, Standing, standings, traces};
 use assay_kernel::task::Loaded;
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
-use assay_report::ledger::{signed, stale, unread};
+use assay_report::ledger::{signed, stale, tail, unread};
 use assay_report::{kernel, sheet};
 use clap::Args;
 use serde_json::json;
@@ -179,12 +179,12 @@ fn rows(read: &Read, standings: &[Standing]) -> String {
         .zip(standings)
         .map(|((number, row), standing)| {
             let measured = row.timing.as_ref().filter(|_| !kernel::decisive(row.code));
-            let sha = row.candidate_sha.get(..12).unwrap_or(&row.candidate_sha);
             vec![
                 number.to_string(),
                 second(&row.ts),
                 row.task_id.clone(),
-                sha.to_owned(),
+                short(&row.candidate_sha).to_owned(),
+                row.candidate.as_deref().map_or_else(|| "-".to_owned(), |name| clean(&tail(name))),
                 row.code.word(),
                 measured.map_or_else(|| "-".to_owned(), |timing| kernel::interval(&timing.geomean)),
                 row.e2e.as_ref().map_or_else(|| "-".to_owned(), kernel::effect),
@@ -195,12 +195,13 @@ fn rows(read: &Read, standings: &[Standing]) -> String {
     if cells.is_empty() {
         return "no judgement yet\n".to_owned();
     }
-    table(&["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""], &cells)
+    table(&["Row", "Judged (UTC)", "Task", "Candidate", "File", "Code", "Kernel ratio", "Whole model", ""], &cells)
 }
 
 /// What a reader of a row must know beside its figures.
 fn marks(read: &Read, number: usize, row: &Row, standing: Standing) -> String {
-    let all = [clean(&signed(read, number, row)), stale(standing).to_owned()];
+    let quick = if row.quick { "quick" } else { "" };
+    let all = [quick.to_owned(), clean(&signed(read, number, row)), stale(standing).to_owned()];
     all.into_iter().filter(|mark| !mark.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
