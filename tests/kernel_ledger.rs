@@ -182,3 +182,49 @@ fn the_mark_is_explained_with_its_threshold() {
     let near = scene.assay(&["explain", "signoff"]).expect(3).stderr;
     assert!(near.contains("did you mean `sign_off`?"), "{near}");
 }
+
+/// What could not be kept is not judged: minutes of measuring would be for nothing.
+#[test]
+fn an_unusable_ledger_is_found_before_anything_is_judged() {
+    let scene = Scene::new();
+    let (task, bad) = (example("rmsnorm"), candidate("b17_thread.c"));
+    let (task, bad) = (task.to_str().expect("UTF-8"), bad.to_str().expect("UTF-8"));
+    let judge = |more: &[&str], code: i32| {
+        let mut args = vec!["kernel", "judge", task, "--candidate", bad];
+        args.extend(more);
+        let done = scene.assay(&args).expect(code);
+        let judged = done.stderr.contains("gate") || done.stdout.contains("FORBIDDEN_IMPORT");
+        assert_eq!(judged, code == 23, "{done:?}");
+        done.stderr
+    };
+    scene.write("folder/.keep", "");
+    scene.write("report", "a file");
+    scene.write("broken.jsonl", sealed(&[judgement("ACCEPT_FASTER", "accept")]).replace("12.5", "99.5"));
+    let folder = judge(&["--ledger", "folder"], 2);
+    assert!(folder.contains("`folder/kernel-ledger.jsonl`") && folder.contains("nothing was judged"), "{folder}");
+    let absent = judge(&["--ledger", "no/where/l.jsonl"], 2);
+    assert!(absent.contains("cannot make the ledger `no/where/l.jsonl`") && absent.contains("make it first"), "{absent}");
+    assert!(judge(&["--ledger", "report/l.jsonl"], 2).contains("its folder must be there"));
+    scene.shell("mkfifo pipe").expect(0);
+    assert!(judge(&["--ledger", "pipe"], 2).contains("it is not a regular file"));
+    // Nobody, not even root, makes a file there.
+    assert!(judge(&["--ledger", "/proc/l.jsonl"], 2).contains("cannot make the ledger `/proc/l.jsonl`"));
+    assert!(judge(&["--ledger", "broken.jsonl"], 24).contains("row 1 of the ledger `broken.jsonl` is broken"));
+    let file = judge(&["-o", "report"], 2);
+    assert!(file.contains("`report` is a file") && file.contains("`report.judged`"), "{file}");
+    assert!(judge(&["-o", "/proc/out"], 2).contains("cannot make the folder `/proc/out`"));
+    assert!(judge(&["-o", "/proc"], 2).contains("cannot write into the folder `/proc`"));
+    judge(&["-o", "new", "--ledger", "new/l.jsonl"], 23);
+    assert_eq!(scene.read("new/l.jsonl").lines().count(), 1);
+    // A step says it, too, and before it judges.
+    for (ledger, why) in [("folder", "it is a folder"), ("broken.jsonl", "row 1 of the ledger")] {
+        let name = scene.workflow(
+            "step",
+            &format!("steps:\n  judge:\n    uses: kernel\n    with: {{task: {task}, candidate: {bad}, ledger: {ledger}}}\n"),
+        );
+        let told = scene.assay(&["run", &name]).expect(21);
+        assert!(told.stdout.contains(why) || told.stderr.contains(why), "{told:?}");
+        let log = scene.assay(&["logs", "latest", "judge", "--stderr"]).stdout;
+        assert!(log.contains("nothing was judged") && !log.contains("gate"), "{log}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::kernel::{explain, files, output, refused, worker};
 use crate::reply::Reply;
 use assay_kernel::build::Toolkit;
 use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, forget, judge};
-use assay_kernel::ledger::{Appended, EndToEnd, Ledger, LedgerError};
+use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
 use assay_process::{end_children, stop_flag_then};
@@ -91,11 +91,11 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let effect = options.e2e.as_deref().map(effect).transpose()?;
     let loaded = files::task(cx, &options.task)?;
     let ledger = options.ledger.as_deref().map(|file| Ledger::new(absolute(&cx.paths.cwd, file)));
-    // Nothing is judged for a ledger that could not take the row.
-    if let Some(ledger) = &ledger {
-        sound(cx, ledger)?;
-    }
+    // Nothing is judged that could not be kept. The ledger may lie in the folder that is made.
     let folder = options.out.as_deref().map(|folder| files::folder(cx, folder)).transpose()?;
+    if let Some(ledger) = &ledger {
+        ledger.ready().map_err(|error| refused::ledger(cx, &error).help("nothing was judged"))?;
+    }
     let stop = Stop::listen()?;
     let scratch = tempfile::Builder::new().prefix("assay-kernel-").tempdir();
     let scratch =
@@ -201,13 +201,6 @@ fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
             vec![command(format!("assay explain {word}"), "what it means, and what to do")]
         }
     }
-}
-
-fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
-    let verified = ledger.verify().map_err(|error| refused::ledger(cx, &error))?;
-    let Some(broken) = verified.broken else { return Ok(()) };
-    let broken = LedgerError::Broken { path: ledger.path().to_owned(), broken };
-    Err(refused::ledger(cx, &broken).help("nothing was judged"))
 }
 
 fn seed(text: &str) -> Result<SeedSource, Failure> {

@@ -91,7 +91,15 @@ pub fn ledger(cx: &Cx, error: &LedgerError) -> Failure {
     let failure = |exit, message| Failure::new(exit, "kernel-ledger", message);
     match error {
         LedgerError::Io { action, path, source } => {
-            failure(ExitCode::Usage, format!("cannot {action} `{}`: {source}", cx.paths.shown(path)))
+            let shown = cx.paths.shown(path);
+            let help = match source.kind() {
+                ErrorKind::IsADirectory => format!("it is a folder; name a file in it: `{shown}/kernel-ledger.jsonl`"),
+                ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                    "its folder must be there: make it first, or name a file in another".to_owned()
+                }
+                _ => "name a file that you may write to".to_owned(),
+            };
+            failure(ExitCode::Usage, format!("cannot {action} the ledger `{shown}`: {source}")).help(help)
         }
         LedgerError::Row { .. } => failure(ExitCode::Internal, error.to_string()),
         LedgerError::Broken { path, broken } => {

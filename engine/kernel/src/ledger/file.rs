@@ -151,6 +151,29 @@ impl Ledger {
         self.add(OpenOptions::new().create(true), |_| object(row))
     }
 
+    /// Whether a judgement could be added now: the chain holds, the file can be written, or its folder takes a new one. Nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// [`LedgerError`], the one that [`Ledger::append`] would end with.
+    pub fn ready(&self) -> Result<(), LedgerError> {
+        // Opening a named pipe waits for its other end.
+        if std::fs::metadata(&self.path).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) {
+            let strange = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+            return Err(self.failed("open", strange));
+        }
+        match OpenOptions::new().append(true).open(&self.path) {
+            Ok(_) => match self.read()?.broken {
+                Some(broken) => Err(LedgerError::Broken { path: self.path.clone(), broken }),
+                None => Ok(()),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(self.folder())
+                .map(drop)
+                .map_err(|source| self.failed("make", source)),
+            Err(source) => Err(self.failed("open", source)),
+        }
+    }
+
     /// Signs a row: likewise, and only of a ledger that is there.
     ///
     /// # Errors
@@ -249,11 +272,13 @@ impl Ledger {
 
     /// A new file's name is safe only once its folder is.
     fn sync_folder(&self) -> Result<(), LedgerError> {
-        let folder =
-            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)
+        File::open(self.folder())
             .and_then(|folder| folder.sync_all())
             .map_err(|source| self.failed("sync the folder of", source))
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> LedgerError {
