@@ -175,32 +175,53 @@ fn reply(
     reply
 }
 
-/// Commands that can be pasted: the task and the candidate as they were given.
+/// Commands that can be pasted: everything as it was given, but for what the command is to change.
 fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
     let word = judgement.code.word();
     let command = |command: String, why: &str| NextCommand { command, why: why.to_owned() };
-    let again = format!(
-        "assay kernel judge {} --candidate {}",
-        shell_word(&options.task),
-        shell_word(&options.candidate)
-    );
-    let ledger = options.ledger.as_deref().map(shell_word);
-    let keep = ledger.as_ref().map(|file| format!(" --ledger {file}")).unwrap_or_default();
-    match (judgement.class, options.quick, &ledger) {
+    match (judgement.class, options.quick, &options.ledger) {
         (Class::Reject, ..) => {
             vec![command(format!("assay explain {word}"), "what it means, how it was found, what to do")]
         }
-        (_, true, _) => vec![command(format!("{again}{keep}"), "judges it again with all samples")],
+        (_, true, ledger) => {
+            vec![command(again(options, ledger.as_deref()), "judges it again with all samples")]
+        }
         (Class::Accept, false, Some(file)) => {
-            vec![command(format!("assay ledger show {file}"), "shows it beside what was judged before")]
+            let show = format!("assay ledger show {}", shell_word(file));
+            vec![command(show, "shows it beside what was judged before")]
         }
         (Class::Accept, false, None) => {
-            vec![command(format!("{again} --ledger kernel-ledger.jsonl"), "judges it again and keeps it")]
+            vec![command(again(options, Some(LEDGER)), "judges it again and keeps it")]
         }
         (Class::Inconclusive, ..) => {
             vec![command(format!("assay explain {word}"), "what it means, and what to do")]
         }
     }
+}
+
+/// Name of a ledger by custom.
+const LEDGER: &str = "kernel-ledger.jsonl";
+
+/// The same judgement with all samples.
+fn again(options: &Options, ledger: Option<&str>) -> String {
+    let Options { task, candidate, ledger: _, out, quick: _, fresh, seed, parent, e2e } = options;
+    let mut line = format!("assay kernel judge {} --candidate {}", shell_word(task), shell_word(candidate));
+    let given = [
+        ("--ledger", ledger),
+        ("--out", out.as_deref()),
+        ("--seed", seed.as_deref()),
+        ("--parent", parent.as_deref()),
+        ("--e2e", e2e.as_deref()),
+    ];
+    for (option, value) in given {
+        if let Some(value) = value {
+            line.push_str(&format!(" {option} {}", shell_word(value)));
+        }
+    }
+    if *fresh {
+        line.push_str(" --fresh");
+    }
+    line
 }
 
 fn seed(text: &str) -> Result<SeedSource, Failure> {
@@ -247,7 +268,33 @@ fn effect(text: &str) -> Result<EndToEnd, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{effect, parent, seed};
+    use super::{Options, again, effect, parent, seed};
+
+    #[test]
+    fn what_was_given_is_given_again() {
+        let mut options = Options {
+            task: "my task".to_owned(),
+            candidate: "k.c".to_owned(),
+            ledger: None,
+            out: None,
+            quick: true,
+            fresh: false,
+            seed: None,
+            parent: None,
+            e2e: None,
+        };
+        assert_eq!(again(&options, None), "assay kernel judge 'my task' --candidate k.c");
+        options.out = Some("the report".to_owned());
+        options.fresh = true;
+        (options.seed, options.parent) = (Some("aa".to_owned()), Some("bb".to_owned()));
+        options.e2e = Some("tokens/s=1:2".to_owned());
+        let line = again(&options, Some("l.jsonl"));
+        assert_eq!(
+            line,
+            "assay kernel judge 'my task' --candidate k.c --ledger l.jsonl --out 'the report' --seed aa --parent bb --e2e \
+             tokens/s=1:2 --fresh"
+        );
+    }
 
     #[test]
     fn effects_and_seeds_are_read_or_refused() {
