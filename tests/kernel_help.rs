@@ -126,6 +126,34 @@ fn a_check_says_what_is_missing_beside_the_task() {
     scene.assay(&["kernel", "check", "task", "--candidate", "task"]).expect(2);
 }
 
+#[test]
+fn a_check_says_all_that_is_wrong_at_once() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    scene.write("task/task.yaml", task.replacen("name: rmsnorm_bf16", "name: RMS", 1).replacen("kind: KernelTask", "kind: Kernel", 1));
+    let place = |start: &str| task.lines().position(|line| line.starts_with(start)).expect("a line") + 1;
+    let (kind, name) = (place("kind:"), place("name:"));
+    let told = scene.assay(&["kernel", "check", "task"]).expect(11).stderr;
+    for (line, cause, way_out) in [(kind, "`Kernel` is no kernel task", "write `kind: KernelTask`"), (name, "`RMS` cannot be a name", "use up to 64")] {
+        let found = told.contains(&format!("error: task/task.yaml:{line}:1: {cause}")) && told.contains(way_out);
+        assert!(found, "{cause}\n{told}");
+    }
+    let json = scene.assay(&["kernel", "check", "task", "--json"]).expect(11).json();
+    let mut lines = [kind, name];
+    lines.sort_unstable();
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(json["diagnostics"][at]["line"], json!(line), "{json}");
+    }
+    // A step hands both on, too.
+    let candidate = candidate("b17_thread.c");
+    let with = format!("{{task: task, candidate: {}}}", candidate.display());
+    let step = scene.workflow("step", &format!("steps:\n  judge:\n    uses: kernel\n    with: {with}\n"));
+    let run = scene.assay(&["run", &step]);
+    let reason = format!("{}{}", run.stdout, run.stderr);
+    assert!(reason.contains("is no kernel task") && reason.contains("cannot be a name"), "{reason}");
+}
+
 /// Every `next:` line can be pasted: no placeholder, and the task and the candidate as they were given.
 #[test]
 fn what_comes_next_can_be_pasted() {

@@ -36,6 +36,22 @@ pub fn task(cx: &Cx, error: &TaskError) -> Failure {
             failure.help.extend(help.iter().cloned());
             failure
         }
+        // Every one but the last stands above it, each as it would alone.
+        TaskError::Several { all } => {
+            let Some((last, others)) = all.split_last() else {
+                return Failure::new(ExitCode::InvalidManifest, code, error.to_string());
+            };
+            let mut failure = task(cx, last);
+            let mut findings = Vec::new();
+            for other in others {
+                let other = task(cx, other);
+                failure.drawn.push_str(&other.text(cx.console.color_err));
+                findings.extend(if other.findings.is_empty() { other.all_findings() } else { other.findings });
+            }
+            findings.append(&mut failure.findings);
+            failure.findings = findings;
+            failure
+        }
         TaskError::Case { .. } => Failure::new(ExitCode::InvalidManifest, code, error.to_string()),
     }
 }

@@ -4,6 +4,7 @@ pub mod argument;
 pub mod axes;
 mod check;
 mod decode;
+mod decode_all;
 mod error;
 mod lint;
 mod load;
