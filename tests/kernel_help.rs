@@ -126,6 +126,29 @@ fn a_check_says_what_is_missing_beside_the_task() {
     scene.assay(&["kernel", "check", "task", "--candidate", "task"]).expect(2);
 }
 
+/// A number that a check tells is found in the task.
+#[test]
+fn a_check_says_where_its_shapes_come_from() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    let data = scene.assay(&["kernel", "check", "task", "--json"]).expect(0).json()["data"].clone();
+    let drawn = &data["drawn"];
+    let beyond = drawn["beyond"].as_array().expect("axes").len();
+    let (random, large) = (drawn["random"].as_u64().expect("a number"), drawn["large"].as_u64().expect("a number"));
+    assert!(beyond > 0 && random > 0, "{drawn}");
+    let found = data["cases"]["random"].as_u64().expect("a number");
+    assert_eq!(found, random + beyond as u64, "{data}");
+    let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
+    let all = found + large;
+    let line = format!("  {all} shapes drawn in each judgement: {random} by `hidden.random`, {beyond} beyond the largest measured size of `R`");
+    assert!(shown.contains(&line), "{line}\n{shown}");
+    // Another number in the task is another one here.
+    scene.write("task/task.yaml", format!("{task}\nhidden: {{random: 9}}\n"));
+    let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
+    assert!(shown.contains(&format!("{} shapes drawn in each judgement: 9 by `hidden.random`", all - random + 9)), "{shown}");
+}
+
 #[test]
 fn a_check_says_all_that_is_wrong_at_once() {
     let scene = Scene::new();
