@@ -8,7 +8,9 @@ use crate::kernel::{files, refused};
 use crate::reply::Reply;
 use assay_kernel::build::regular;
 use assay_kernel::case::{Case, Drawn, Kind, cases, rejected};
-use assay_kernel::task::{Loaded, missing};
+use assay_kernel::judge::JudgeError;
+use assay_kernel::oracle::{oracle, without_terms};
+use assay_kernel::task::{Loaded, missing, silent};
 use assay_manifest::absolute;
 use assay_protocol::Finding;
 use clap::Args;
@@ -55,6 +57,16 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         );
         let help = "put the file into the task's folder, or correct `oracle.command`";
         warn(&mut reply, &loaded, "oracle-missing", message, help);
+    }
+    // Of a program this is known only once it was run.
+    if task.oracle.builtin.is_some() {
+        let told = oracle(&loaded).map_err(JudgeError::from).and_then(|oracle| {
+            let silent = silent(&loaded, oracle.as_ref())?;
+            Ok(silent.into_iter().map(without_terms).collect::<Vec<_>>())
+        });
+        for message in told.map_err(|error| refused::judgement(cx, &error))? {
+            warn(&mut reply, &loaded, "terms-missing", message, "`docs/kernels.md` says what `terms` are");
+        }
     }
     let (candidate, why) = match &options.candidate {
         Some(given) => {

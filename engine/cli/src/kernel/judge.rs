@@ -126,6 +126,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
 
 fn judged(cx: &Cx, setup: &Setup<'_>, stop: &Stop) -> Result<Judgement, Failure> {
     let screen = Screen::new(cx);
+    let program = setup.loaded.task.oracle.command.first().cloned().unwrap_or_default();
+    let setup = &Setup { listener: screen.listener(&program), ..setup.clone() };
     let mut tell = |progress: Progress| {
         if stop.asked() {
             // Unwinding ends workers and removes folders on the way, as an early return of the judge would.

@@ -69,14 +69,15 @@ pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
             }
         }
         JudgeError::Oracle(_) => failure(ExitCode::InvalidManifest, "kernel-oracle"),
-        JudgeError::Baseline { finding, .. } => {
+        JudgeError::Baseline { finding, notes, .. } => {
             let advice = finding.code.advice();
-            failure(ExitCode::InvalidManifest, "kernel-baseline").help(format!(
+            let failure = failure(ExitCode::InvalidManifest, "kernel-baseline").help(format!(
                 "the baseline ends as {} at gate `{}`: {}",
                 finding.code.word(),
                 finding.gate.word(),
                 advice.way_out
-            ))
+            ));
+            notes.iter().fold(failure, |failure, note| failure.help(format!("note: {note}")))
         }
         JudgeError::File { path, source } if source.kind() == ErrorKind::NotFound => {
             failure(ExitCode::Usage, "kernel-candidate").help(format!(

@@ -12,7 +12,7 @@ mod lock;
 mod parts;
 
 pub use error::TaskError;
-pub use lint::{Lint, lint};
+pub use lint::{Lint, lint, silent};
 pub use load::{Loaded, Shape, load};
 pub use lock::{LockedFile, missing};
 pub use parts::{
