@@ -136,18 +136,24 @@ fn a_check_says_where_its_shapes_come_from() {
     let data = scene.assay(&["kernel", "check", "task", "--json"]).expect(0).json()["data"].clone();
     let drawn = &data["drawn"];
     let beyond = drawn["beyond"].as_array().expect("axes").len();
-    let (random, large) = (drawn["random"].as_u64().expect("a number"), drawn["large"].as_u64().expect("a number"));
+    let (random, large) =
+        (drawn["random"].as_u64().expect("a number"), drawn["large"].as_u64().expect("a number"));
     assert!(beyond > 0 && random > 0, "{drawn}");
     let found = data["cases"]["random"].as_u64().expect("a number");
     assert_eq!(found, random + beyond as u64, "{data}");
     let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
     let all = found + large;
-    let line = format!("  {all} shapes drawn in each judgement: {random} by `hidden.random`, {beyond} beyond the largest measured size of `R`");
+    let line = format!(
+        "  {all} shapes drawn in each judgement: {random} by `hidden.random`, {beyond} beyond the largest measured size of `R`"
+    );
     assert!(shown.contains(&line), "{line}\n{shown}");
     // Another number in the task is another one here.
     scene.write("task/task.yaml", format!("{task}\nhidden: {{random: 9}}\n"));
     let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
-    assert!(shown.contains(&format!("{} shapes drawn in each judgement: 9 by `hidden.random`", all - random + 9)), "{shown}");
+    assert!(
+        shown.contains(&format!("{} shapes drawn in each judgement: 9 by `hidden.random`", all - random + 9)),
+        "{shown}"
+    );
 }
 
 /// A task whose oracle is a program: the sum of two tensors, which says so much about itself, and is as slow.
@@ -179,15 +185,23 @@ fn own_oracle(scene: &Scene, seconds: f64, terms: bool) {
 #[test]
 fn an_oracle_that_tells_no_sums_is_named() {
     let scene = Scene::new();
-    let judge = || scene.assay(&["kernel", "judge", "own", "--candidate", "own/kernel.c", "--quick"]).expect(11).stderr;
+    let judge = || {
+        scene.assay(&["kernel", "judge", "own", "--candidate", "own/kernel.c", "--quick"]).expect(11).stderr
+    };
     own_oracle(&scene, 0.0, false);
     let told = judge();
-    assert!(told.contains("note: the oracle tells no `y.terms`, so `tolerance.accum` allows nothing"), "{told}");
+    assert!(
+        told.contains("note: the oracle tells no `y.terms`, so `tolerance.accum` allows nothing"),
+        "{told}"
+    );
     own_oracle(&scene, 0.0, true);
     let told = judge();
     assert!(told.contains("does not pass its own gates") && !told.contains(".terms"), "{told}");
     // Of those that ship with Assay it is known without a judgement.
-    let task = scene.read("own/task.yaml").replace("b: {dtype: fp32, shape: [R, C]}}", "}").replace("C]}, }", "C]}}");
+    let task = scene
+        .read("own/task.yaml")
+        .replace("b: {dtype: fp32, shape: [R, C]}}", "}")
+        .replace("C]}, }", "C]}}");
     scene.write("own/task.yaml", task.replace("{command: [python3, oracle.py]}", "{builtin: copy}"));
     let told = scene.assay(&["kernel", "check", "own"]).expect(0).stderr;
     assert!(told.contains("warning[terms-missing]: the oracle tells no `y.terms`"), "{told}");
@@ -200,12 +214,15 @@ fn a_slow_oracle_says_what_it_does() {
     // The shapes of a judgement would take minutes; what is seen before the first gate is enough.
     let mut child = scene.start(&["kernel", "judge", "own", "--candidate", "own/kernel.c", "--quick"]);
     let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    let seen: Vec<String> = lines.filter(|line| line.starts_with("oracle `python3`: call ")).take(2).collect();
+    let seen: Vec<String> =
+        lines.filter(|line| line.starts_with("oracle `python3`: call ")).take(2).collect();
     let ended = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(ended.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(seen[0].contains("call 1, at R=24 C=24; 0.0 s in it so far"), "{seen:?}");
-    let spent = |line: &str| line.rsplit_once("; ").and_then(|(_, spent)| spent.split(' ').next()?.parse::<f64>().ok());
+    let spent = |line: &str| {
+        line.rsplit_once("; ").and_then(|(_, spent)| spent.split(' ').next()?.parse::<f64>().ok())
+    };
     assert!(spent(&seen[1]).is_some_and(|spent| spent > 3.0), "{seen:?}");
 }
 
@@ -214,12 +231,19 @@ fn a_check_says_all_that_is_wrong_at_once() {
     let scene = Scene::new();
     copied(&scene, "rmsnorm", "task");
     let task = scene.read("task/task.yaml");
-    scene.write("task/task.yaml", task.replacen("name: rmsnorm_bf16", "name: RMS", 1).replacen("kind: KernelTask", "kind: Kernel", 1));
+    scene.write(
+        "task/task.yaml",
+        task.replacen("name: rmsnorm_bf16", "name: RMS", 1).replacen("kind: KernelTask", "kind: Kernel", 1),
+    );
     let place = |start: &str| task.lines().position(|line| line.starts_with(start)).expect("a line") + 1;
     let (kind, name) = (place("kind:"), place("name:"));
     let told = scene.assay(&["kernel", "check", "task"]).expect(11).stderr;
-    for (line, cause, way_out) in [(kind, "`Kernel` is no kernel task", "write `kind: KernelTask`"), (name, "`RMS` cannot be a name", "use up to 64")] {
-        let found = told.contains(&format!("error: task/task.yaml:{line}:1: {cause}")) && told.contains(way_out);
+    for (line, cause, way_out) in [
+        (kind, "`Kernel` is no kernel task", "write `kind: KernelTask`"),
+        (name, "`RMS` cannot be a name", "use up to 64"),
+    ] {
+        let found =
+            told.contains(&format!("error: task/task.yaml:{line}:1: {cause}")) && told.contains(way_out);
         assert!(found, "{cause}\n{told}");
     }
     let json = scene.assay(&["kernel", "check", "task", "--json"]).expect(11).json();

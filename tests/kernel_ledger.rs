@@ -60,24 +60,31 @@ fn a_gain_that_nobody_should_believe_unseen_is_signed() {
     assert!(scene.read("l.html").contains("to be read"), "the page says it, too");
     let comment = "read fast.c: one pass instead of three";
     let done = scene.assay(&["ledger", "sign", "l.jsonl", "--row", "1", "--comment", comment]).expect(0);
-    assert!(done.stdout.contains("row 1 is signed by ") && done.stdout.contains("in row 4"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("row 1 is signed by ") && done.stdout.contains("in row 4"),
+        "{}",
+        done.stdout
+    );
     let after = show();
-    assert!(after.contains("signed by ") && after.contains(comment) && !after.contains("to be read"), "{after}");
+    assert!(
+        after.contains("signed by ") && after.contains(comment) && !after.contains("to be read"),
+        "{after}"
+    );
     let page = scene.read("l.html");
     assert!(page.contains("signed by ") && page.contains(comment) && !page.contains("to be read"), "{page}");
     let verified = scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "4"]).expect(0).stdout;
     assert!(verified.contains("4 rows holds, 3 judgements and 1 signature"), "{verified}");
     // Who, when, which row: as the machine knows it.
     let data = scene.assay(&["ledger", "show", "l.jsonl", "--json"]).expect(0).json()["data"].clone();
-    let lines: Vec<Value> = scene
-        .read("l.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a row"))
-        .collect();
+    let lines: Vec<Value> =
+        scene.read("l.jsonl").lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
     let signature = &data["rows"][0]["signatures"][0];
     assert_eq!((&signature["row_hash"], &signature["comment"]), (&lines[0]["hash"], &json!(comment)));
     let by = &signature["by"];
-    assert_eq!((&by["terminal"], by["user"].as_str().is_some_and(|user| !user.is_empty())), (&json!(false), true));
+    assert_eq!(
+        (&by["terminal"], by["user"].as_str().is_some_and(|user| !user.is_empty())),
+        (&json!(false), true)
+    );
     assert!(by["pid"].as_u64().is_some_and(|pid| pid > 1) && by["parent"].is_string(), "{by}");
     assert_eq!(data["rows"].as_array().map(Vec::len), Some(3), "a signature is no judgement");
     let validator = validator(&schema(&scene, "kernel-ledger"));
@@ -88,7 +95,8 @@ fn a_gain_that_nobody_should_believe_unseen_is_signed() {
     // Another hand in it is seen.
     scene.write("l.jsonl", scene.read("l.jsonl").replace("one pass", "two passes"));
     scene.assay(&["ledger", "verify", "l.jsonl"]).expect(24);
-    let broken = scene.assay(&["ledger", "sign", "l.jsonl", "--row", "1", "--comment", "again"]).expect(24).stderr;
+    let broken =
+        scene.assay(&["ledger", "sign", "l.jsonl", "--row", "1", "--comment", "again"]).expect(24).stderr;
     assert!(broken.contains("row 4 of the ledger `l.jsonl` is broken"), "{broken}");
 }
 
@@ -100,7 +108,10 @@ fn what_needs_no_reader_is_not_signed() {
         scene.assay(&["ledger", "sign", "l.jsonl", "--row", row, "--comment", comment]).expect(code).stderr
     };
     let told = sign(&scene, "2", "read", 2);
-    assert!(told.contains("row 2 was refused as STALE_RESULT") && told.contains("explain sign_off"), "{told}");
+    assert!(
+        told.contains("row 2 was refused as STALE_RESULT") && told.contains("explain sign_off"),
+        "{told}"
+    );
     assert!(sign(&scene, "3", "read", 2).contains("row 3 is not marked `sign_off`"));
     assert!(sign(&scene, "9", "read", 3).contains("there is no row 9: the ledger has 3"));
     assert!(sign(&scene, "1", "  ", 2).contains("needs a comment"));
@@ -114,8 +125,10 @@ fn what_needs_no_reader_is_not_signed() {
     // A run does not sign what it judged.
     let (program, place) = (env!("CARGO_BIN_EXE_assay"), scene.dir().display().to_string());
     let line = format!("{program} ledger sign {place}/l.jsonl --row 1 --comment mine || echo code $?");
-    let name =
-        scene.workflow("own", &format!("steps:\n  sign:\n    uses: command\n    with:\n      argv: [sh, -c, '{line}']\n"));
+    let name = scene.workflow(
+        "own",
+        &format!("steps:\n  sign:\n    uses: command\n    with:\n      argv: [sh, -c, '{line}']\n"),
+    );
     scene.assay(&["run", &name]).expect(0);
     assert!(scene.printed("sign").contains("code 31"), "{}", scene.printed("sign"));
     scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "6"]).expect(24);
@@ -134,7 +147,8 @@ fn a_candidate_has_a_name_and_a_digest_everywhere() {
     let task = example("rmsnorm");
     let task = task.to_str().expect("UTF-8");
     let judge = |more: &[&str]| {
-        let mut args = vec!["kernel", "judge", task, "--candidate", "mine/thread.c", "--ledger", "l.jsonl", "-o", "out"];
+        let mut args =
+            vec!["kernel", "judge", task, "--candidate", "mine/thread.c", "--ledger", "l.jsonl", "-o", "out"];
         args.extend(more);
         scene.assay(&args).expect(23).stdout
     };
@@ -142,12 +156,14 @@ fn a_candidate_has_a_name_and_a_digest_everywhere() {
     judge(&[]);
     let lines: Vec<Value> =
         scene.read("l.jsonl").lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
-    let digest = lines[1]["candidate_sha"].as_str().expect("a digest").get(..12).expect("12 digits").to_owned();
+    let digest =
+        lines[1]["candidate_sha"].as_str().expect("a digest").get(..12).expect("12 digits").to_owned();
     assert!(told.contains(&format!("candidate: {digest}")), "{told}");
     assert_eq!((&lines[1]["candidate"], &lines[1]["quick"]), (&json!("mine/thread.c"), &json!(true)));
     assert_eq!((&lines[2]["quick"], lines[0].get("candidate")), (&json!(false), None));
     let shown = scene.assay(&["ledger", "show", "l.jsonl", "--html", "l.html"]).expect(0).stdout;
-    let rows: Vec<&str> = shown.lines().filter(|line| line.contains("sum") || line.contains("rmsnorm")).collect();
+    let rows: Vec<&str> =
+        shown.lines().filter(|line| line.contains("sum") || line.contains("rmsnorm")).collect();
     assert_eq!(rows.len(), 3, "{shown}");
     for row in &rows[1..] {
         assert!(row.contains(&digest) && row.contains("mine/thread.c"), "{shown}");
@@ -201,15 +217,23 @@ fn an_unusable_ledger_is_found_before_anything_is_judged() {
     scene.write("report", "a file");
     scene.write("broken.jsonl", sealed(&[judgement("ACCEPT_FASTER", "accept")]).replace("12.5", "99.5"));
     let folder = judge(&["--ledger", "folder"], 2);
-    assert!(folder.contains("`folder/kernel-ledger.jsonl`") && folder.contains("nothing was judged"), "{folder}");
+    assert!(
+        folder.contains("`folder/kernel-ledger.jsonl`") && folder.contains("nothing was judged"),
+        "{folder}"
+    );
     let absent = judge(&["--ledger", "no/where/l.jsonl"], 2);
-    assert!(absent.contains("cannot make the ledger `no/where/l.jsonl`") && absent.contains("make it first"), "{absent}");
+    assert!(
+        absent.contains("cannot make the ledger `no/where/l.jsonl`") && absent.contains("make it first"),
+        "{absent}"
+    );
     assert!(judge(&["--ledger", "report/l.jsonl"], 2).contains("its folder must be there"));
     scene.shell("mkfifo pipe").expect(0);
     assert!(judge(&["--ledger", "pipe"], 2).contains("it is not a regular file"));
     // Nobody, not even root, makes a file there.
     assert!(judge(&["--ledger", "/proc/l.jsonl"], 2).contains("cannot make the ledger `/proc/l.jsonl`"));
-    assert!(judge(&["--ledger", "broken.jsonl"], 24).contains("row 1 of the ledger `broken.jsonl` is broken"));
+    assert!(
+        judge(&["--ledger", "broken.jsonl"], 24).contains("row 1 of the ledger `broken.jsonl` is broken")
+    );
     let file = judge(&["-o", "report"], 2);
     assert!(file.contains("`report` is a file") && file.contains("`report.judged`"), "{file}");
     assert!(judge(&["-o", "/proc/out"], 2).contains("cannot make the folder `/proc/out`"));

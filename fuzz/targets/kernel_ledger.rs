@@ -41,16 +41,11 @@ impl Bench {
         for number in 0..ROWS - 1 {
             // The first is signed below.
             let verdict = if number == 0 { Class::Accept } else { row.verdict };
-            let row = Row { candidate_sha: number.to_string(), sign_off: number == 0, verdict, ..row.clone() };
+            let row =
+                Row { candidate_sha: number.to_string(), sign_off: number == 0, verdict, ..row.clone() };
             Ledger::new(&file).append(&row).expect("added");
         }
-        let by = Signer {
-            user: "ada".to_owned(),
-            uid: 1,
-            pid: 2,
-            terminal: true,
-            parent: "sh".to_owned(),
-        };
+        let by = Signer { user: "ada".to_owned(), uid: 1, pid: 2, terminal: true, parent: "sh".to_owned() };
         Ledger::new(&file).sign(1, by, "read").expect("signed");
         let rows = Ledger::new(&file).read().expect("read").entries;
         Self { whole: fs::read(&file).expect("a ledger"), file, rows }

@@ -46,7 +46,11 @@ pub const KINDS: &[SchemaKind] = &[
     kept("kernel-task", "`task.yaml` of `assay kernel`: what fixes a kernel", |_| {
         protocol::of::<assay_kernel::task::Task>("Kernel task")
     }),
-    kept("kernel-ledger", "One line of `kernel-ledger.jsonl`: a judgement of a kernel, or a signature under one", |_| kernel_ledger()),
+    kept(
+        "kernel-ledger",
+        "One line of `kernel-ledger.jsonl`: a judgement of a kernel, or a signature under one",
+        |_| kernel_ledger(),
+    ),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
 
@@ -69,8 +73,7 @@ fn kernel_ledger() -> Value {
     for kind in ["Row", "Signature"] {
         let line = &mut schema["definitions"][kind];
         for (name, description) in digests {
-            line["properties"][name] =
-                serde_json::json!({"type": "string", "description": description, "pattern": "^[0-9a-f]{64}$"});
+            line["properties"][name] = serde_json::json!({"type": "string", "description": description, "pattern": "^[0-9a-f]{64}$"});
             if let Some(required) = line["required"].as_array_mut() {
                 required.push(name.into());
             }

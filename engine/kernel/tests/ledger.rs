@@ -31,7 +31,10 @@ fn rows_come_back_and_the_chain_holds() {
         assert_eq!((added.row, added.torn), (number as usize + 1, None));
     }
     let read = ledger.read().expect("read");
-    assert_eq!(read.judgements().map(|(_, row)| row.clone()).collect::<Vec<_>>(), (0..5).map(row).collect::<Vec<_>>());
+    assert_eq!(
+        read.judgements().map(|(_, row)| row.clone()).collect::<Vec<_>>(),
+        (0..5).map(row).collect::<Vec<_>>()
+    );
     let verified = ledger.verify().expect("verified");
     assert_eq!((verified.rows, verified.broken, verified.torn), (5, None, None));
     let text = fs::read_to_string(ledger.path()).expect("text");
@@ -185,7 +188,8 @@ fn a_signature_under_another_row_is_broken() {
     let lines: Vec<&str> = whole.lines().collect();
     let (object, prev, _) = sealed_hash(lines[2]).expect("sealed");
     let broken = |object: String| {
-        fs::write(ledger.path(), format!("{}\n{}\n{}\n", lines[0], lines[1], seal(&object, prev))).expect("written");
+        fs::write(ledger.path(), format!("{}\n{}\n{}\n", lines[0], lines[1], seal(&object, prev)))
+            .expect("written");
         ledger.verify().expect("verified").broken.map(|broken| (broken.row, broken.reason))
     };
     assert_eq!(broken(object.clone()), None);
@@ -195,7 +199,8 @@ fn a_signature_under_another_row_is_broken() {
     let mut other = object.clone();
     other.replace_range(hash..hash + 4, "zzzz");
     assert!(broken(other).expect("broken").1.contains("signs another row"));
-    let (_, strange) = broken(object.replace("\"kind\":\"signature\"", "\"kind\":\"blessing\"")).expect("broken");
+    let (_, strange) =
+        broken(object.replace("\"kind\":\"signature\"", "\"kind\":\"blessing\"")).expect("broken");
     assert!(strange.contains("no row of this version"), "{strange}");
     let (_, newer) = broken(object.replace("\"v\":1", "\"v\":2")).expect("broken");
     assert!(newer.contains("of version 2"), "{newer}");

@@ -67,8 +67,7 @@ pub fn sheet(title: &str, read: &Read, standings: &[Standing]) -> Sheet {
         blocks.push(figure);
     }
     blocks.push(Block::Table(table(read, &rows)));
-    let mut sections =
-        vec![Section { id: "judgements".to_owned(), title: "Judgements".to_owned(), blocks }];
+    let mut sections = vec![Section { id: "judgements".to_owned(), title: "Judgements".to_owned(), blocks }];
     sections.extend(signatures(read));
     Sheet { title: title.to_owned(), facts, answer: Some(answer(read)), sections }
 }
@@ -87,7 +86,9 @@ fn answer(read: &Read) -> Remark {
     };
     let wait = match unread(read) {
         0 => "",
-        _ => " What is marked \"to be read\" counts only after somebody read its source: `assay ledger sign`.",
+        _ => {
+            " What is marked \"to be read\" counts only after somebody read its source: `assay ledger sign`."
+        }
     };
     Remark {
         tone: if torn.is_empty() && wait.is_empty() { Tone::Good } else { Tone::Warn },
@@ -226,7 +227,8 @@ fn signatures(read: &Read) -> Option<Section> {
     });
     let table = Table {
         id: "signatures".to_owned(),
-        caption: "Who read the source of what is too fast to be believed unseen, as far as the machine knows".to_owned(),
+        caption: "Who read the source of what is too fast to be believed unseen, as far as the machine knows"
+            .to_owned(),
         columns,
         rows: rows.collect(),
         empty: String::new(),
@@ -243,6 +245,9 @@ mod tests {
     fn of_long_paths_the_end_is_seen() {
         assert_eq!(tail("fast.c"), "fast.c");
         assert_eq!(tail(&"ü".repeat(PATH)), "ü".repeat(PATH));
-        assert_eq!(tail(&format!("{}/fast.c", "ü".repeat(PATH))), format!("…{}/fast.c", "ü".repeat(PATH - 7)));
+        assert_eq!(
+            tail(&format!("{}/fast.c", "ü".repeat(PATH))),
+            format!("…{}/fast.c", "ü".repeat(PATH - 7))
+        );
     }
 }

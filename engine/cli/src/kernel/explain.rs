@@ -71,7 +71,10 @@ fn sign_off(cx: &Cx) -> Reply {
          headline shapes or at any measured one."
     );
     let parts = [
-        ("means", "Nobody should believe this gain unseen: a person must read the candidate's source before it counts. Nothing is refused for it."),
+        (
+            "means",
+            "Nobody should believe this gain unseen: a person must read the candidate's source before it counts. Nothing is refused for it.",
+        ),
         ("found by", found.as_str()),
         (
             "why there",
@@ -92,7 +95,8 @@ fn sign_off(cx: &Cx) -> Reply {
              signed, and a process that a run started cannot sign.",
         ),
     ];
-    let mut text = String::from("sign_off (mark of a judgement): to be read by a person before it counts\n\n");
+    let mut text =
+        String::from("sign_off (mark of a judgement): to be read by a person before it counts\n\n");
     let width = usize::from(cx.console.width().unwrap_or(100)).clamp(40, 120);
     for (title, sentence) in parts {
         text.push_str(&format!("{title}:\n{}", crate::format::wrapped(sentence, 2, width)));

@@ -36,7 +36,9 @@ pub fn folder(cx: &Cx, given: &str) -> Result<PathBuf, Failure> {
         tempfile::tempfile_in(&path)
             .map_err(|error| Failure::usage(format!("cannot write into the folder `{shown}`: {error}")))
     });
-    tried.map_err(|failure| failure.help("name a folder that you may write to; it is made if it is missing"))?;
+    tried.map_err(|failure| {
+        failure.help("name a folder that you may write to; it is made if it is missing")
+    })?;
     Ok(path)
 }
 

@@ -195,7 +195,10 @@ fn rows(read: &Read, standings: &[Standing]) -> String {
     if cells.is_empty() {
         return "no judgement yet\n".to_owned();
     }
-    table(&["Row", "Judged (UTC)", "Task", "Candidate", "File", "Code", "Kernel ratio", "Whole model", ""], &cells)
+    table(
+        &["Row", "Judged (UTC)", "Task", "Candidate", "File", "Code", "Kernel ratio", "Whole model", ""],
+        &cells,
+    )
 }
 
 /// What a reader of a row must know beside its figures.
@@ -211,7 +214,11 @@ fn signatures(read: &Read) -> String {
     let lines: String = all
         .map(|(number, signature)| {
             let (by, comment) = (clean(&signature.by.user), clean(&signature.comment));
-            format!("row {number}: {by} signed row {}, {} UTC: {comment}\n", signature.row, second(&signature.ts))
+            format!(
+                "row {number}: {by} signed row {}, {} UTC: {comment}\n",
+                signature.row,
+                second(&signature.ts)
+            )
         })
         .collect();
     if lines.is_empty() { lines } else { format!("\n{lines}") }

@@ -46,7 +46,11 @@ pub fn task(cx: &Cx, error: &TaskError) -> Failure {
             for other in others {
                 let other = task(cx, other);
                 failure.drawn.push_str(&other.text(cx.console.color_err));
-                findings.extend(if other.findings.is_empty() { other.all_findings() } else { other.findings });
+                findings.extend(if other.findings.is_empty() {
+                    other.all_findings()
+                } else {
+                    other.findings
+                });
             }
             findings.append(&mut failure.findings);
             failure.findings = findings;
@@ -110,7 +114,9 @@ pub fn ledger(cx: &Cx, error: &LedgerError) -> Failure {
         LedgerError::Io { action, path, source } => {
             let shown = cx.paths.shown(path);
             let help = match source.kind() {
-                ErrorKind::IsADirectory => format!("it is a folder; name a file in it: `{shown}/kernel-ledger.jsonl`"),
+                ErrorKind::IsADirectory => {
+                    format!("it is a folder; name a file in it: `{shown}/kernel-ledger.jsonl`")
+                }
                 ErrorKind::NotFound | ErrorKind::NotADirectory => {
                     "its folder must be there: make it first, or name a file in another".to_owned()
                 }

@@ -57,15 +57,16 @@ pub fn sign(cx: &Cx, options: &Sign) -> Result<Reply, Failure> {
     };
     let user = by.user.clone();
     let added = Ledger::new(path).sign(options.row, by, comment).map_err(|error| {
-        refused::ledger(cx, &error)
-            .next(format!("assay ledger show {}", shell_word(&options.ledger)), "shows the rows and what they wait for")
+        refused::ledger(cx, &error).next(
+            format!("assay ledger show {}", shell_word(&options.ledger)),
+            "shows the rows and what they wait for",
+        )
     })?;
-    let data = json!({"ledger": shown, "signed": options.row, "by": user, "row": added.row, "hash": added.hash});
+    let data =
+        json!({"ledger": shown, "signed": options.row, "by": user, "row": added.row, "hash": added.hash});
     let text = format!("{shown}: row {} is signed by {user}, in row {}\n", options.row, added.row);
-    Ok(Reply::ok(data, text).next(
-        format!("assay ledger show {}", shell_word(&options.ledger)),
-        "shows it beside the judgement",
-    ))
+    Ok(Reply::ok(data, text)
+        .next(format!("assay ledger show {}", shell_word(&options.ledger)), "shows it beside the judgement"))
 }
 
 /// The name of a user in a list of users, `name:password:uid:...` each.

@@ -69,7 +69,8 @@ pub struct Drawn {
 impl Drawn {
     /// What is drawn for a task, beside a large shape.
     pub fn of(loaded: &Loaded) -> Self {
-        let beyond = loaded.task.axes.iter().filter(|(name, axis)| most_measured(loaded, name, axis) < axis.range[1]);
+        let beyond =
+            loaded.task.axes.iter().filter(|(name, axis)| most_measured(loaded, name, axis) < axis.range[1]);
         Self { random: loaded.task.hidden.random, beyond: beyond.map(|(name, _)| name.clone()).collect() }
     }
 }

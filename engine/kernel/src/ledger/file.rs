@@ -167,9 +167,9 @@ impl Ledger {
                 Some(broken) => Err(LedgerError::Broken { path: self.path.clone(), broken }),
                 None => Ok(()),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(self.folder())
-                .map(drop)
-                .map_err(|source| self.failed("make", source)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tempfile::tempfile_in(self.folder()).map(drop).map_err(|source| self.failed("make", source))
+            }
             Err(source) => Err(self.failed("open", source)),
         }
     }

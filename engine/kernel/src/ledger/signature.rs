@@ -113,11 +113,7 @@ pub(super) fn may_sign(entries: &[Entry], number: usize) -> Result<&str, Unsigna
 }
 
 /// As [`may_sign`], and nobody said the same of it before.
-pub(super) fn may_add<'a>(
-    entries: &'a [Entry],
-    number: usize,
-    comment: &str,
-) -> Result<&'a str, Unsignable> {
+pub(super) fn may_add<'a>(entries: &'a [Entry], number: usize, comment: &str) -> Result<&'a str, Unsignable> {
     let hash = may_sign(entries, number)?;
     let before = entries.iter().find_map(|entry| match &entry.line {
         Line::Signature(given) if given.row == number && given.comment == comment => Some(given),

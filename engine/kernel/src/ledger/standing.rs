@@ -28,9 +28,9 @@ impl Current {
 pub fn standings(rows: &[&Row], known: &[Current]) -> Vec<Standing> {
     let current = |row: &Row| {
         let given = known.iter().find(|current| current.task_id == row.task_id);
-        given
-            .cloned()
-            .or_else(|| rows.iter().rev().find(|other| other.task_id == row.task_id).map(|row| Current::of_row(row)))
+        given.cloned().or_else(|| {
+            rows.iter().rev().find(|other| other.task_id == row.task_id).map(|row| Current::of_row(row))
+        })
     };
     rows.iter().map(|row| current(row).map_or(Standing::Other, |current| row.standing(&current))).collect()
 }

@@ -86,7 +86,9 @@ fn take_out(node: &mut Node, at: Span, meant: Option<String>, gone: &mut Gone) -
             let place = entries.iter().position(|(key, value)| key.span == at || value.span == at);
             if let Some(place) = place {
                 let (key, _) = entries.remove(place);
-                gone.0.extend([Some(key.name.to_string()), meant].into_iter().flatten().map(|name| (node.span, name)));
+                gone.0.extend(
+                    [Some(key.name.to_string()), meant].into_iter().flatten().map(|name| (node.span, name)),
+                );
                 return true;
             }
             entries.iter_mut().any(|(_, value)| take_out(value, at, meant.clone(), gone))

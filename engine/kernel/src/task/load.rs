@@ -194,7 +194,8 @@ impl<'a> Document<'a> {
             TaskError::Written { file: file.to_owned(), line, column, message, help }
         };
         let all = parsed.diagnostics.iter();
-        let all = all.map(|found| written(found.primary(), found.message.clone(), found.help.first().cloned()));
+        let all =
+            all.map(|found| written(found.primary(), found.message.clone(), found.help.first().cloned()));
         if let Some(error) = TaskError::of(all.collect()) {
             return Err(error);
         }

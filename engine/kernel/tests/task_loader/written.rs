@@ -117,7 +117,10 @@ fn all_that_is_wrong_is_told_at_once() {
         folder.error().lines().map(|line| line.split(';').next().unwrap_or_default().to_owned()).collect()
     };
     let types = told(&[
-        ("dtype: bf16, shape: [R, C], strides: row_padded_ok, gen", "dtype: bf17, shape: [R, C], stridse: row_padded_ok, gen"),
+        (
+            "dtype: bf16, shape: [R, C], strides: row_padded_ok, gen",
+            "dtype: bf17, shape: [R, C], stridse: row_padded_ok, gen",
+        ),
         ("symbol: kv_entry", "align: 1"),
         ("roofline", "roofine"),
         ("range: [1, 4096]", "range: [1, many]"),
@@ -130,7 +133,11 @@ fn all_that_is_wrong_is_told_at_once() {
         "task.yaml:25:1: unknown field `roofine`",
     ];
     assert_eq!(types, known);
-    let fields = told(&[("name: rmsnorm_bf16\n", ""), ("baseline: {path", "basis: {path"), ("oracle: {builtin: rmsnorm}\n", "")]);
+    let fields = told(&[
+        ("name: rmsnorm_bf16\n", ""),
+        ("baseline: {path", "basis: {path"),
+        ("oracle: {builtin: rmsnorm}\n", ""),
+    ]);
     let known = [
         "task.yaml:1:1: the field `name` is missing",
         "task.yaml:1:1: the field `oracle` is missing",
@@ -160,7 +167,10 @@ fn all_that_is_wrong_is_told_at_once() {
     let twice = told(&[("kind: KernelTask", "kind: KernelTask\nkind: X"), ("axes:", "axes: {}\naxes:")]);
     assert_eq!(twice.len(), 2, "{twice:?}");
     folder.write("task.yaml", super::TASK);
-    folder.write("workloads.jsonl", "{\"axes\": {\"R\": 0, \"C\": 768}}\n{}\n{\"axes\": {\"R\": 1, \"C\": 8}}\n");
+    folder.write(
+        "workloads.jsonl",
+        "{\"axes\": {\"R\": 0, \"C\": 768}}\n{}\n{\"axes\": {\"R\": 1, \"C\": 8}}\n",
+    );
     let lines = folder.error();
     assert_eq!(lines.lines().count(), 1, "what is no shape comes first: {lines}");
     folder.write("workloads.jsonl", "{\"axes\": {\"R\": 0, \"C\": 768}}\n{\"axes\": {\"R\": 1, \"C\": 9}}\n");
