@@ -140,6 +140,7 @@ fn answer(judgement: &Judgement) -> Remark {
     let row = &judgement.row;
     let advice = judgement.code.advice();
     let tone = match judgement.class {
+        Class::Accept if row.sign_off => Tone::Warn,
         Class::Accept => Tone::Good,
         Class::Reject => Tone::Bad,
         Class::Inconclusive => Tone::Warn,
@@ -155,7 +156,11 @@ fn answer(judgement: &Judgement) -> Remark {
         (false, true) => message,
         (false, false) => format!("{} {message}", advice.meaning),
     };
-    let sign_off = if row.sign_off { " A person must read the source before this counts." } else { "" };
+    let sign_off = if row.sign_off && judgement.class != Class::Reject {
+        " A person must read the source before this counts, and sign its row: `assay ledger sign`."
+    } else {
+        ""
+    };
     Remark {
         tone,
         text: format!("`{}`{at}: {seen}", judgement.code.word()),

@@ -109,6 +109,12 @@ pub fn tail(path: &str) -> String {
     }
 }
 
+/// Whether a row counts, as far as is known.
+fn stands(standing: Standing, signed: &str) -> String {
+    let standing = if standing == Standing::Valid { "valid" } else { stale(standing) };
+    if signed.is_empty() { standing.to_owned() } else { format!("{standing}, {signed}") }
+}
+
 fn named(path: &str) -> Cell {
     Cell { exact: path.to_owned(), shown: tail(path) }
 }
@@ -155,10 +161,8 @@ fn table(read: &Read, rows: &[(usize, &Row, Standing)]) -> Table {
         Column::text("verdict", "Verdict"),
         Column::code("code", "Code"),
         Column::text("kernel", "Kernel ratio"),
-        Column::text("samples", "Samples"),
         Column::text("e2e", "Whole model"),
         Column::text("standing", "Standing"),
-        Column::text("read", "Source read"),
         Column::text("device", "Device").wide(),
         Column::code("baseline", "Baseline").wide(),
     ];
@@ -171,19 +175,11 @@ fn table(read: &Read, rows: &[(usize, &Row, Standing)]) -> Table {
             Cell::text(row.task_id.clone()),
             row.candidate.as_ref().map_or_else(Cell::none, |name| named(name)),
             digest(&row.candidate_sha),
-            Cell::text(row.verdict.word()),
+            Cell::text(format!("{}{}", row.verdict.word(), if row.quick { ", quick" } else { "" })),
             Cell::text(row.code.word()),
             measured(row).map_or_else(Cell::none, |of| Cell::text(interval(of))),
-            if row.quick { Cell::text("quick") } else { Cell::none() },
             e2e,
-            Cell::text(match stale(*standing) {
-                "" => "valid",
-                word => word,
-            }),
-            match signed(read, *number, row) {
-                none if none.is_empty() => Cell::none(),
-                word => Cell::text(word),
-            },
+            Cell::text(stands(*standing, &signed(read, *number, row))),
             Cell::text(row.device.name.clone()),
             digest(&row.baseline_sha),
         ]

@@ -86,7 +86,7 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> 
         }
         text.push_str(&format!("    all of it: {kept}\n"));
     }
-    if row.sign_off {
+    if row.sign_off && judgement.class != Class::Reject {
         text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts, and sign its row (`assay explain sign_off`).\n");
     }
     for note in &judgement.notes {

@@ -45,7 +45,7 @@ impl<'a> Screen<'a> {
 
     /// Shows what an oracle does that is a program: its call in a terminal, elsewhere a line for the first and one now and then.
     pub fn listener(&self, program: &str) -> Listener {
-        let (bar, now, console) = (self.bar.clone(), Arc::clone(&self.now), self.cx.console.clone());
+        let (bar, now, console) = (self.bar.clone(), Arc::clone(&self.now), self.cx.console);
         let (program, said) = (program.to_owned(), Mutex::new(None::<Instant>));
         Listener::new(move |asked| {
             let now = now.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -24,7 +24,9 @@ pub enum Asked {
 
 /// Who is told what an oracle does, from the thread that asks it; nobody by default.
 #[derive(Clone, Default)]
-pub struct Listener(Option<Arc<dyn Fn(&Asked) + Send + Sync>>);
+pub struct Listener(Option<Arc<Told>>);
+
+type Told = dyn Fn(&Asked) + Send + Sync;
 
 impl Listener {
     /// Tells this function.
