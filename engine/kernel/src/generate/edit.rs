@@ -69,6 +69,9 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
     let mut stream = Stream::new(seed, "change");
     let mut places: Vec<usize> = Vec::new();
     let spread = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let roundoff = layout.dtype.unit_roundoff();
+    // Of few values that change one after the other, the last might find no other one left.
+    let occurring = if roundoff.is_none() { values.to_vec() } else { Vec::new() };
     while places.len() < n.min(values.len()) {
         let at = stream.below(values.len() as u64) as usize;
         if places.contains(&at) {
@@ -76,14 +79,14 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
         }
         places.push(at);
         let old = values[at];
-        values[at] = match layout.dtype.unit_roundoff() {
+        values[at] = match roundoff {
             // The negative of a number as large as any: it shows in every sum over it.
             Some(_) if spread > 0.0 => {
                 layout.dtype.rounded((0.5 + 0.5 * stream.uniform()) * spread).copysign(-old)
             }
             Some(_) => 1.0,
             // Integers may be indices: only values that occur are taken.
-            None => other(values, old, &mut stream),
+            None => other(&occurring, old, &mut stream),
         };
     }
     places
