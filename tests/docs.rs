@@ -133,7 +133,7 @@ fn every_command_about_serving_works() {
     assert!(run_all_in(&scene, "docs/serving.md") >= 13);
 }
 
-/// Its reader writes the task, the baseline, the candidate and the oracle that it shows, each under the name in its first line.
+/// Its reader writes the task, the baseline, the candidate, the workflow and the oracle that it shows, each under the name in its first line.
 #[test]
 fn every_command_about_kernels_works() {
     let scene = Scene::new();
@@ -154,7 +154,7 @@ fn every_command_about_kernels_works() {
         scene.write(path, block);
         written += 1;
     }
-    assert_eq!(written, 4, "a task, a baseline, a candidate, an oracle");
+    assert_eq!(written, 5, "a task, a baseline, a candidate, a workflow, an oracle");
     assert!(run_all_in(&scene, "docs/kernels.md") >= 10);
     // Every code and every gate that there is stands in the document.
     let schema = scene.assay(&["schema", "kernel-ledger"]).expect(0).json();

@@ -11,6 +11,7 @@ mod support;
 use kernels::{candidate, copied, example};
 use schemas::schema;
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 use support::Scene;
 
@@ -124,6 +125,140 @@ fn a_check_says_what_is_missing_beside_the_task() {
     let wrong = scene.assay(&["kernel", "check", "task", "--candidate", "absent.c"]).expect(2).stderr;
     assert!(wrong.contains("the candidate `absent.c` cannot be read"), "{wrong}");
     scene.assay(&["kernel", "check", "task", "--candidate", "task"]).expect(2);
+}
+
+/// A number that a check tells is found in the task.
+#[test]
+fn a_check_says_where_its_shapes_come_from() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    let data = scene.assay(&["kernel", "check", "task", "--json"]).expect(0).json()["data"].clone();
+    let drawn = &data["drawn"];
+    let beyond = drawn["beyond"].as_array().expect("axes").len();
+    let (random, large) =
+        (drawn["random"].as_u64().expect("a number"), drawn["large"].as_u64().expect("a number"));
+    assert!(beyond > 0 && random > 0, "{drawn}");
+    let found = data["cases"]["random"].as_u64().expect("a number");
+    assert_eq!(found, random + beyond as u64, "{data}");
+    let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
+    let all = found + large;
+    let line = format!(
+        "  {all} shapes drawn in each judgement: {random} by `hidden.random`, {beyond} beyond the largest measured size of `R`"
+    );
+    assert!(shown.contains(&line), "{line}\n{shown}");
+    // Another number in the task is another one here.
+    scene.write("task/task.yaml", format!("{task}\nhidden: {{random: 9}}\n"));
+    let shown = scene.assay(&["kernel", "check", "task"]).expect(0).stdout;
+    assert!(
+        shown.contains(&format!("{} shapes drawn in each judgement: 9 by `hidden.random`", all - random + 9)),
+        "{shown}"
+    );
+}
+
+/// A task whose oracle is a program: the sum of two tensors, which says so much about itself, and is as slow.
+fn own_oracle(scene: &Scene, seconds: f64, terms: bool) {
+    let task = "apiVersion: assay/v1\nkind: KernelTask\nname: own\ndescription: A sum.\nabi: {symbol: kv_entry}\n\
+                axes: {R: {range: [1, 64]}, C: {range: [1, 64]}}\n\
+                inputs: {a: {dtype: fp32, shape: [R, C]}, b: {dtype: fp32, shape: [R, C]}}\noutputs: {y: {dtype: fp32, shape: [R, C]}}\n\
+                oracle: {command: [python3, oracle.py]}\ntolerance: {accum: {n: \"2\", unit: fp32}}\n\
+                workloads: {shapes: [{R: 4, C: 8}]}\nbaseline: {path: kernel.c}\n";
+    let oracle = "import array, json, struct, sys, time\ntime.sleep(SECONDS)\nraw = open(sys.argv[1], 'rb').read()\n\
+                  start = 8 + struct.unpack_from('<Q', raw)[0]\nhead = json.loads(raw[8:start])\n\
+                  def tensor(name):\n    first, behind = head[name]['data_offsets']\n    return array.array('d', raw[start + first:start + behind])\n\
+                  y = array.array('d', (a + b for a, b in zip(tensor('a'), tensor('b'))))\n\
+                  terms = array.array('d', (abs(a) + abs(b) for a, b in zip(tensor('a'), tensor('b'))))\n\
+                  out, at, body = {}, 0, b''\nfor name, values in OUTPUTS:\n    part = values.tobytes()\n    \
+                  out[name] = {'dtype': 'F64', 'shape': head['a']['shape'], 'data_offsets': [at, at + len(part)]}\n    \
+                  at, body = at + len(part), body + part\nout = json.dumps(out).encode()\n\
+                  open(sys.argv[2], 'wb').write(struct.pack('<Q', len(out)) + out + body)\n";
+    let outputs = if terms { "[('y', y), ('y.terms', terms)]" } else { "[('y', y)]" };
+    scene.write("own/task.yaml", task);
+    scene.write("own/oracle.py", oracle.replace("SECONDS", &seconds.to_string()).replace("OUTPUTS", outputs));
+    // It serves whatever it is given, so it does not get past the values.
+    let kernel = "#include \"assay_kernel.h\"\nASSAY_EXPORT int32_t kv_entry(const DLTensor *in, int n_in, DLTensor *out, int n_out,\n\
+                  const double *scalars, int n_scalars, void *stream) {\n(void)in, (void)n_in, (void)out, (void)n_out, (void)scalars, \
+                  (void)n_scalars, (void)stream;\nreturn ASSAY_OK;\n}\n";
+    scene.write("own/kernel.c", kernel);
+}
+
+#[test]
+fn an_oracle_that_tells_no_sums_is_named() {
+    let scene = Scene::new();
+    let judge = || {
+        scene.assay(&["kernel", "judge", "own", "--candidate", "own/kernel.c", "--quick"]).expect(11).stderr
+    };
+    own_oracle(&scene, 0.0, false);
+    let told = judge();
+    assert!(
+        told.contains("note: the oracle tells no `y.terms`, so `tolerance.accum` allows nothing"),
+        "{told}"
+    );
+    own_oracle(&scene, 0.0, true);
+    let told = judge();
+    assert!(told.contains("does not pass its own gates") && !told.contains(".terms"), "{told}");
+    // Of those that ship with Assay it is known without a judgement.
+    let task = scene
+        .read("own/task.yaml")
+        .replace("b: {dtype: fp32, shape: [R, C]}}", "}")
+        .replace("C]}, }", "C]}}");
+    scene.write("own/task.yaml", task.replace("{command: [python3, oracle.py]}", "{builtin: copy}"));
+    let told = scene.assay(&["kernel", "check", "own"]).expect(0).stderr;
+    assert!(told.contains("warning[terms-missing]: the oracle tells no `y.terms`"), "{told}");
+}
+
+#[test]
+fn a_slow_oracle_says_what_it_does() {
+    let scene = Scene::new();
+    own_oracle(&scene, 0.9, true);
+    // The shapes of a judgement would take minutes; what is seen before the first gate is enough.
+    let mut child = scene.start(&["kernel", "judge", "own", "--candidate", "own/kernel.c", "--quick"]);
+    let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let seen: Vec<String> =
+        lines.filter(|line| line.starts_with("oracle `python3`: call ")).take(2).collect();
+    let ended = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(ended.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(seen[0].contains("call 1, at R=24 C=24; 0.0 s in it so far"), "{seen:?}");
+    let spent = |line: &str| {
+        line.rsplit_once("; ").and_then(|(_, spent)| spent.split(' ').next()?.parse::<f64>().ok())
+    };
+    assert!(spent(&seen[1]).is_some_and(|spent| spent > 3.0), "{seen:?}");
+}
+
+#[test]
+fn a_check_says_all_that_is_wrong_at_once() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    scene.write(
+        "task/task.yaml",
+        task.replacen("name: rmsnorm_bf16", "name: RMS", 1).replacen("kind: KernelTask", "kind: Kernel", 1),
+    );
+    let place = |start: &str| task.lines().position(|line| line.starts_with(start)).expect("a line") + 1;
+    let (kind, name) = (place("kind:"), place("name:"));
+    let told = scene.assay(&["kernel", "check", "task"]).expect(11).stderr;
+    for (line, cause, way_out) in [
+        (kind, "`Kernel` is no kernel task", "write `kind: KernelTask`"),
+        (name, "`RMS` cannot be a name", "use up to 64"),
+    ] {
+        let found =
+            told.contains(&format!("error: task/task.yaml:{line}:1: {cause}")) && told.contains(way_out);
+        assert!(found, "{cause}\n{told}");
+    }
+    let json = scene.assay(&["kernel", "check", "task", "--json"]).expect(11).json();
+    let mut lines = [kind, name];
+    lines.sort_unstable();
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(json["diagnostics"][at]["line"], json!(line), "{json}");
+    }
+    // A step hands both on, too.
+    let candidate = candidate("b17_thread.c");
+    let with = format!("{{task: task, candidate: {}}}", candidate.display());
+    let step = scene.workflow("step", &format!("steps:\n  judge:\n    uses: kernel\n    with: {with}\n"));
+    let run = scene.assay(&["run", &step]);
+    let reason = format!("{}{}", run.stdout, run.stderr);
+    assert!(reason.contains("is no kernel task") && reason.contains("cannot be a name"), "{reason}");
 }
 
 /// Every `next:` line can be pasted: no placeholder, and the task and the candidate as they were given.

@@ -3,12 +3,13 @@
 //! The first byte of an input chooses: `c` changes to a true ledger, everything else bytes as they are.
 #![no_main]
 
-use assay_kernel::ledger::{Ledger, Row};
+use assay_kernel::ledger::{Entry, Ledger, Row, Signer};
+use assay_kernel::verdict::Class;
 use libfuzzer_sys::fuzz_target;
 use std::fs;
 use std::path::PathBuf;
 
-/// Rows of the ledger that is changed.
+/// Rows of the ledger that is changed, the last of them a signature.
 const ROWS: usize = 4;
 
 /// A row.
@@ -23,7 +24,7 @@ const ROW: &str = r#"{"v":1,"ts":"2026-01-01T00:00:00Z","task_id":"rmsnorm_bf16"
 struct Bench {
     file: PathBuf,
     whole: Vec<u8>,
-    rows: Vec<Row>,
+    rows: Vec<Entry>,
 }
 
 thread_local! {
@@ -37,21 +38,26 @@ impl Bench {
         let file = root.join(format!("ledger-{}.jsonl", std::process::id()));
         let _ = fs::remove_file(&file);
         let row: Row = serde_json::from_str(ROW).expect("a row");
-        for number in 0..ROWS {
-            let row = Row { candidate_sha: number.to_string(), ..row.clone() };
+        for number in 0..ROWS - 1 {
+            // The first is signed below.
+            let verdict = if number == 0 { Class::Accept } else { row.verdict };
+            let row =
+                Row { candidate_sha: number.to_string(), sign_off: number == 0, verdict, ..row.clone() };
             Ledger::new(&file).append(&row).expect("added");
         }
-        let rows = Ledger::new(&file).read().expect("read").rows;
+        let by = Signer { user: "ada".to_owned(), uid: 1, pid: 2, terminal: true, parent: "sh".to_owned() };
+        Ledger::new(&file).sign(1, by, "read").expect("signed");
+        let rows = Ledger::new(&file).read().expect("read").entries;
         Self { whole: fs::read(&file).expect("a ledger"), file, rows }
     }
 
-    fn read(&self, bytes: &[u8]) -> Vec<Row> {
+    fn read(&self, bytes: &[u8]) -> Vec<Entry> {
         fs::write(&self.file, bytes).expect("a file");
         let ledger = Ledger::new(&self.file);
         let Ok(read) = ledger.read() else { return Vec::new() };
         let verified = ledger.verify().expect("what can be read can be verified");
-        assert_eq!((verified.rows, &verified.broken), (read.rows.len(), &read.broken));
-        read.rows
+        assert_eq!((verified.rows, &verified.broken), (read.entries.len(), &read.broken));
+        read.entries
     }
 
     /// Each three bytes are a place and what is put there.

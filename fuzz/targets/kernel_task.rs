@@ -51,12 +51,21 @@ fuzz_target!(|text: &str| {
                     let _ = rejected(&task.task, &shape.axes);
                 }
             }
-            Err(TaskError::Written { file, line, column, message, .. }) => {
-                assert!(line > 0 && column > 0 && !message.is_empty());
-                let lines = fs::read_to_string(&file).map_or(0, |text| text.lines().count());
-                assert!(line as usize <= lines + 1, "line {line} of {lines}");
+            Err(TaskError::Several { all }) => {
+                assert!(all.len() > 1);
+                all.iter().for_each(placed);
             }
-            Err(error) => assert!(!error.to_string().is_empty()),
+            Err(error) => placed(&error),
         }
     });
 });
+
+/// An error is in a line that is there.
+fn placed(error: &TaskError) {
+    assert!(!error.to_string().is_empty());
+    if let TaskError::Written { file, line, column, message, .. } = error {
+        assert!(*line > 0 && *column > 0 && !message.is_empty());
+        let lines = fs::read_to_string(file).map_or(0, |text| text.lines().count());
+        assert!(*line as usize <= lines + 1, "line {line} of {lines}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Who answers a question, as the record shows it, and whether the answer comes from below the run itself.
+//! Who answers a question or signs, as the record shows it, and whether that comes from below the run itself.
 
 use crate::context::Cx;
 use assay_process::{ancestors, environ_value};
@@ -24,4 +24,13 @@ pub fn from_below(cx: &Cx, run_id: &str, state: &RunState) -> Option<String> {
             environ_value(process.pid, RUN_TAG).is_some_and(|run| run.to_str() == Some(run_id))
         });
     (below || tagged).then(|| "it comes from a process that this run started".to_owned())
+}
+
+/// The run that started the calling process, or a process above it.
+pub fn run_above(cx: &Cx) -> Option<String> {
+    let own = cx.env.get(RUN_TAG).map(str::to_owned);
+    own.or_else(|| {
+        let above = ancestors(std::process::id());
+        above.iter().find_map(|process| Some(environ_value(process.pid, RUN_TAG)?.to_str()?.to_owned()))
+    })
 }

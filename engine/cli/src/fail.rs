@@ -1,5 +1,6 @@
 //! Why a verb did not do what was asked: exit code, message, ways out. Must not print.
 
+use crate::console::{Tone, paint};
 use assay_protocol::{ExitCode, Finding, NextCommand};
 
 /// The failure of a verb.
@@ -57,6 +58,17 @@ impl Failure {
     pub fn next(mut self, command: impl Into<String>, why: impl Into<String>) -> Self {
         self.next.push(NextCommand { command: command.into(), why: why.into() });
         self
+    }
+
+    /// For people: what was drawn, then the error with its ways out.
+    pub fn text(&self, color: bool) -> String {
+        let mut text = self.drawn.clone();
+        text.push_str(&paint(color, Tone::Bad, "error"));
+        text.push_str(&format!(": {}\n", self.message));
+        for help in &self.help {
+            text.push_str(&format!("  {help}\n"));
+        }
+        text
     }
 
     /// As one finding, behind those of a manifest.

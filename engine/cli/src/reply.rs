@@ -89,12 +89,7 @@ fn fail(console: &Console, verb: &str, failure: &Failure) -> u8 {
         answer.next = failure.next.clone();
         put(console, &answer);
     } else {
-        let mut text = failure.drawn.clone();
-        text.push_str(&paint(console.color_err, Tone::Bad, "error"));
-        text.push_str(&format!(": {}\n", failure.message));
-        for help in &failure.help {
-            text.push_str(&format!("  {help}\n"));
-        }
+        let mut text = failure.text(console.color_err);
         text.push_str(&next_lines(console.color_err, &failure.next));
         console.err(&text);
     }

@@ -46,7 +46,11 @@ pub const KINDS: &[SchemaKind] = &[
     kept("kernel-task", "`task.yaml` of `assay kernel`: what fixes a kernel", |_| {
         protocol::of::<assay_kernel::task::Task>("Kernel task")
     }),
-    kept("kernel-ledger", "One line of `kernel-ledger.jsonl`: a judgement of a kernel", |_| kernel_ledger()),
+    kept(
+        "kernel-ledger",
+        "One line of `kernel-ledger.jsonl`: a judgement of a kernel, or a signature under one",
+        |_| kernel_ledger(),
+    ),
     kept("plan", "`plan.json` in the folder of a run", |_| protocol::plan()),
 ];
 
@@ -59,18 +63,20 @@ const fn kind(name: &'static str, summary: &'static str, make: fn(&StepCatalog) 
     SchemaKind { name, kept: false, summary, make }
 }
 
-/// A row with the two digests that chain its line.
+/// A line with the two digests that chain it: a judgement or a signature.
 fn kernel_ledger() -> Value {
-    let mut schema = protocol::of::<assay_kernel::ledger::Row>("Row of a ledger of kernels");
+    let mut schema = protocol::of::<assay_kernel::ledger::Line>("Row of a ledger of kernels");
     let digests = [
         ("prev_hash", "SHA-256 of the line before, in hexadecimal; zeros before the first."),
         ("hash", "SHA-256 of this line without this field, in hexadecimal."),
     ];
-    for (name, description) in digests {
-        schema["properties"][name] =
-            serde_json::json!({"type": "string", "description": description, "pattern": "^[0-9a-f]{64}$"});
-        if let Some(required) = schema["required"].as_array_mut() {
-            required.push(name.into());
+    for kind in ["Row", "Signature"] {
+        let line = &mut schema["definitions"][kind];
+        for (name, description) in digests {
+            line["properties"][name] = serde_json::json!({"type": "string", "description": description, "pattern": "^[0-9a-f]{64}$"});
+            if let Some(required) = line["required"].as_array_mut() {
+                required.push(name.into());
+            }
         }
     }
     schema

@@ -1,6 +1,9 @@
 //! The ledger on a real file: several writers, a torn end, a changed past.
 
-use assay_kernel::ledger::{Current, FIRST, Ledger, LedgerError, Row, Standing, VERSION};
+use assay_kernel::ledger::{
+    Current, FIRST, Ledger, LedgerError, Row, Signer, Standing, Unsignable, VERSION, seal, sealed_hash,
+};
+use assay_kernel::verdict::{Class, Code};
 use serde_json::json;
 use std::fs;
 use std::io::Write as _;
@@ -22,13 +25,16 @@ fn row(number: u64) -> Row {
 fn rows_come_back_and_the_chain_holds() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::new(folder.path().join("kernel-ledger.jsonl"));
-    assert!(ledger.read().expect("an empty ledger").rows.is_empty());
+    assert!(ledger.read().expect("an empty ledger").entries.is_empty());
     for number in 0..5 {
         let added = ledger.append(&row(number)).expect("added");
         assert_eq!((added.row, added.torn), (number as usize + 1, None));
     }
     let read = ledger.read().expect("read");
-    assert_eq!(read.rows, (0..5).map(row).collect::<Vec<_>>());
+    assert_eq!(
+        read.judgements().map(|(_, row)| row.clone()).collect::<Vec<_>>(),
+        (0..5).map(row).collect::<Vec<_>>()
+    );
     let verified = ledger.verify().expect("verified");
     assert_eq!((verified.rows, verified.broken, verified.torn), (5, None, None));
     let text = fs::read_to_string(ledger.path()).expect("text");
@@ -71,7 +77,7 @@ fn a_torn_last_line_is_told_and_kept() {
     let kept = fs::read_to_string(torn.kept_in.expect("kept")).expect("text");
     assert_eq!(kept, "{\"v\":1,\"ts\":\"2026\n");
     let read = ledger.read().expect("read");
-    assert_eq!((read.rows.len(), read.broken, read.torn), (2, None, None));
+    assert_eq!((read.entries.len(), read.broken, read.torn), (2, None, None));
 }
 
 #[test]
@@ -113,4 +119,89 @@ fn a_row_stands_for_its_task_and_baseline() {
     assert_eq!(row(1).standing(&current("rmsnorm_bf16", "ab", "bb")), Standing::StaleTask);
     assert_eq!(row(1).standing(&current("rmsnorm_bf16", "ab", "bc")), Standing::StaleBaseline);
     assert_eq!(row(1).standing(&current("other", "aa", "bb")), Standing::Other);
+}
+
+fn ada() -> Signer {
+    Signer { user: "ada".to_owned(), uid: 1000, pid: 7, terminal: true, parent: "bash".to_owned() }
+}
+
+fn marked(number: u64) -> Row {
+    Row { sign_off: true, ..row(number) }
+}
+
+#[test]
+fn a_signature_is_a_row_of_the_chain() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::new(folder.path().join("kernel-ledger.jsonl"));
+    ledger.append(&row(1)).expect("added");
+    let second = ledger.append(&marked(2)).expect("added");
+    let signed = ledger.sign(2, ada(), "read all of it").expect("signed");
+    assert_eq!(signed.row, 3);
+    ledger.append(&row(4)).expect("added behind it");
+    let read = ledger.read().expect("read");
+    assert_eq!(read.judgements().map(|(number, _)| number).collect::<Vec<_>>(), [1, 2, 4]);
+    let under: Vec<_> = read.signatures(2).collect();
+    assert_eq!((under.len(), under[0].0, &under[0].1.by, &under[0].1.row_hash), (1, 3, &ada(), &second.hash));
+    assert_eq!((read.signatures(1).count(), &read.broken), (0, &None));
+    assert_eq!(ledger.verify().expect("verified").rows, 4);
+    // Whoever changes what was said breaks it.
+    let whole = fs::read_to_string(ledger.path()).expect("text");
+    fs::write(ledger.path(), whole.replace("read all of it", "read half of it")).expect("written");
+    assert_eq!(ledger.verify().expect("verified").broken.expect("broken").row, 3);
+}
+
+#[test]
+fn only_what_waits_for_a_reader_is_signed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::new(folder.path().join("kernel-ledger.jsonl"));
+    let absent = ledger.sign(1, ada(), "x").expect_err("there is no ledger");
+    assert!(matches!(absent, LedgerError::Io { .. }) && !ledger.path().exists(), "{absent}");
+    ledger.append(&row(1)).expect("added");
+    let refused = Row { verdict: Class::Reject, code: Code::StaleResult, ..marked(2) };
+    ledger.append(&refused).expect("added");
+    ledger.append(&marked(3)).expect("added");
+    ledger.sign(3, ada(), "read").expect("signed");
+    let why = |row, comment: &str| match ledger.sign(row, ada(), comment).expect_err("it cannot be signed") {
+        LedgerError::Unsignable { why, .. } => why,
+        other => panic!("{other}"),
+    };
+    assert_eq!(why(1, "x"), Unsignable::NotMarked { row: 1 });
+    assert_eq!(why(2, "x"), Unsignable::Refused { row: 2, code: "STALE_RESULT".to_owned() });
+    assert_eq!(why(4, "x"), Unsignable::Signature { row: 4, of: 3 });
+    assert_eq!(why(3, "read"), Unsignable::Again { row: 3, user: "ada".to_owned() });
+    assert_eq!(why(9, "x"), Unsignable::Absent { row: 9, rows: 4 });
+    assert_eq!(why(0, "x"), Unsignable::Absent { row: 0, rows: 4 });
+    ledger.sign(3, ada(), "read again").expect("another comment");
+    assert_eq!(ledger.read().expect("read").signatures(3).count(), 2);
+    assert_eq!(ledger.verify().expect("verified").rows, 5, "nothing is added for what is refused");
+}
+
+/// A line that is sealed and says what nobody could have signed is as broken as one that was changed.
+#[test]
+fn a_signature_under_another_row_is_broken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::new(folder.path().join("kernel-ledger.jsonl"));
+    ledger.append(&row(1)).expect("added");
+    ledger.append(&marked(2)).expect("added");
+    ledger.sign(2, ada(), "read").expect("signed");
+    let whole = fs::read_to_string(ledger.path()).expect("text");
+    let lines: Vec<&str> = whole.lines().collect();
+    let (object, prev, _) = sealed_hash(lines[2]).expect("sealed");
+    let broken = |object: String| {
+        fs::write(ledger.path(), format!("{}\n{}\n{}\n", lines[0], lines[1], seal(&object, prev)))
+            .expect("written");
+        ledger.verify().expect("verified").broken.map(|broken| (broken.row, broken.reason))
+    };
+    assert_eq!(broken(object.clone()), None);
+    let (at, unmarked) = broken(object.replace("\"row\":2", "\"row\":1")).expect("broken");
+    assert!(at == 3 && unmarked.contains("not marked"), "{unmarked}");
+    let hash = object.find("\"row_hash\":\"").expect("a digest") + 12;
+    let mut other = object.clone();
+    other.replace_range(hash..hash + 4, "zzzz");
+    assert!(broken(other).expect("broken").1.contains("signs another row"));
+    let (_, strange) =
+        broken(object.replace("\"kind\":\"signature\"", "\"kind\":\"blessing\"")).expect("broken");
+    assert!(strange.contains("no row of this version"), "{strange}");
+    let (_, newer) = broken(object.replace("\"v\":1", "\"v\":2")).expect("broken");
+    assert!(newer.contains("of version 2"), "{newer}");
 }

@@ -43,6 +43,9 @@ const MEAN: &str = "geometric mean";
 /// What the second mark of a line is.
 pub(crate) const WHOLE: &str = " Diamond: the whole model, as it was measured elsewhere.";
 
+/// What a quick judgement is worth.
+const QUICK: &str = "quick: enough for a factor of two, not for a few percent";
+
 /// Everything, in the order in which it is read.
 pub fn sheet(judgement: &Judgement) -> Sheet {
     let row = &judgement.row;
@@ -69,14 +72,19 @@ fn facts(row: &Row) -> Vec<(String, String)> {
         "" => short(&row.baseline_sha),
         commit => format!("{} of commit `{commit}`", short(&row.baseline_sha)),
     };
+    let candidate = match &row.candidate {
+        Some(name) => format!("`{name}`, {}", short(&row.candidate_sha)),
+        None => short(&row.candidate_sha),
+    };
     let mut facts = vec![
-        ("Candidate".to_owned(), short(&row.candidate_sha)),
+        ("Candidate".to_owned(), candidate),
         ("Baseline".to_owned(), baseline),
         ("Task".to_owned(), format!("`{}`, {}", row.task_id, short(&row.task_sha))),
         ("Form".to_owned(), format!("`{}`", row.form.word())),
         ("Device".to_owned(), row.device.name.clone()),
         ("Host".to_owned(), row.host.clone()),
         ("Judged".to_owned(), row.ts.clone()),
+        ("Samples".to_owned(), if row.quick { QUICK.to_owned() } else { String::new() }),
         ("Checked calls".to_owned(), format!("{}, {} of them with a fault", row.cases.run, row.cases.failed)),
     ];
     if let Some(e2e) = &row.e2e {
@@ -132,6 +140,7 @@ fn answer(judgement: &Judgement) -> Remark {
     let row = &judgement.row;
     let advice = judgement.code.advice();
     let tone = match judgement.class {
+        Class::Accept if row.sign_off => Tone::Warn,
         Class::Accept => Tone::Good,
         Class::Reject => Tone::Bad,
         Class::Inconclusive => Tone::Warn,
@@ -147,7 +156,11 @@ fn answer(judgement: &Judgement) -> Remark {
         (false, true) => message,
         (false, false) => format!("{} {message}", advice.meaning),
     };
-    let sign_off = if row.sign_off { " A person must read the source before this counts." } else { "" };
+    let sign_off = if row.sign_off && judgement.class != Class::Reject {
+        " A person must read the source before this counts, and sign its row: `assay ledger sign`."
+    } else {
+        ""
+    };
     Remark {
         tone,
         text: format!("`{}`{at}: {seen}", judgement.code.word()),

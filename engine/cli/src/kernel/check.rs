@@ -7,8 +7,10 @@ use crate::kernel::output::table;
 use crate::kernel::{files, refused};
 use crate::reply::Reply;
 use assay_kernel::build::regular;
-use assay_kernel::case::{Case, Kind, cases, rejected};
-use assay_kernel::task::{Loaded, missing};
+use assay_kernel::case::{Case, Drawn, Kind, cases, rejected};
+use assay_kernel::judge::JudgeError;
+use assay_kernel::oracle::{oracle, without_terms};
+use assay_kernel::task::{Loaded, missing, silent};
 use assay_manifest::absolute;
 use assay_protocol::Finding;
 use clap::Args;
@@ -34,9 +36,9 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let count = |kind| all.iter().filter(|case| case.kind == kind).count();
     let counts = json!({
         "measured": count(Kind::Measured), "hidden": count(Kind::Hidden), "random": count(Kind::Random),
-        "scalars": count(Kind::Scalar), "strided": count(Kind::Strided), "rejected": refused_calls,
+        "large": count(Kind::Large), "scalars": count(Kind::Scalar), "strided": count(Kind::Strided), "rejected": refused_calls,
     });
-    let task = &loaded.task;
+    let (task, drawn) = (&loaded.task, Drawn::of(&loaded));
     let shapes: Vec<_> = measured(&all)
         .zip(&loaded.shapes)
         .map(|(case, shape)| json!({"axes": shape.axes, "headline": shape.headline, "bytes": bytes(case)}))
@@ -44,6 +46,7 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let data = json!({
         "task": task.name, "digest": loaded.digest, "file": cx.paths.shown(&loaded.file), "form": task.abi.form,
         "symbol": task.abi.symbol, "shapes": shapes, "cases": counts,
+        "drawn": {"random": drawn.random, "beyond": drawn.beyond, "large": count(Kind::Large)},
         "files": loaded.files,
     });
     let text = text(&loaded, &all, refused_calls);
@@ -54,6 +57,16 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
         );
         let help = "put the file into the task's folder, or correct `oracle.command`";
         warn(&mut reply, &loaded, "oracle-missing", message, help);
+    }
+    // Of a program this is known only once it was run.
+    if task.oracle.builtin.is_some() {
+        let told = oracle(&loaded).map_err(JudgeError::from).and_then(|oracle| {
+            let silent = silent(&loaded, oracle.as_ref())?;
+            Ok(silent.into_iter().map(without_terms).collect::<Vec<_>>())
+        });
+        for message in told.map_err(|error| refused::judgement(cx, &error))? {
+            warn(&mut reply, &loaded, "terms-missing", message, "`docs/kernels.md` says what `terms` are");
+        }
     }
     let (candidate, why) = match &options.candidate {
         Some(given) => {
@@ -139,18 +152,35 @@ fn text(loaded: &Loaded, all: &[Case], refused_calls: usize) -> String {
         .collect();
     text.push('\n');
     text.push_str(&table(&["Measured shape", "Counts for", "Tensors"], &rows));
-    let count = |kind| all.iter().filter(|case| case.kind == kind).count();
-    text.push_str(&format!(
-        "\nAlso checked: {} hidden shapes, {} drawn in each judgement, {} with gaps between rows{}, {refused_calls} calls that must be refused.\n",
-        count(Kind::Hidden),
-        count(Kind::Random),
-        count(Kind::Strided),
-        match count(Kind::Scalar) {
-            0 => String::new(),
-            more => format!(", {more} with other values of the scalars"),
-        }
-    ));
+    text.push_str(&format!("\nAlso checked:\n{}", also(loaded, all, refused_calls)));
     let locked: Vec<String> = loaded.files.iter().map(|file| format!("`{}`", file.path.display())).collect();
     text.push_str(&format!("The digest covers the task and {}.\n", locked.join(", ")));
     text
+}
+
+/// What is checked beside measured shapes, each with the field of the task that it comes from.
+fn also(loaded: &Loaded, all: &[Case], refused_calls: usize) -> String {
+    let count = |kind| all.iter().filter(|case| case.kind == kind).count();
+    let drawn = Drawn::of(loaded);
+    let large = count(Kind::Large);
+    let parts = drawn.random as usize + drawn.beyond.len() + large;
+    let axes = drawn.beyond.iter().map(|axis| format!("`{axis}`")).collect::<Vec<_>>().join(", ");
+    let mut from = vec![format!("{} by `hidden.random`", drawn.random)];
+    if !drawn.beyond.is_empty() {
+        from.push(format!("{} beyond the largest measured size of {axes}", drawn.beyond.len()));
+    }
+    if large > 0 {
+        from.push(format!("{large} larger than `hidden.max_elements`"));
+    }
+    // Two that coincide are one, so a judgement may have fewer.
+    let most = if count(Kind::Random) + large < parts { "up to " } else { "" };
+    let mut lines = vec![
+        format!("{} hidden shapes: sizes of `hidden.odd`, and both ends of each range", count(Kind::Hidden)),
+        format!("{most}{parts} shapes drawn in each judgement: {}", from.join(", ")),
+        format!("{} shapes with gaps between rows", count(Kind::Strided)),
+        format!("{} shapes with other values of the scalars", count(Kind::Scalar)),
+        format!("{refused_calls} calls that must be refused (`reject`)"),
+    ];
+    lines.retain(|line| !line.starts_with("0 "));
+    lines.iter().map(|line| format!("  {line}\n")).collect()
 }

@@ -21,11 +21,23 @@ pub fn text(cx: &Cx, given: &str) -> Result<String, Failure> {
         .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", cx.paths.shown(&path))))
 }
 
-/// A folder that is there now.
+/// A folder that is there now and takes files.
 pub fn folder(cx: &Cx, given: &str) -> Result<PathBuf, Failure> {
     let path = absolute(&cx.paths.cwd, given);
-    std::fs::create_dir_all(&path).map_err(|error| {
-        Failure::usage(format!("cannot make the folder `{}`: {error}", cx.paths.shown(&path)))
+    let shown = cx.paths.shown(&path);
+    if path.is_file() {
+        return Err(Failure::usage(format!("`{shown}` is a file, and a folder is needed for the report"))
+            .help(format!("name a folder, such as `{shown}.judged`; it is made if it is missing"))
+            .help("or move the file away"));
+    }
+    let made = std::fs::create_dir_all(&path)
+        .map_err(|error| Failure::usage(format!("cannot make the folder `{shown}`: {error}")));
+    let tried = made.and_then(|()| {
+        tempfile::tempfile_in(&path)
+            .map_err(|error| Failure::usage(format!("cannot write into the folder `{shown}`: {error}")))
+    });
+    tried.map_err(|failure| {
+        failure.help("name a folder that you may write to; it is made if it is missing")
     })?;
     Ok(path)
 }

@@ -91,11 +91,11 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     let effect = options.e2e.as_deref().map(effect).transpose()?;
     let loaded = files::task(cx, &options.task)?;
     let ledger = options.ledger.as_deref().map(|file| Ledger::new(absolute(&cx.paths.cwd, file)));
-    // Nothing is judged for a ledger that could not take the row.
-    if let Some(ledger) = &ledger {
-        sound(cx, ledger)?;
-    }
+    // Nothing is judged that could not be kept. The ledger may lie in the folder that is made.
     let folder = options.out.as_deref().map(|folder| files::folder(cx, folder)).transpose()?;
+    if let Some(ledger) = &ledger {
+        ledger.ready().map_err(|error| refused::ledger(cx, &error).help("nothing was judged"))?;
+    }
     let stop = Stop::listen()?;
     let scratch = tempfile::Builder::new().prefix("assay-kernel-").tempdir();
     let scratch =
@@ -111,8 +111,9 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
     let mut judgement = judged(cx, &setup, &stop)?;
     judgement.row.e2e = effect;
+    judgement.row.candidate = Some(cx.paths.shown(&candidate));
     let appended = match &ledger {
-        Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(&error))?),
+        Some(ledger) => Some(ledger.append(&judgement.row).map_err(|error| refused::ledger(cx, &error))?),
         None => None,
     };
     let place = ledger.as_ref().zip(appended.as_ref()).map(|(ledger, appended)| (ledger.path(), appended));
@@ -125,6 +126,8 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
 
 fn judged(cx: &Cx, setup: &Setup<'_>, stop: &Stop) -> Result<Judgement, Failure> {
     let screen = Screen::new(cx);
+    let program = setup.loaded.task.oracle.command.first().cloned().unwrap_or_default();
+    let setup = &Setup { listener: screen.listener(&program), ..setup.clone() };
     let mut tell = |progress: Progress| {
         if stop.asked() {
             // Unwinding ends workers and removes folders on the way, as an early return of the judge would.
@@ -174,27 +177,23 @@ fn reply(
     reply
 }
 
-/// Commands that can be pasted: the task and the candidate as they were given.
+/// Commands that can be pasted: everything as it was given, but for what the command is to change.
 fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
     let word = judgement.code.word();
     let command = |command: String, why: &str| NextCommand { command, why: why.to_owned() };
-    let again = format!(
-        "assay kernel judge {} --candidate {}",
-        shell_word(&options.task),
-        shell_word(&options.candidate)
-    );
-    let ledger = options.ledger.as_deref().map(shell_word);
-    let keep = ledger.as_ref().map(|file| format!(" --ledger {file}")).unwrap_or_default();
-    match (judgement.class, options.quick, &ledger) {
+    match (judgement.class, options.quick, &options.ledger) {
         (Class::Reject, ..) => {
             vec![command(format!("assay explain {word}"), "what it means, how it was found, what to do")]
         }
-        (_, true, _) => vec![command(format!("{again}{keep}"), "judges it again with all samples")],
+        (_, true, ledger) => {
+            vec![command(again(options, ledger.as_deref()), "judges it again with all samples")]
+        }
         (Class::Accept, false, Some(file)) => {
-            vec![command(format!("assay ledger show {file}"), "shows it beside what was judged before")]
+            let show = format!("assay ledger show {}", shell_word(file));
+            vec![command(show, "shows it beside what was judged before")]
         }
         (Class::Accept, false, None) => {
-            vec![command(format!("{again} --ledger kernel-ledger.jsonl"), "judges it again and keeps it")]
+            vec![command(again(options, Some(LEDGER)), "judges it again and keeps it")]
         }
         (Class::Inconclusive, ..) => {
             vec![command(format!("assay explain {word}"), "what it means, and what to do")]
@@ -202,14 +201,29 @@ fn next(options: &Options, judgement: &Judgement) -> Vec<NextCommand> {
     }
 }
 
-fn sound(cx: &Cx, ledger: &Ledger) -> Result<(), Failure> {
-    let verified = ledger.verify().map_err(|error| refused::ledger(&error))?;
-    let Some(broken) = verified.broken else { return Ok(()) };
-    let shown = cx.paths.shown(ledger.path());
-    let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
-    Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
-        .help("nothing was judged; move the file away to begin another ledger")
-        .next(format!("assay ledger verify {}", shell_word(&shown)), "says what holds"))
+/// Name of a ledger by custom.
+const LEDGER: &str = "kernel-ledger.jsonl";
+
+/// The same judgement with all samples.
+fn again(options: &Options, ledger: Option<&str>) -> String {
+    let Options { task, candidate, ledger: _, out, quick: _, fresh, seed, parent, e2e } = options;
+    let mut line = format!("assay kernel judge {} --candidate {}", shell_word(task), shell_word(candidate));
+    let given = [
+        ("--ledger", ledger),
+        ("--out", out.as_deref()),
+        ("--seed", seed.as_deref()),
+        ("--parent", parent.as_deref()),
+        ("--e2e", e2e.as_deref()),
+    ];
+    for (option, value) in given {
+        if let Some(value) = value {
+            line.push_str(&format!(" {option} {}", shell_word(value)));
+        }
+    }
+    if *fresh {
+        line.push_str(" --fresh");
+    }
+    line
 }
 
 fn seed(text: &str) -> Result<SeedSource, Failure> {
@@ -256,7 +270,33 @@ fn effect(text: &str) -> Result<EndToEnd, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{effect, parent, seed};
+    use super::{Options, again, effect, parent, seed};
+
+    #[test]
+    fn what_was_given_is_given_again() {
+        let mut options = Options {
+            task: "my task".to_owned(),
+            candidate: "k.c".to_owned(),
+            ledger: None,
+            out: None,
+            quick: true,
+            fresh: false,
+            seed: None,
+            parent: None,
+            e2e: None,
+        };
+        assert_eq!(again(&options, None), "assay kernel judge 'my task' --candidate k.c");
+        options.out = Some("the report".to_owned());
+        options.fresh = true;
+        (options.seed, options.parent) = (Some("aa".to_owned()), Some("bb".to_owned()));
+        options.e2e = Some("tokens/s=1:2".to_owned());
+        let line = again(&options, Some("l.jsonl"));
+        assert_eq!(
+            line,
+            "assay kernel judge 'my task' --candidate k.c --ledger l.jsonl --out 'the report' --seed aa --parent bb --e2e \
+             tokens/s=1:2 --fresh"
+        );
+    }
 
     #[test]
     fn effects_and_seeds_are_read_or_refused() {

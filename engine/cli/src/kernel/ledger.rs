@@ -1,14 +1,16 @@
-//! `assay ledger show`, `verify` and `export`.
+//! `assay ledger show`, `verify` and `export`; signing is in `sign`.
 
+use crate::console::clean;
 use crate::context::Cx;
 use crate::fail::Failure;
-use crate::kernel::output::table;
+use crate::kernel::output::{short, table};
 use crate::kernel::{files, refused};
 use crate::reply::Reply;
 use assay_kernel::ledger::{Current, Ledger, Read, Row, Standing, standings, traces};
 use assay_kernel::task::Loaded;
 use assay_manifest::absolute;
 use assay_protocol::ExitCode;
+use assay_report::ledger::{signed, stale, tail, unread};
 use assay_report::{kernel, sheet};
 use clap::Args;
 use serde_json::json;
@@ -50,13 +52,22 @@ pub struct Export {
 pub fn show(cx: &Cx, options: &Show) -> Result<Reply, Failure> {
     let (shown, read) = read(cx, &options.ledger)?;
     let known = options.task.iter().map(|task| files::task(cx, task).map(|loaded| Current::of(&loaded)));
-    let standings = standings(&read.rows, &known.collect::<Result<Vec<_>, _>>()?);
-    let mut text = rows(&read.rows, &standings);
-    let stale = standings.iter().filter(|standing| **standing != Standing::Valid).count();
-    if stale > 0 {
+    let judgements: Vec<&Row> = read.judgements().map(|(_, row)| row).collect();
+    let standings = standings(&judgements, &known.collect::<Result<Vec<_>, _>>()?);
+    let mut text = rows(&read, &standings);
+    text.push_str(&signatures(&read));
+    let gone = standings.iter().filter(|standing| **standing != Standing::Valid).count();
+    if gone > 0 {
         text.push_str(&format!(
-            "\n{stale} of {} rows are stale: they were judged against a task or a baseline that changed since. Judge again.\n",
-            read.rows.len()
+            "\n{gone} of {} rows are stale: they were judged against a task or a baseline that changed since. Judge again.\n",
+            judgements.len()
+        ));
+    }
+    let unread = unread(&read);
+    if unread > 0 {
+        let rows = if unread == 1 { "row is" } else { "rows are" };
+        text.push_str(&format!(
+            "\n{unread} {rows} to be read: the gain is too large to count before a person has read the source. `assay explain sign_off`\n"
         ));
     }
     if let Some(file) = &options.html {
@@ -67,10 +78,12 @@ pub fn show(cx: &Cx, options: &Show) -> Result<Reply, Failure> {
         text.push_str(&format!("page: {}\n", cx.paths.shown(&path)));
     }
     let marked: Vec<_> = read
-        .rows
-        .iter()
+        .judgements()
         .zip(&standings)
-        .map(|(row, standing)| json!({"standing": standing, "row": row}))
+        .map(|((number, row), standing)| {
+            let signatures: Vec<_> = read.signatures(number).map(|(_, signature)| signature).collect();
+            json!({"number": number, "standing": standing, "row": row, "signatures": signatures})
+        })
         .collect();
     let data =
         json!({"ledger": shown, "rows": marked, "broken": broken_data(&read), "torn": read.torn.is_some()});
@@ -80,7 +93,7 @@ pub fn show(cx: &Cx, options: &Show) -> Result<Reply, Failure> {
 /// Checks the chain.
 pub fn verify(cx: &Cx, options: &Verify) -> Result<Reply, Failure> {
     let (shown, read) = read(cx, &options.ledger)?;
-    let count = read.rows.len();
+    let count = read.entries.len();
     let data =
         json!({"ledger": shown, "rows": count, "broken": broken_data(&read), "torn": read.torn.is_some()});
     if read.broken.is_none() && count < options.rows {
@@ -91,10 +104,16 @@ pub fn verify(cx: &Cx, options: &Verify) -> Result<Reply, Failure> {
         return Err(Failure::new(ExitCode::Unfair, "kernel-ledger", message)
             .help("look for a copy of the ledger that has them"));
     }
+    let judgements = read.judgements().count();
+    let signatures = match count - judgements {
+        0 => String::new(),
+        1 => format!(", {judgements} judgements and 1 signature"),
+        more => format!(", {judgements} judgements and {more} signatures"),
+    };
     let text = if read.broken.is_some() {
         String::new()
     } else {
-        format!("{shown}: the chain of {count} rows holds\n")
+        format!("{shown}: the chain of {count} rows holds{signatures}\n")
     };
     Ok(ended(Reply::new(exit(&read), data, text), &shown, &read))
 }
@@ -102,7 +121,7 @@ pub fn verify(cx: &Cx, options: &Verify) -> Result<Reply, Failure> {
 /// Prints rows as traces.
 pub fn export(cx: &Cx, options: &Export, loaded: &Loaded) -> Result<Reply, Failure> {
     let (shown, read) = read(cx, &options.ledger)?;
-    let found: Vec<_> = read.rows.iter().filter_map(|row| traces(row, loaded)).flatten().collect();
+    let found: Vec<_> = read.judgements().filter_map(|(_, row)| traces(row, loaded)).flatten().collect();
     if found.is_empty() && read.broken.is_none() {
         let message = format!("`{shown}` has no row to export of `{}` as it is today", loaded.task.name);
         return Err(Failure::new(ExitCode::Nothing, "kernel-ledger", message)
@@ -112,7 +131,7 @@ pub fn export(cx: &Cx, options: &Export, loaded: &Loaded) -> Result<Reply, Failu
     Ok(ended(Reply::new(exit(&read), json!({"traces": found}), text), &shown, &read))
 }
 
-fn read(cx: &Cx, given: &str) -> Result<(String, Read), Failure> {
+pub(super) fn read(cx: &Cx, given: &str) -> Result<(String, Read), Failure> {
     let path = absolute(&cx.paths.cwd, given);
     let shown = cx.paths.shown(&path);
     if !path.is_file() {
@@ -124,7 +143,7 @@ fn read(cx: &Cx, given: &str) -> Result<(String, Read), Failure> {
         .help(format!("a judgement with `--ledger {shown}` begins it"))
         .next("assay kernel judge --help", "shows how to judge a candidate"));
     }
-    let read = Ledger::new(path).read().map_err(|error| refused::ledger(&error))?;
+    let read = Ledger::new(path).read().map_err(|error| refused::ledger(cx, &error))?;
     Ok((shown, read))
 }
 
@@ -145,7 +164,7 @@ fn ended(mut reply: Reply, shown: &str, read: &Read) -> Reply {
             "error: row {} of `{shown}` is broken: {}\n  {} rows before it hold; look for a copy from before the change\n",
             broken.row,
             broken.reason,
-            read.rows.len()
+            read.entries.len()
         ));
     }
     if read.torn.is_some() {
@@ -154,28 +173,58 @@ fn ended(mut reply: Reply, shown: &str, read: &Read) -> Reply {
     reply
 }
 
-fn rows(rows: &[Row], standings: &[Standing]) -> String {
-    if rows.is_empty() {
-        return "no judgement yet\n".to_owned();
-    }
-    let cells: Vec<Vec<String>> = rows
-        .iter()
+fn rows(read: &Read, standings: &[Standing]) -> String {
+    let cells: Vec<Vec<String>> = read
+        .judgements()
         .zip(standings)
-        .enumerate()
-        .map(|(at, (row, standing))| {
+        .map(|((number, row), standing)| {
             let measured = row.timing.as_ref().filter(|_| !kernel::decisive(row.code));
-            let sha = row.candidate_sha.get(..12).unwrap_or(&row.candidate_sha);
             vec![
-                (at + 1).to_string(),
-                row.ts.get(..19).unwrap_or(&row.ts).replace('T', " "),
+                number.to_string(),
+                second(&row.ts),
                 row.task_id.clone(),
-                sha.to_owned(),
+                short(&row.candidate_sha).to_owned(),
+                row.candidate.as_deref().map_or_else(|| "-".to_owned(), |name| clean(&tail(name))),
                 row.code.word(),
                 measured.map_or_else(|| "-".to_owned(), |timing| kernel::interval(&timing.geomean)),
                 row.e2e.as_ref().map_or_else(|| "-".to_owned(), kernel::effect),
-                assay_report::ledger::stale(*standing).to_owned(),
+                marks(read, number, row, *standing),
             ]
         })
         .collect();
-    table(&["Row", "Judged (UTC)", "Task", "Candidate", "Code", "Kernel ratio", "Whole model", ""], &cells)
+    if cells.is_empty() {
+        return "no judgement yet\n".to_owned();
+    }
+    table(
+        &["Row", "Judged (UTC)", "Task", "Candidate", "File", "Code", "Kernel ratio", "Whole model", ""],
+        &cells,
+    )
+}
+
+/// What a reader of a row must know beside its figures.
+fn marks(read: &Read, number: usize, row: &Row, standing: Standing) -> String {
+    let quick = if row.quick { "quick" } else { "" };
+    let all = [quick.to_owned(), clean(&signed(read, number, row)), stale(standing).to_owned()];
+    all.into_iter().filter(|mark| !mark.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// Who signed what.
+fn signatures(read: &Read) -> String {
+    let all = (1..=read.entries.len()).flat_map(|number| read.signatures(number));
+    let lines: String = all
+        .map(|(number, signature)| {
+            let (by, comment) = (clean(&signature.by.user), clean(&signature.comment));
+            format!(
+                "row {number}: {by} signed row {}, {} UTC: {comment}\n",
+                signature.row,
+                second(&signature.ts)
+            )
+        })
+        .collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// A time to the second.
+fn second(ts: &str) -> String {
+    ts.get(..19).unwrap_or(ts).replace('T', " ")
 }

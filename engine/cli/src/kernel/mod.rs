@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod output;
 pub mod refused;
 pub mod screen;
+pub mod sign;
 pub mod worker;

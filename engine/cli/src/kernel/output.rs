@@ -77,6 +77,7 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> 
         text.push_str(&format!("  {}\n", judgement.message));
     }
     text.push_str(&format!("  {} {}\n", advice.meaning, advice.way_out));
+    text.push_str(&format!("  candidate: {}, task: {}\n", short(&row.candidate_sha), short(&row.task_sha)));
     let figures = judgement.findings.first().map(evidence::telling).unwrap_or_default();
     if !figures.is_empty() {
         text.push_str("  evidence:\n");
@@ -85,8 +86,8 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> 
         }
         text.push_str(&format!("    all of it: {kept}\n"));
     }
-    if row.sign_off {
-        text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts.\n");
+    if row.sign_off && judgement.class != Class::Reject {
+        text.push_str("  Faster than anybody should believe unseen: a person must read the source before this counts, and sign its row (`assay explain sign_off`).\n");
     }
     for note in &judgement.notes {
         text.push_str(&format!("  note: {note}\n"));
@@ -102,6 +103,11 @@ pub fn text(judgement: &Judgement, candidate: &str, quick: bool, kept: &str) -> 
     }
     text.push('\n');
     text
+}
+
+/// The part of a digest that people compare.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 fn gate(record: &GateRecord, class: Class) -> Vec<String> {

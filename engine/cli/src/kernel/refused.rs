@@ -2,8 +2,9 @@
 
 use crate::context::Cx;
 use crate::fail::Failure;
+use crate::format::shell_word;
 use assay_kernel::judge::JudgeError;
-use assay_kernel::ledger::LedgerError;
+use assay_kernel::ledger::{LedgerError, Unsignable};
 use assay_kernel::task::TaskError;
 use assay_protocol::{ExitCode, Finding};
 use std::io::ErrorKind;
@@ -35,6 +36,26 @@ pub fn task(cx: &Cx, error: &TaskError) -> Failure {
             failure.help.extend(help.iter().cloned());
             failure
         }
+        // Every one but the last stands above it, each as it would alone.
+        TaskError::Several { all } => {
+            let Some((last, others)) = all.split_last() else {
+                return Failure::new(ExitCode::InvalidManifest, code, error.to_string());
+            };
+            let mut failure = task(cx, last);
+            let mut findings = Vec::new();
+            for other in others {
+                let other = task(cx, other);
+                failure.drawn.push_str(&other.text(cx.console.color_err));
+                findings.extend(if other.findings.is_empty() {
+                    other.all_findings()
+                } else {
+                    other.findings
+                });
+            }
+            findings.append(&mut failure.findings);
+            failure.findings = findings;
+            failure
+        }
         TaskError::Case { .. } => Failure::new(ExitCode::InvalidManifest, code, error.to_string()),
     }
 }
@@ -52,14 +73,15 @@ pub fn judgement(cx: &Cx, error: &JudgeError) -> Failure {
             }
         }
         JudgeError::Oracle(_) => failure(ExitCode::InvalidManifest, "kernel-oracle"),
-        JudgeError::Baseline { finding, .. } => {
+        JudgeError::Baseline { finding, notes, .. } => {
             let advice = finding.code.advice();
-            failure(ExitCode::InvalidManifest, "kernel-baseline").help(format!(
+            let failure = failure(ExitCode::InvalidManifest, "kernel-baseline").help(format!(
                 "the baseline ends as {} at gate `{}`: {}",
                 finding.code.word(),
                 finding.gate.word(),
                 advice.way_out
-            ))
+            ));
+            notes.iter().fold(failure, |failure, note| failure.help(format!("note: {note}")))
         }
         JudgeError::File { path, source } if source.kind() == ErrorKind::NotFound => {
             failure(ExitCode::Usage, "kernel-candidate").help(format!(
@@ -86,15 +108,39 @@ fn pointed(failure: Failure) -> Failure {
 }
 
 /// A ledger that cannot be used.
-pub fn ledger(error: &LedgerError) -> Failure {
-    let exit = match error {
-        LedgerError::Broken { .. } => ExitCode::Unfair,
-        LedgerError::Io { .. } => ExitCode::Usage,
-        LedgerError::Row { .. } => ExitCode::Internal,
-    };
-    let message = match error {
-        LedgerError::Io { source, .. } => format!("{error}: {source}"),
-        _ => error.to_string(),
-    };
-    Failure::new(exit, "kernel-ledger", message)
+pub fn ledger(cx: &Cx, error: &LedgerError) -> Failure {
+    let failure = |exit, message| Failure::new(exit, "kernel-ledger", message);
+    match error {
+        LedgerError::Io { action, path, source } => {
+            let shown = cx.paths.shown(path);
+            let help = match source.kind() {
+                ErrorKind::IsADirectory => {
+                    format!("it is a folder; name a file in it: `{shown}/kernel-ledger.jsonl`")
+                }
+                ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                    "its folder must be there: make it first, or name a file in another".to_owned()
+                }
+                _ => "name a file that you may write to".to_owned(),
+            };
+            failure(ExitCode::Usage, format!("cannot {action} the ledger `{shown}`: {source}")).help(help)
+        }
+        LedgerError::Row { .. } => failure(ExitCode::Internal, error.to_string()),
+        LedgerError::Broken { path, broken } => {
+            let shown = cx.paths.shown(path);
+            let message = format!("row {} of the ledger `{shown}` is broken: {}", broken.row, broken.reason);
+            failure(ExitCode::Unfair, message)
+                .help("nothing is added behind it; move the file away to begin another ledger")
+                .next(format!("assay ledger verify {}", shell_word(&shown)), "says what holds")
+        }
+        LedgerError::Unsignable { path, why } => {
+            let message = format!("`{}`: {why}", cx.paths.shown(path));
+            match why {
+                Unsignable::Absent { .. } => failure(ExitCode::Nothing, message),
+                Unsignable::Again { .. } => failure(ExitCode::Usage, message)
+                    .help("it need not be said twice; another comment is added beside it"),
+                _ => failure(ExitCode::Usage, message)
+                    .help("only rows that `assay ledger show` marks are signed; `assay explain sign_off` says which these are"),
+            }
+        }
+    }
 }

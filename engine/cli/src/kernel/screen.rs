@@ -2,12 +2,20 @@
 
 use crate::context::Cx;
 use assay_kernel::judge::{GateRecord, Lane, Progress};
+use assay_kernel::oracle::{Asked, Listener};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a log says that a program is still being asked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The line.
 pub struct Screen<'a> {
     cx: &'a Cx,
     bar: Option<ProgressBar>,
+    /// What happens now; an oracle is asked in the midst of it.
+    now: Arc<Mutex<String>>,
 }
 
 impl<'a> Screen<'a> {
@@ -21,16 +29,44 @@ impl<'a> Screen<'a> {
             }
             bar
         });
-        Self { cx, bar }
+        Self { cx, bar, now: Arc::default() }
     }
 
     /// Shows where the judgement stands.
     pub fn show(&self, progress: &Progress) {
-        match (&self.bar, words(progress)) {
-            (Some(bar), (now, _)) => bar.set_message(now),
-            (None, (_, Some(line))) => self.cx.console.err(&format!("{line}\n")),
-            (None, (_, None)) => {}
+        let (now, line) = words(progress);
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now);
+        match (&self.bar, line) {
+            (Some(bar), _) => bar.set_message(now),
+            (None, Some(line)) => self.cx.console.err(&format!("{line}\n")),
+            (None, None) => {}
         }
+    }
+
+    /// Shows what an oracle does that is a program: its call in a terminal, elsewhere a line for the first and one now and then.
+    pub fn listener(&self, program: &str) -> Listener {
+        let (bar, now, console) = (self.bar.clone(), Arc::clone(&self.now), self.cx.console);
+        let (program, said) = (program.to_owned(), Mutex::new(None::<Instant>));
+        Listener::new(move |asked| {
+            let now = now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match (&bar, asked) {
+                (Some(bar), Asked::Ended) => bar.set_message(now),
+                (Some(bar), Asked::Begun { number, title, .. }) => {
+                    bar.set_message(format!("{now}; oracle `{program}`: call {number}, at {title}"));
+                }
+                (None, Asked::Begun { number, title, spent }) => {
+                    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                    if said.is_none_or(|said| said.elapsed() >= PATIENCE) {
+                        *said = Some(Instant::now());
+                        let spent = spent.as_secs_f64();
+                        console.err(&format!(
+                            "oracle `{program}`: call {number}, at {title}; {spent:.1} s in it so far\n"
+                        ));
+                    }
+                }
+                (None, Asked::Ended) => {}
+            }
+        })
     }
 }
 

@@ -22,10 +22,10 @@ const TAIL: usize = 20;
 /// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain adapter-vllm     a framework that `server` can launch\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain STALE_RESULT     a verdict of `assay kernel judge`\n  assay explain kernel-task      the fields of a kernel's task\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
+    after_help = "Examples:\n  assay explain command          a step type: configuration, outputs, example\n  assay explain gpu_idle         a check\n  assay explain adapter-vllm     a framework that `server` can launch\n  assay explain missing-timeout  a rule of `assay lint`\n  assay explain 26               an exit code, by number or name\n  assay explain exit-codes       all of them\n  assay explain STALE_RESULT     a verdict of `assay kernel judge`\n  assay explain kernel-task      the fields of a kernel's task\n  assay explain sign_off         the mark of gains that a person must read\n  assay explain latest           why each step of a run ran, was skipped or blocked\n  assay explain latest build     one step with everything that was tried"
 )]
 pub struct Options {
-    /// A step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, or a run
+    /// A step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, `sign_off`, or a run
     pub what: String,
     /// A step, gate or check of the run
     pub step: Option<String>,
@@ -91,7 +91,7 @@ fn unknown(what: &str, catalog: &StepCatalog) -> Failure {
     let failure = match assay_diagnostics::did_you_mean(what, known) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help(
-            "topics: a step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, a run, a run and its step",
+            "topics: a step type, a check, an adapter, a rule, an exit code, `exit-codes`, a verdict on a kernel, `kernel-task`, `sign_off`, a run, a run and its step",
         ),
     };
     failure.next("assay list steps", "lists step types and checks")

@@ -57,6 +57,30 @@ pub fn cases(loaded: &Loaded, seed: u64) -> Result<Vec<Case>, TaskError> {
     Ok(cases)
 }
 
+/// Where the shapes come from that each judgement draws anew. Those that coincide with others are left out, so there may be fewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// So many over all ranges: `hidden.random` of the task.
+    pub random: u32,
+    /// One for each of these axes, between its largest measured size and the end of its range.
+    pub beyond: Vec<String>,
+}
+
+impl Drawn {
+    /// What is drawn for a task, beside a large shape.
+    pub fn of(loaded: &Loaded) -> Self {
+        let beyond =
+            loaded.task.axes.iter().filter(|(name, axis)| most_measured(loaded, name, axis) < axis.range[1]);
+        Self { random: loaded.task.hidden.random, beyond: beyond.map(|(name, _)| name.clone()).collect() }
+    }
+}
+
+/// The largest measured size of an axis.
+fn most_measured(loaded: &Loaded, name: &str, axis: &Axis) -> u64 {
+    let measured = loaded.shapes.iter().filter_map(|shape| shape.axes.get(name)).max();
+    measured.copied().unwrap_or(axis.range[0])
+}
+
 /// Settings of the scalars in turn, without the one that is measured where there is another.
 struct Settings {
     all: usize,
@@ -115,8 +139,7 @@ fn ends(task: &Task) -> Result<Vec<Sizes>, TaskError> {
 fn beyond(task: &Task, loaded: &Loaded, stream: &mut Stream) -> Result<Vec<Sizes>, TaskError> {
     let mut all = Vec::new();
     for (name, axis) in &task.axes {
-        let measured = loaded.shapes.iter().filter_map(|shape| shape.axes.get(name)).max();
-        let from = measured.copied().unwrap_or(axis.range[0]);
+        let from = most_measured(loaded, name, axis);
         let drawn = stream.uniform();
         if from < axis.range[1] {
             let size = from as f64 + drawn * (axis.range[1] - from) as f64;

@@ -5,7 +5,7 @@ mod launch;
 mod make;
 mod reject;
 
-pub use grid::cases;
+pub use grid::{Drawn, cases};
 pub use launch::{Arg, Launch};
 pub use make::make;
 pub use reject::rejected;

@@ -22,10 +22,11 @@ mod timed;
 
 #[cfg(not(feature = "cuda"))]
 pub(crate) use forms::NO_CUDA;
+pub use gates::plausibility::SIGN_OFF;
 pub use proven::forget;
 pub use setup::{GateRecord, JudgeError, Judgement, Lane, Progress, Secret, SeedSource, Setup};
 
-use crate::oracle::{self, Oracle};
+use crate::oracle::{self, Listener, Oracle, Watched};
 use crate::verdict::{Finding, Gate};
 use ahead::Ahead;
 use assay_stats::Side;
@@ -74,9 +75,23 @@ pub fn judge(setup: &Setup<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Ju
     forms::supported(&loaded.task.abi)?;
     let secret = Secret::draw(setup.seed)?;
     progress(Progress::Committed { commitment: secret.told().commitment });
-    let oracle = oracle::oracle(loaded)?;
+    // Those that ship with Assay are asked often, by several threads, and never for long.
+    let program = loaded.task.oracle.builtin.is_none();
+    let listener = if program { setup.listener.clone() } else { Listener::default() };
+    let oracle = Watched::new(oracle::oracle(loaded)?, &loaded.task, listener);
     // Data are drawn beside all else, and by nobody any more when this is left.
-    std::thread::scope(|scope| in_order(setup, secret, oracle.as_ref(), begun, scope, progress))
+    let ended = std::thread::scope(|scope| in_order(setup, secret, &oracle, begun, scope, progress));
+    match ended {
+        Ok(mut judgement) => {
+            judgement.notes.extend(oracle.notes());
+            Ok(judgement)
+        }
+        Err(JudgeError::Baseline { task, finding, mut notes }) => {
+            notes.extend(oracle.notes());
+            Err(JudgeError::Baseline { task, finding, notes })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// As [`judge`], with what threads of a scope may borrow.

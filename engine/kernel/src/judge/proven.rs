@@ -148,7 +148,8 @@ impl Proven {
         });
         let (gates, findings) = all?;
         if let Some(finding) = findings.into_iter().next() {
-            return Err(JudgeError::Baseline { task: loaded.task.name.clone(), finding: Box::new(finding) });
+            let task = loaded.task.name.clone();
+            return Err(JudgeError::Baseline { task, finding: Box::new(finding), notes: Vec::new() });
         }
         Ok((Self { library, _folder: folder }, gates))
     }

@@ -2,7 +2,7 @@
 
 use crate::build::{Toolkit, beside};
 use crate::ledger::{Row, Seeds};
-use crate::oracle::OracleError;
+use crate::oracle::{Listener, OracleError};
 use crate::task::{Lint, Loaded, TaskError};
 use crate::timing::estimate::Interval;
 use crate::verdict::{Class, Code, Finding, Gate};
@@ -50,6 +50,8 @@ pub struct Setup<'a> {
     pub cache: Option<PathBuf>,
     /// Whether the baseline is proven anew, whatever is kept.
     pub fresh: bool,
+    /// Who is told what the oracle does, where that is a program.
+    pub listener: Listener,
 }
 
 impl<'a> Setup<'a> {
@@ -66,6 +68,7 @@ impl<'a> Setup<'a> {
             toolkit: Toolkit::default(),
             cache: None,
             fresh: false,
+            listener: Listener::default(),
         }
     }
 }
@@ -225,6 +228,8 @@ pub enum JudgeError {
         task: String,
         /// What was found against the baseline.
         finding: Box<Finding>,
+        /// What a reader should know beside it.
+        notes: Vec<String>,
     },
     /// A file cannot be used.
     #[error("`{}` cannot be used: {source}", path.display())]

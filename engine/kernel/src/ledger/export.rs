@@ -15,7 +15,7 @@ pub fn traces(row: &Row, loaded: &Loaded) -> Option<Vec<Trace>> {
     let trace = |axes: &IndexMap<String, u64>, timed: Option<&TimingRow>| Trace {
         definition: row.task_id.clone(),
         workload: Workload::new(loaded, axes),
-        // Candidates have no names; their digests are what they are.
+        // Names of candidates are used again; their digests are what they are.
         solution: row.candidate_sha.clone(),
         evaluation: evaluation(row, timed),
     };

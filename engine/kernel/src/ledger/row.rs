@@ -1,4 +1,5 @@
-//! A row of the ledger. Fields are added with a new version only; a reader refuses versions that it does not know.
+//! A judgement as a row of the ledger. A field that is added may be absent, so that older rows are read; one that changes or goes needs a
+//! new version, and a reader refuses versions that it does not know.
 
 use crate::task::Form;
 use crate::timing::estimate::Interval;
@@ -193,6 +194,10 @@ pub struct Row {
     pub task_id: String,
     /// The task's digest.
     pub task_sha: String,
+    /// Path of the candidate as it was given, from the folder that the judgement ran in where it lies below it; absent in older rows. It
+    /// is a name for people: what was judged is the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
     /// Digest of the candidate: of its file where it stands alone, otherwise over the digests and names of the file and of those beside
     /// it that it includes.
     pub candidate_sha: String,
@@ -204,6 +209,9 @@ pub struct Row {
     pub baseline_commit: String,
     /// Form of the entry.
     pub form: Form,
+    /// Whether few samples were taken: enough for a factor of two, not for a few percent. Absent in older rows, which do not tell.
+    #[serde(default)]
+    pub quick: bool,
     /// What kind of judgement it is.
     pub verdict: Class,
     /// The judgement.

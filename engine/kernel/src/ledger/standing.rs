@@ -25,12 +25,12 @@ impl Current {
 
 /// The standing of each row. Tasks that are not among `known` are taken to be what their last row was judged against: that shows what
 /// newer rows made stale, not whether the task's files changed since.
-pub fn standings(rows: &[Row], known: &[Current]) -> Vec<Standing> {
+pub fn standings(rows: &[&Row], known: &[Current]) -> Vec<Standing> {
     let current = |row: &Row| {
         let given = known.iter().find(|current| current.task_id == row.task_id);
-        given
-            .cloned()
-            .or_else(|| rows.iter().rev().find(|other| other.task_id == row.task_id).map(Current::of_row))
+        given.cloned().or_else(|| {
+            rows.iter().rev().find(|other| other.task_id == row.task_id).map(|row| Current::of_row(row))
+        })
     };
     rows.iter().map(|row| current(row).map_or(Standing::Other, |current| row.standing(&current))).collect()
 }

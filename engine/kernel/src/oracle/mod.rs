@@ -11,6 +11,9 @@ mod qk_norm_rope;
 mod rmsnorm;
 mod scale_shift;
 mod wants;
+mod watched;
+
+pub use watched::{Asked, Listener, Watched, silent, without_terms};
 
 use crate::case::Case;
 use crate::task::{Loaded, Task};

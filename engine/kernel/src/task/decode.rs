@@ -13,6 +13,10 @@ pub(super) struct Wrong {
     pub(super) message: String,
     pub(super) help: Option<String>,
     pub(super) span: Option<Span>,
+    /// The field that is missing, if that is what is wrong.
+    pub(super) missing: Option<&'static str>,
+    /// The field that was probably meant.
+    pub(super) meant: Option<String>,
 }
 
 /// Reads a typed value.
@@ -22,7 +26,7 @@ pub(super) fn decode<T: de::DeserializeOwned>(root: &Node) -> Result<T, Wrong> {
 
 impl Wrong {
     pub(super) fn new(message: impl fmt::Display, help: Option<String>) -> Self {
-        Self { message: message.to_string(), help, span: None }
+        Self { message: message.to_string(), help, span: None, missing: None, meant: None }
     }
 
     /// At this place, unless it has one.
@@ -56,7 +60,8 @@ impl de::Error for Wrong {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format_args!("unknown field `{field}`"), near(field, expected))
+        let meant = did_you_mean(field, expected.iter().copied()).map(str::to_owned);
+        Self { meant, ..Self::new(format_args!("unknown field `{field}`"), near(field, expected)) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -64,7 +69,8 @@ impl de::Error for Wrong {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format_args!("the field `{field}` is missing"), Some(format!("add `{field}:`")))
+        let help = Some(format!("add `{field}:`"));
+        Self { missing: Some(field), ..Self::new(format_args!("the field `{field}` is missing"), help) }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {

@@ -6,7 +6,7 @@
 use super::{Loaded, Task};
 use crate::case::{self, Case, Kind};
 use crate::generate;
-use crate::oracle::{Expected, Oracle, OracleError};
+use crate::oracle::{self, Expected, Oracle, OracleError};
 use crate::tolerance;
 use indexmap::IndexMap;
 
@@ -157,6 +157,16 @@ pub fn lint(loaded: &Loaded, oracle: &dyn Oracle) -> Result<(), Lint> {
     }
     unused(task, &case, oracle, &first, &right)?;
     scalars(task, &case, oracle)
+}
+
+/// The outputs for whose sums the task allows something, and of which the oracle tells none.
+///
+/// # Errors
+/// As [`lint`].
+pub fn silent<'a>(loaded: &'a Loaded, oracle: &dyn Oracle) -> Result<Vec<&'a str>, Lint> {
+    let task = &loaded.task;
+    let case = small(task)?;
+    Ok(oracle::silent(task, &oracle.expect(&case, &inputs(task, &case, 1, 1.0))?))
 }
 
 /// Each further value of a scalar must show at some scale: what is right at its first value must be wrong there.

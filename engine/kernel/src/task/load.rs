@@ -1,7 +1,8 @@
 //! A task file to a task that can be judged: syntax, types, meaning, workloads, files, and whether the task asks for anything.
 
 use super::check::{self, Problem};
-use super::decode::{self, Wrong};
+use super::decode::Wrong;
+use super::decode_all::decode_all;
 use super::lock::{self, LockedFile};
 use super::{Task, TaskError};
 use crate::build::regular;
@@ -58,20 +59,21 @@ fn yes() -> bool {
 /// Loads a task and checks everything that can be checked without foreign code.
 ///
 /// # Errors
-/// The first thing that is wrong, with its file, line, column, and a way out.
+/// Everything that is wrong and can be told at once, each with its file, line, column, and a way out: first all of the text, then all of
+/// the types, then all of the meaning.
 pub fn load(file: &Path) -> Result<Loaded, TaskError> {
     let text = read(file)?;
     let document = Document::parse(file, &text)?;
-    let task: Task = decode::decode(&document.root).map_err(|wrong| document.wrong(wrong))?;
-    check::check(&task).map_err(|problem| document.problem(&problem))?;
+    let task: Task = decode_all(&document.root).map_err(|all| {
+        let all = all.into_iter().map(|wrong| document.wrong(wrong)).collect();
+        TaskError::of(all).unwrap_or_else(|| document.at(&[], "this is no task".to_owned(), None))
+    })?;
     let folder =
         file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let shapes = shapes(&task, &folder, &document)?;
+    let (shapes, (digest, files)) = meant(&document, &task, &folder)?;
     for shape in &shapes {
         case::make(&task, case::Kind::Measured, &shape.axes, 0)?;
     }
-    let (digest, files) =
-        lock::lock(&task, &folder).map_err(|error| named(&document, &task, &folder, error))?;
     let written = lock::digest_of_text(&text);
     let loaded = Loaded { task, folder, file: file.to_owned(), digest, files, shapes, written };
     baseline(&document, &loaded)?;
@@ -82,6 +84,35 @@ pub fn load(file: &Path) -> Result<Loaded, TaskError> {
             .map_err(|found| document.at(&found.path(), found.to_string(), found.help()))?;
     }
     Ok(loaded)
+}
+
+type Locked = (String, Vec<LockedFile>);
+
+/// What the task means: its shapes, its digest and its files.
+fn meant(document: &Document<'_>, task: &Task, folder: &Path) -> Result<(Vec<Shape>, Locked), TaskError> {
+    let problems = check::check(task);
+    let about = |part: &str| problems.iter().any(|problem| problem.path.first().is_some_and(|at| at == part));
+    let mut found: Vec<TaskError> = problems.iter().map(|problem| document.problem(problem)).collect();
+    let (mut measured, mut locked) = (Vec::new(), None);
+    // A size is measured against the range of its axis, and a path is followed only below the task.
+    if !about("axes") {
+        match shapes(task, folder, document) {
+            Ok(shapes) => measured = shapes,
+            Err(all) => found.extend(all),
+        }
+    }
+    if !about("baseline") {
+        match lock::lock(task, folder) {
+            Ok(all) => locked = Some(all),
+            Err(error) => found.push(named(document, task, folder, error)),
+        }
+    }
+    match (TaskError::of(found), locked) {
+        (None, Some(locked)) => Ok((measured, locked)),
+        (Some(error), _) => Err(error),
+        // Without a digest something is wrong.
+        (None, None) => Err(document.at(&["baseline"], "the baseline cannot be used".to_owned(), None)),
+    }
 }
 
 impl Loaded {
@@ -162,8 +193,11 @@ impl<'a> Document<'a> {
             let (line, column) = place(span);
             TaskError::Written { file: file.to_owned(), line, column, message, help }
         };
-        if let Some(found) = parsed.diagnostics.first() {
-            return Err(written(found.primary(), found.message.clone(), found.help.first().cloned()));
+        let all = parsed.diagnostics.iter();
+        let all =
+            all.map(|found| written(found.primary(), found.message.clone(), found.help.first().cloned()));
+        if let Some(error) = TaskError::of(all.collect()) {
+            return Err(error);
         }
         let Some(root) = parsed.root else {
             return Err(written(None, "the file holds no document".to_owned(), None));
@@ -207,92 +241,138 @@ impl<'a> Document<'a> {
     }
 }
 
-fn shapes(task: &Task, folder: &Path, document: &Document<'_>) -> Result<Vec<Shape>, TaskError> {
-    let mut shapes = Vec::new();
+/// The measured shapes, or everything that is wrong with them.
+fn shapes(task: &Task, folder: &Path, document: &Document<'_>) -> Result<Vec<Shape>, Vec<TaskError>> {
     let workloads = &task.workloads;
+    let wrong = |path: &[&str], message: String, help: &str| {
+        Err(vec![document.at(path, message, Some(help.to_owned()))])
+    };
     let lines = match (&workloads.file, workloads.shapes.is_empty()) {
         (Some(file), true) => from_file(&folder.join(file))?,
         (None, false) => Vec::new(),
         (Some(_), false) => {
-            let help = Some("keep `file` or `shapes`".to_owned());
-            return Err(document.at(&["workloads"], "workloads are given twice".to_owned(), help));
+            return wrong(&["workloads"], "workloads are given twice".to_owned(), "keep `file` or `shapes`");
         }
         (None, true) => {
-            let help = Some("give `shapes`, or a `file` with one shape per line".to_owned());
-            return Err(document.at(&["workloads"], "nothing is measured".to_owned(), help));
+            let help = "give `shapes`, or a `file` with one shape per line";
+            return wrong(&["workloads"], "nothing is measured".to_owned(), help);
         }
     };
     let named = workloads.uuids.len();
     if named > 0 && named != workloads.shapes.len() {
         let message = format!("{named} names are given for {} shapes", workloads.shapes.len());
-        let help = Some("give one for each of `shapes`; in a `file` they stand in its lines".to_owned());
-        return Err(document.at(&["workloads", "uuids"], message, help));
+        let help = "give one for each of `shapes`; in a `file` they stand in its lines";
+        return wrong(&["workloads", "uuids"], message, help);
     }
-    let in_place = workloads.shapes.iter().enumerate().map(|(at, axes)| Shape {
-        axes: axes.clone(),
-        headline: true,
-        uuid: workloads.uuids.get(at).cloned(),
+    let in_place = workloads.shapes.iter().enumerate().map(|(at, axes)| {
+        let uuid = workloads.uuids.get(at).cloned();
+        (Place::Element(at), Shape { axes: axes.clone(), headline: true, uuid })
     });
-    let given = in_place.enumerate().map(|(at, shape)| (None, at, shape));
-    for (line, at, shape) in given.chain(lines.into_iter().map(|(line, shape)| (Some(line), 0, shape))) {
-        let failed = |axis: Option<&str>, message: String, help: String| {
-            let help = (!help.is_empty()).then_some(help);
-            match (line, &workloads.file) {
-                (Some(line), Some(file)) => {
-                    TaskError::Written { file: folder.join(file), line, column: 1, message, help }
-                }
-                _ => {
-                    let at = at.to_string();
-                    let path: Vec<&str> = ["workloads", "shapes", &at].into_iter().chain(axis).collect();
-                    document.at(&path, message, help)
-                }
+    let given: Vec<_> =
+        in_place.chain(lines.into_iter().map(|(line, shape)| (Place::Line(line), shape))).collect();
+    let (mut shapes, mut found) = (Vec::new(), Vec::new());
+    for (place, shape) in given {
+        match taken(task, shape, &shapes) {
+            Ok(shape) => shapes.push(shape),
+            Err((axis, message, help)) => {
+                let help = (!help.is_empty()).then_some(help);
+                found.push(place.error(task, folder, document, axis.as_deref(), message, help));
             }
-        };
-        check::sizes(task, &shape.axes)
-            .map_err(|(axis, message, help)| failed(axis.as_deref(), message, help))?;
-        let axes = task.axes.keys().filter_map(|axis| shape.axes.get_key_value(axis));
-        let shape = Shape { axes: axes.map(|(axis, size)| (axis.clone(), *size)).collect(), ..shape };
-        if shapes.iter().any(|other: &Shape| other.axes == shape.axes) {
-            return Err(failed(None, "this shape is measured twice".to_owned(), "take one away".to_owned()));
         }
-        shapes.push(shape);
     }
-    if !shapes.iter().any(|shape| shape.headline) {
-        let help = Some("leave `headline` out of at least one shape".to_owned());
-        return Err(document.at(&["workloads"], "no shape counts in the headline".to_owned(), help));
+    if found.is_empty() && !shapes.iter().any(|shape| shape.headline) {
+        let help = "leave `headline` out of at least one shape";
+        return wrong(&["workloads"], "no shape counts in the headline".to_owned(), help);
     }
-    Ok(shapes)
+    if found.is_empty() { Ok(shapes) } else { Err(found) }
 }
 
-fn from_file(path: &Path) -> Result<Vec<(u32, Shape)>, TaskError> {
-    let text = read(path)?;
-    let failed = |line: usize, column: usize, message: String, help: &str| TaskError::Written {
+/// A shape with its sizes in the order of the axes; the axis, what is wrong and a way out if it cannot be measured beside the others.
+fn taken(task: &Task, shape: Shape, others: &[Shape]) -> Result<Shape, (Option<String>, String, String)> {
+    check::sizes(task, &shape.axes)?;
+    let axes = task.axes.keys().filter_map(|axis| shape.axes.get_key_value(axis));
+    let shape = Shape { axes: axes.map(|(axis, size)| (axis.clone(), *size)).collect(), ..shape };
+    if others.iter().any(|other| other.axes == shape.axes) {
+        return Err((None, "this shape is measured twice".to_owned(), "take one away".to_owned()));
+    }
+    Ok(shape)
+}
+
+/// Where a shape is written.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In the task, an element of `shapes`.
+    Element(usize),
+    /// In the file of workloads, a line from 1.
+    Line(u32),
+}
+
+impl Place {
+    fn error(
+        self,
+        task: &Task,
+        folder: &Path,
+        document: &Document<'_>,
+        axis: Option<&str>,
+        message: String,
+        help: Option<String>,
+    ) -> TaskError {
+        match (self, &task.workloads.file) {
+            (Self::Line(line), Some(file)) => {
+                TaskError::Written { file: folder.join(file), line, column: 1, message, help }
+            }
+            (Self::Element(at), _) => {
+                let at = at.to_string();
+                let path: Vec<&str> = ["workloads", "shapes", &at].into_iter().chain(axis).collect();
+                document.at(&path, message, help)
+            }
+            // Lines are those of a file.
+            (Self::Line(_), None) => document.at(&["workloads"], message, help),
+        }
+    }
+}
+
+/// The shapes of a file with their lines, or everything that is wrong with its lines.
+fn from_file(path: &Path) -> Result<Vec<(u32, Shape)>, Vec<TaskError>> {
+    let text = read(path).map_err(|error| vec![error])?;
+    let failed = |line: u32, column: usize, message: String, help: &str| TaskError::Written {
         file: path.to_owned(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
+        line,
         column: u32::try_from(column).unwrap_or(u32::MAX),
         message,
         help: Some(help.to_owned()),
     };
-    let mut shapes = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        // JSON is YAML, and this reader knows repeated keys and places.
-        let parsed = assay_yaml::parse(SourceId(0), line, &LIMITS);
-        let shape = serde_json::from_str(line).map_err(|error| (error.column(), error.to_string()));
-        let shape: Shape = shape.map_err(|(column, message)| {
-            let message =
-                message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
-            failed(at + 1, column.max(1), message, "a line is `{\"axes\": {\"R\": 512}, \"headline\": true}`")
-        })?;
-        if let Some(found) = parsed.diagnostics.first() {
-            return Err(failed(at + 1, 1, found.message.clone(), "remove one of the two"));
+    let (mut shapes, mut found) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        if shapes.len() + found.len() == MOST_SHAPES {
+            found.push(failed(number, 1, format!("more than {MOST_SHAPES} shapes"), "measure fewer"));
+            break;
         }
-        if shapes.len() == MOST_SHAPES {
-            return Err(failed(at + 1, 1, format!("more than {MOST_SHAPES} shapes"), "measure fewer"));
+        match shape_of(line) {
+            Ok(shape) => shapes.push((number, shape)),
+            Err((column, message, help)) => found.push(failed(number, column, message, help)),
         }
-        shapes.push((at as u32 + 1, shape));
     }
-    match shapes.is_empty() {
-        true => Err(failed(1, 1, "the file holds no shape".to_owned(), "write one shape per line")),
-        false => Ok(shapes),
+    match (found.is_empty(), shapes.is_empty()) {
+        (false, _) => Err(found),
+        (true, true) => {
+            Err(vec![failed(1, 1, "the file holds no shape".to_owned(), "write one shape per line")])
+        }
+        (true, false) => Ok(shapes),
+    }
+}
+
+/// A line of a file of workloads; the column, what is wrong and a way out if it is none.
+fn shape_of(line: &str) -> Result<Shape, (usize, String, &'static str)> {
+    let shape: Shape = serde_json::from_str(line).map_err(|error| {
+        let message = error.to_string();
+        let message =
+            message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
+        (error.column().max(1), message, "a line is `{\"axes\": {\"R\": 512}, \"headline\": true}`")
+    })?;
+    // JSON is YAML, and this reader knows repeated keys.
+    match assay_yaml::parse(SourceId(0), line, &LIMITS).diagnostics.first() {
+        Some(found) => Err((1, found.message.clone(), "remove one of the two")),
+        None => Ok(shape),
     }
 }

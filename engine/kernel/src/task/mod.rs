@@ -4,6 +4,7 @@ pub mod argument;
 pub mod axes;
 mod check;
 mod decode;
+mod decode_all;
 mod error;
 mod lint;
 mod load;
@@ -11,7 +12,7 @@ mod lock;
 mod parts;
 
 pub use error::TaskError;
-pub use lint::{Lint, lint};
+pub use lint::{Lint, lint, silent};
 pub use load::{Loaded, Shape, load};
 pub use lock::{LockedFile, missing};
 pub use parts::{

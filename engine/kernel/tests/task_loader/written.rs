@@ -102,3 +102,77 @@ fn the_head_is_checked() {
         ),
     ]);
 }
+
+/// Whoever mends a task sees all of it at once: what the text, the types or the meaning lack, each in the order of its lines.
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let folder = Folder::new();
+    let told = |changes: &[(&str, &str)]| -> Vec<String> {
+        let mut text = super::TASK.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replacen(from, to, 1);
+        }
+        folder.write("task.yaml", &text);
+        folder.error().lines().map(|line| line.split(';').next().unwrap_or_default().to_owned()).collect()
+    };
+    let types = told(&[
+        (
+            "dtype: bf16, shape: [R, C], strides: row_padded_ok, gen",
+            "dtype: bf17, shape: [R, C], stridse: row_padded_ok, gen",
+        ),
+        ("symbol: kv_entry", "align: 1"),
+        ("roofline", "roofine"),
+        ("range: [1, 4096]", "range: [1, many]"),
+    ]);
+    let known = [
+        "task.yaml:5:6: the field `symbol` is missing",
+        "task.yaml:7:18: found string \"many\", expected u64",
+        "task.yaml:10:14: unknown value `bf17`",
+        "task.yaml:10:35: unknown field `stridse`",
+        "task.yaml:25:1: unknown field `roofine`",
+    ];
+    assert_eq!(types, known);
+    let fields = told(&[
+        ("name: rmsnorm_bf16\n", ""),
+        ("baseline: {path", "basis: {path"),
+        ("oracle: {builtin: rmsnorm}\n", ""),
+    ]);
+    let known = [
+        "task.yaml:1:1: the field `name` is missing",
+        "task.yaml:1:1: the field `oracle` is missing",
+        "task.yaml:1:1: the field `baseline` is missing",
+        "task.yaml:22:1: unknown field `basis`",
+    ];
+    assert_eq!(fields, known);
+    let meaning = told(&[
+        ("assay/v1", "assay/v2"),
+        ("name: rmsnorm_bf16", "name: RmsNorm"),
+        ("shape: [C], gen", "shape: [D], gen"),
+        ("builtin: rmsnorm", "builtin: rmsnrom"),
+        ("n: C", "n: CC"),
+        ("x: 1}", "z: 1}"),
+        ("path: baseline,", "path: basis,"),
+    ]);
+    let known = [
+        "task.yaml:1:1: `assay/v2` is no version of this language",
+        "task.yaml:3:1: `RmsNorm` cannot be a name",
+        "task.yaml:11:28: `D` names `D`, which is no axis",
+        "task.yaml:16:10: `rmsnrom` does not ship with Assay",
+        "task.yaml:17:21: `CC` names `CC`, which is no axis",
+        "task.yaml:22:10: `z` is no tensor of the task",
+        "task.yaml:24:12: the baseline `basis` cannot be read: No such file or directory (os error 2)",
+    ];
+    assert_eq!(meaning, known);
+    let twice = told(&[("kind: KernelTask", "kind: KernelTask\nkind: X"), ("axes:", "axes: {}\naxes:")]);
+    assert_eq!(twice.len(), 2, "{twice:?}");
+    folder.write("task.yaml", super::TASK);
+    folder.write(
+        "workloads.jsonl",
+        "{\"axes\": {\"R\": 0, \"C\": 768}}\n{}\n{\"axes\": {\"R\": 1, \"C\": 8}}\n",
+    );
+    let lines = folder.error();
+    assert_eq!(lines.lines().count(), 1, "what is no shape comes first: {lines}");
+    folder.write("workloads.jsonl", "{\"axes\": {\"R\": 0, \"C\": 768}}\n{\"axes\": {\"R\": 1, \"C\": 9}}\n");
+    assert_eq!(folder.error().lines().count(), 2, "{}", folder.error());
+}

@@ -112,13 +112,18 @@ async fn run(cx: &StepCtx) -> Result<Outcome, Outcome> {
     Err(Outcome { exit: end.exit(), signal: end.signal(), ..Outcome::ended(status, reason) })
 }
 
-/// What the judge said was wrong, with its ways out, on one line: lists of runs show the first line of a reason.
+/// What the judge said was wrong, with its ways out, on one line: lists of runs show the first line of a reason. Errors that stand
+/// together, as those of a task do, are told together.
 fn error(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().collect();
-    let at = lines.iter().rposition(|line| line.starts_with(ERROR))?;
-    let message = lines[at].trim_start_matches(ERROR).trim();
-    let ways_out = lines[at + 1..].iter().take_while(|line| line.starts_with(' ')).map(|line| line.trim());
-    Some(std::iter::once(message).chain(ways_out).collect::<Vec<_>>().join("; "))
+    let last = lines.iter().rposition(|line| line.starts_with(ERROR))?;
+    let of_errors = |line: &&&str| line.starts_with(ERROR) || line.starts_with(' ');
+    let above = lines[..last].iter().rev().take_while(of_errors).count();
+    // Ways out above the first error that is seen are of one that is not.
+    let first = lines[last - above..].iter().position(|line| line.starts_with(ERROR))?;
+    let all = lines[last - above + first..].iter().take_while(of_errors);
+    let all = all.map(|line| line.trim_start_matches(ERROR).trim());
+    Some(all.collect::<Vec<_>>().join("; "))
 }
 
 /// This program's own verb, in a process of its own: it can be stopped at any time, with its workers.
@@ -155,7 +160,9 @@ mod tests {
         let log =
             "seeds: drawn\nerror: `k.c` is no file\n  name one\n  or two\nnext: assay doctor  # says more";
         assert_eq!(error(log).as_deref(), Some("`k.c` is no file; name one; or two"));
-        assert_eq!(error("error: first\nerror: last").as_deref(), Some("last"));
+        assert_eq!(error("error: first\ngate build\nerror: last").as_deref(), Some("last"));
+        let several = "  cut off\nerror: first\n  mend it\nerror: second\n  and this\nnext: x";
+        assert_eq!(error(several).as_deref(), Some("first; mend it; second; and this"));
         assert_eq!(error("gate build passed"), None);
     }
 }

@@ -13,8 +13,10 @@ use serde_json::json;
 const MARGIN: f64 = 1.05;
 /// Half of what matrix units do in 16 bits, generously.
 const MATRIX: f64 = 16.0;
-/// A gain beyond this is seen by a person before it is believed.
-const SIGN_OFF: f64 = 10.0;
+/// A ratio beyond this, of all headline shapes or at any one, is read by a person before it is believed. Chosen by hand: against a
+/// baseline that is worth beating, vector units, caches and one pass instead of two are a few times each, and work that is left out in
+/// a way that no gate sees is any number of times. It asks for attention and refuses nothing.
+pub const SIGN_OFF: f64 = 10.0;
 
 /// Runs the gate.
 pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {

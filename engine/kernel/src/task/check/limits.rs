@@ -1,47 +1,46 @@
 //! What is allowed and what is refused: tolerances, rejections, timing, costs.
 
-use super::{Checked, expression, problem};
+use super::{Checked, Problems, expression, problem};
 use crate::task::{Cache, Reject, Task};
 use assay_diagnostics::did_you_mean;
 
-pub(super) fn tolerance(task: &Task) -> Checked {
+pub(super) fn tolerance(task: &Task, all: &mut Problems) {
     let tolerance = &task.tolerance;
     let path = |field| ["tolerance", field];
     if !tolerance.c_out.is_finite() || tolerance.c_out < 0.0 {
-        return problem(&path("c_out"), format!("{} is no allowance", tolerance.c_out), "0.5 is usual");
+        all.add(problem(&path("c_out"), format!("{} is no allowance", tolerance.c_out), "0.5 is usual"));
     }
     // A bound of a quarter of the value accepts almost anything.
     for (name, output) in &task.outputs {
         let roundings = f64::from(output.roundings) + tolerance.c_out;
         let bound = roundings * output.dtype.unit_roundoff().unwrap_or(0.0);
         if bound > 0.25 {
-            return problem(
+            all.add(problem(
                 &path("c_out"),
                 format!("`{name}` may be wrong by {:.0} % of its value", bound * 100.0),
                 "allow fewer roundings, or a finer type of the output",
-            );
+            ));
         }
     }
     if !(1.0..=100.0).contains(&tolerance.rel_l2_vs_baseline) {
-        return problem(
+        all.add(problem(
             &path("rel_l2_vs_baseline"),
             format!("{} is no ratio from 1 to 100", tolerance.rel_l2_vs_baseline),
             "1.25 lets chance pass and a second rounding not",
-        );
+        ));
     }
     if !(tolerance.max_bias_t > 0.0 && tolerance.max_bias_t <= 10.0) {
-        return problem(&path("max_bias_t"), format!("{} is no bias", tolerance.max_bias_t), "0.2 is usual");
+        all.add(problem(&path("max_bias_t"), format!("{} is no bias", tolerance.max_bias_t), "0.2 is usual"));
     }
-    let Some(accum) = &tolerance.accum else { return Ok(()) };
-    expression(task, &accum.n.0, &["tolerance", "accum", "n"])?;
+    let Some(accum) = &tolerance.accum else { return };
+    all.add(expression(task, &accum.n.0, &["tolerance", "accum", "n"]));
     if accum.unit.unit_roundoff().is_none() {
-        return problem(
+        all.add(problem(
             &["tolerance", "accum", "unit"],
             "sums of whole numbers have no roundoff",
             "name a float type",
-        );
+        ));
     }
-    Ok(())
 }
 
 pub(super) fn rejection(task: &Task, reject: &Reject, at: &str) -> Checked {
@@ -91,19 +90,19 @@ pub(super) fn rejection(task: &Task, reject: &Reject, at: &str) -> Checked {
     Ok(())
 }
 
-pub(super) fn ranges(task: &Task) -> Checked {
+pub(super) fn ranges(task: &Task, all: &mut Problems) {
     if task.hidden.odd.contains(&0) {
-        return problem(&["hidden", "odd"], "0 is no size", "sizes start at 1");
+        all.add(problem(&["hidden", "odd"], "0 is no size", "sizes start at 1"));
     }
     if task.hidden.random > 1000 {
-        return problem(
+        all.add(problem(
             &["hidden", "random"],
             format!("{} shapes take too long", task.hidden.random),
             "draw up to 1000",
-        );
+        ));
     }
     if task.hidden.max_elements == 0 {
-        return problem(&["hidden", "max_elements"], "no shape has 0 elements", "give at least 1");
+        all.add(problem(&["hidden", "max_elements"], "no shape has 0 elements", "give at least 1"));
     }
     let timing = &task.timing;
     let least = [
@@ -114,11 +113,11 @@ pub(super) fn ranges(task: &Task) -> Checked {
     ];
     for (field, value, least) in least {
         if value < least {
-            return problem(
+            all.add(problem(
                 &["timing", field],
                 format!("{value} is too little to decide on"),
                 &format!("give at least {least}"),
-            );
+            ));
         }
     }
     let shares = [
@@ -128,18 +127,18 @@ pub(super) fn ranges(task: &Task) -> Checked {
     ];
     for (field, share) in shares {
         if !(share > 0.0 && share < 1.0) {
-            return problem(
+            all.add(problem(
                 &["timing", field],
                 format!("{share} is no share"),
                 "give a number between 0 and 1",
-            );
+            ));
         }
     }
-    lanes(task)?;
+    all.add(lanes(task));
     for (at, text) in task.allow.kernels.iter().enumerate() {
         if regex::Regex::new(text).is_err() {
             let path = ["allow", "kernels", &at.to_string()];
-            return problem(&path, format!("`{text}` is no regular expression"), "for example `^rmsnorm`");
+            all.add(problem(&path, format!("`{text}` is no regular expression"), "for example `^rmsnorm`"));
         }
     }
     let limits = [
@@ -149,10 +148,9 @@ pub(super) fn ranges(task: &Task) -> Checked {
     ];
     for (field, value) in limits {
         if value == 0 {
-            return problem(&["limits", field], "0 lets nothing run", "give at least 1");
+            all.add(problem(&["limits", field], "0 lets nothing run", "give at least 1"));
         }
     }
-    Ok(())
 }
 
 /// Lanes stand once, and cold ones are for devices.

@@ -1,6 +1,6 @@
 //! Inputs and outputs: shapes, generators, roundings.
 
-use super::{Checked, expression, problem};
+use super::{Checked, Problems, expression, problem};
 use crate::dtype::DType;
 use crate::task::{Dist, Generator, Size, Task};
 
@@ -18,15 +18,14 @@ fn shape(task: &Task, sizes: &[Size], path: &[&str]) -> Checked {
     Ok(())
 }
 
-pub(super) fn inputs(task: &Task) -> Checked {
+pub(super) fn inputs(task: &Task, all: &mut Problems) {
     if task.inputs.is_empty() {
-        return problem(&["inputs"], "there is no input", "name at least one");
+        all.add(problem(&["inputs"], "there is no input", "name at least one"));
     }
     for (name, input) in &task.inputs {
-        shape(task, &input.shape, &["inputs", name, "shape"])?;
-        generator(task, &input.generator, input.dtype, name)?;
+        all.add(shape(task, &input.shape, &["inputs", name, "shape"]));
+        all.add(generator(task, &input.generator, input.dtype, name));
     }
-    Ok(())
 }
 
 fn generator(task: &Task, made: &Generator, dtype: DType, name: &str) -> Checked {
@@ -63,29 +62,32 @@ fn generator(task: &Task, made: &Generator, dtype: DType, name: &str) -> Checked
     Ok(())
 }
 
-pub(super) fn outputs(task: &Task) -> Checked {
+pub(super) fn outputs(task: &Task, all: &mut Problems) {
     if task.outputs.is_empty() {
-        return problem(&["outputs"], "there is no output", "name at least one");
+        all.add(problem(&["outputs"], "there is no output", "name at least one"));
     }
     for (name, output) in &task.outputs {
-        shape(task, &output.shape, &["outputs", name, "shape"])?;
+        all.add(shape(task, &output.shape, &["outputs", name, "shape"]));
         if output.roundings == 0 || output.roundings > 64 {
-            return problem(
+            all.add(problem(
                 &["outputs", name, "roundings"],
                 format!("{} roundings cannot be", output.roundings),
                 "every result is rounded at least once; give 1 to 64",
-            );
+            ));
         }
     }
+    // What is misspelt here and right there differs for that alone.
+    if all.has("inputs") || all.has("outputs") {
+        return;
+    }
     let (Some((input, from)), Some((output, to))) = (task.inputs.first(), task.outputs.first()) else {
-        return Ok(());
+        return;
     };
     if task.abi.inplace_allowed && (from.dtype != to.dtype || from.shape != to.shape) {
-        return problem(
+        all.add(problem(
             &["abi", "inplace_allowed"],
             format!("`{output}` cannot lie in the memory of `{input}`: another type or shape"),
             "take `inplace_allowed` away",
-        );
+        ));
     }
-    Ok(())
 }
