@@ -8,7 +8,7 @@ mod kernels;
 mod schemas;
 mod support;
 
-use kernels::{candidate, example};
+use kernels::{candidate, copied, example, judge, text};
 use schemas::{faults, schema, validator};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -256,4 +256,75 @@ fn an_unusable_ledger_is_found_before_anything_is_judged() {
         let log = scene.assay(&["logs", "latest", "judge", "--stderr"]).stdout;
         assert!(log.contains("nothing was judged") && !log.contains("gate"), "{log}");
     }
+}
+
+#[test]
+fn a_changed_ledger_is_found_and_not_continued() {
+    let scene = Scene::new();
+    let bad = candidate("b17_thread.c");
+    let kept = ["--ledger", "l.jsonl"];
+    for _ in 0..3 {
+        judge(&scene, &bad, &kept).expect(23);
+    }
+    let whole = scene.read("l.jsonl");
+    assert!(
+        scene
+            .assay(&["ledger", "verify", "l.jsonl", "--rows", "3"])
+            .expect(0)
+            .stdout
+            .contains("3 rows holds")
+    );
+    scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "4"]).expect(24);
+    scene.assay(&["ledger", "verify", "absent.jsonl"]).expect(3);
+    // A row that was improved.
+    scene.write("l.jsonl", whole.replacen("FORBIDDEN_IMPORT", "ACCEPT_FASTER", 1));
+    let found = scene.assay(&["ledger", "verify", "l.jsonl"]).expect(24);
+    assert!(found.stderr.contains("row 1 of `l.jsonl` is broken"), "{}", found.stderr);
+    let json = scene.assay(&["ledger", "verify", "l.jsonl", "--json"]).expect(24).json();
+    assert_eq!(json["data"]["broken"]["row"], json!(1));
+    // One that was taken out.
+    let lines: Vec<&str> = whole.lines().collect();
+    scene.write("l.jsonl", format!("{}\n{}\n", lines[0], lines[2]));
+    let found = scene.assay(&["ledger", "verify", "l.jsonl"]).expect(24);
+    assert!(found.stderr.contains("row 2 of"), "{}", found.stderr);
+    let refused = judge(&scene, &bad, &kept).expect(24);
+    assert!(
+        refused.stderr.contains("nothing was judged") && !refused.stderr.contains("gate"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(scene.read("l.jsonl").lines().count(), 2, "nothing is added behind a broken chain");
+    // A writer that was stopped is no tampering.
+    scene.write("l.jsonl", format!("{whole}{}", &lines[0][..100]));
+    let torn = scene.assay(&["ledger", "verify", "l.jsonl"]).expect(0);
+    assert!(torn.stderr.contains("no end"), "{}", torn.stderr);
+    judge(&scene, &bad, &kept).expect(23);
+    scene.assay(&["ledger", "verify", "l.jsonl", "--rows", "4"]).expect(0);
+    assert!(scene.read("l.jsonl.torn").starts_with(&lines[0][..100]));
+}
+
+#[test]
+fn rows_become_stale_with_their_task_and_their_baseline() {
+    let scene = Scene::new();
+    copied(&scene, "rmsnorm", "task");
+    let bad = candidate("b17_thread.c");
+    let judged = ["kernel", "judge", "task", "--candidate", text(&bad), "--ledger", "l.jsonl"];
+    let show = |scene: &Scene| scene.assay(&["ledger", "show", "l.jsonl", "--task", "task"]).expect(0).stdout;
+    scene.assay(&judged).expect(23);
+    assert!(!show(&scene).contains("stale"));
+    let task = scene.read("task/task.yaml");
+    scene.write("task/task.yaml", format!("{task}timing: {{samples: 60}}\n"));
+    assert!(show(&scene).contains("stale: task changed"), "{}", show(&scene));
+    let without = scene.assay(&["ledger", "show", "l.jsonl"]).expect(0).stdout;
+    assert!(!without.contains("stale"), "the ledger alone cannot know: {without}");
+    scene.assay(&judged).expect(23);
+    let without = scene.assay(&["ledger", "show", "l.jsonl"]).expect(0).stdout;
+    assert!(without.contains("1 of 2 rows are stale"), "newer rows tell: {without}");
+    let baseline = scene.read("task/baseline/kernel.c");
+    scene.write("task/baseline/kernel.c", format!("{baseline}\n/* moved upstream */\n"));
+    assert!(show(&scene).contains("stale: baseline changed"), "{}", show(&scene));
+    scene.assay(&["ledger", "export", "l.jsonl", "--task", "task"]).expect(3);
+    scene.write("task/baseline/kernel.c", baseline);
+    let traces = scene.assay(&["ledger", "export", "l.jsonl", "--task", "task"]).expect(0).stdout;
+    assert_eq!(traces.lines().count(), 3, "the row of today, for three shapes: {traces}");
 }

@@ -243,7 +243,13 @@ fn times(timing: &TimingFacts, row: &Row) -> Section {
         let label = format!("geometric mean, caches {}", lane.lane);
         lines.push(line(label, &lane.geomean, true));
     }
-    lines.extend(row.aa.as_ref().map(|aa| line("baseline against itself".to_owned(), aa, true)));
+    for (label, interval) in [
+        ("by the judge's clock", &timing.seen),
+        ("on new data", &timing.renewed),
+        ("baseline against itself", &row.aa),
+    ] {
+        lines.extend(interval.as_ref().map(|interval| line(label.to_owned(), interval, true)));
+    }
     if let (Some(e2e), Some(mean)) = (&row.e2e, lines.iter_mut().find(|line| line.label == MEAN)) {
         mean.whole = gain(e2e).map(|value| (value, effect(e2e)));
     }

@@ -152,6 +152,13 @@ fn times(timing: &TimingFacts, aa: Option<&Interval>, quick: bool) -> String {
             kernel::interval(&lane.geomean)
         ));
     }
+    for (what, interval) in
+        [("By the judge's own clock", &timing.seen), ("On data that no call had seen", &timing.renewed)]
+    {
+        if let Some(interval) = interval {
+            text.push_str(&format!("{what}: {}.\n", kernel::interval(interval)));
+        }
+    }
     if let Some(aa) = aa {
         text.push_str(&format!("The baseline against itself: {}.\n", kernel::interval(aa)));
     }

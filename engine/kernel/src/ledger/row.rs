@@ -112,6 +112,12 @@ pub struct TimingFacts {
     pub pairs: usize,
     /// Geometric mean of the headline shapes, baseline / candidate.
     pub geomean: Interval,
+    /// The same by the judge's own clock, in which requests and replies count as well; absent on a device, and in older rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Interval>,
+    /// The same on data that no call had seen; absent where inputs are integers only, and in older rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Interval>,
     /// Every measured shape.
     pub rows: Vec<TimingRow>,
     /// Other states of the caches, which decide nothing.

@@ -77,7 +77,7 @@ fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
         let mut measured = Measurement::new(race.plan([&race.theirs, &race.own], *other, seed_lanes));
         let look = race.pass(Lane::Candidate, &once).measure(&mut measured, &mut watch, |_| true)?;
         let TimingFacts { lane, processes, pairs, geomean, rows, .. } =
-            race::facts(*other, &measured, look.geomean, &race)?;
+            race::facts(*other, &measured, &look, &race)?;
         facts.lanes.push(LaneFacts { lane, processes, pairs, geomean, rows });
         last = measured.last();
     }
@@ -153,7 +153,7 @@ fn headline_lane(race: &Race<'_>, cache: Cache, watch: &mut Timed<'_, '_>) -> Re
     if let Some(finding) = told_by(&look, timing) {
         return Err(Stop::Found(finding));
     }
-    let facts = facts(cache, &measured, overall, race)?;
+    let facts = facts(cache, &measured, &look, race)?;
     Ok(Raced { facts, decision, last: measured.last() })
 }
 

@@ -78,7 +78,7 @@ fn slower(
     if !noise.lets_stand(&seen.geomean, timing) {
         return Ok(None);
     }
-    let facts = facts(cache, &measured, seen.geomean, race)?;
+    let facts = facts(cache, &measured, seen, race)?;
     let known = &mut watch.bench().facts;
     known.aa = Some(aa);
     known.notes.extend(noted(noise, &aa, &seen.geomean, timing)?);

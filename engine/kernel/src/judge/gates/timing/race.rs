@@ -9,7 +9,7 @@ use crate::judge::timed::Timed;
 use crate::ledger::{TimingFacts, TimingRow};
 use crate::task::{Cache, Timing};
 use crate::timing::decide::Look;
-use crate::timing::estimate::{ALPHA, Interval};
+use crate::timing::estimate::ALPHA;
 use crate::timing::measure::{ATTEMPTS, Measurement, Plan};
 use crate::timing::shape::Shape;
 use crate::timing::watch::Trouble;
@@ -121,12 +121,13 @@ pub fn look(measurement: &Measurement<'_>, headline: &[bool], alpha: f64) -> Res
 pub fn facts(
     lane: Cache,
     measured: &Measurement<'_>,
-    geomean: Interval,
+    look: &Look,
     race: &Race<'_>,
 ) -> Result<TimingFacts, JudgeError> {
     let row = |((shape, case), headline): ((&Shape, &Case), &bool)| {
         let (baseline_ns, candidate_ns) = shape.call_ns().unwrap_or_default();
-        let (axes, calls, ratio) = (case.axes.clone(), shape.calls, shape.interval(1.0 - geomean.level)?);
+        let (axes, calls, ratio) =
+            (case.axes.clone(), shape.calls, shape.interval(1.0 - look.geomean.level)?);
         Ok(TimingRow { axes, headline: *headline, calls, baseline_ns, candidate_ns, ratio })
     };
     let rows: Result<Vec<TimingRow>, StatsError> =
@@ -135,7 +136,9 @@ pub fn facts(
         lane: lane.word(),
         processes: measured.processes(),
         pairs: measured.shapes().iter().map(|shape| shape.baseline_ns.len()).sum(),
-        geomean,
+        geomean: look.geomean,
+        seen: look.seen,
+        renewed: look.renewed,
         rows: rows?,
         lanes: Vec::new(),
     })
