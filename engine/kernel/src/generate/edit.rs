@@ -92,15 +92,17 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
     places
 }
 
-/// Changes the last digits of nearly every float in memory, at the speed of memory, so that no two tensors are ever the same; `false`, and
-/// nothing is done, for integers, which may be indices. Finite numbers stay finite, and about as large.
+/// Changes the digits of nearly every float in memory, at the speed of memory, so that no two tensors are ever the same, nor nearly so;
+/// `false`, and nothing is done, for integers, which may be indices. Signs and powers of two stay, so finite numbers stay finite.
 pub fn disturb(layout: &Layout, seed: u64, bytes: &mut [u8]) -> bool {
-    // Digits of each element that may change, repeated over eight bytes.
+    // Digits of each element, repeated over eight bytes.
     let digits: u64 = match layout.dtype {
-        DType::Fp64 => 0x0fff_ffff,
-        DType::Fp32 => 0x0fff_0000_0fff,
-        DType::Fp16 | DType::Bf16 => 0x0007_0007_0007_0007,
-        DType::E4m3 | DType::E5m2 => 0x0101_0101_0101_0101,
+        DType::Fp64 => 0x000f_ffff_ffff_ffff,
+        DType::Fp32 => 0x007f_ffff_007f_ffff,
+        DType::Fp16 => 0x03ff_03ff_03ff_03ff,
+        DType::Bf16 => 0x007f_007f_007f_007f,
+        DType::E4m3 => 0x0707_0707_0707_0707,
+        DType::E5m2 => 0x0303_0303_0303_0303,
         DType::Int64 | DType::Int32 | DType::Int8 | DType::Uint8 | DType::Bool => return false,
     };
     let mut state = seed;
@@ -110,7 +112,11 @@ pub fn disturb(layout: &Layout, seed: u64, bytes: &mut [u8]) -> bool {
         let mut word = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         let change = ((word ^ word >> 31) & digits).to_le_bytes();
-        chunk.iter_mut().zip(change).for_each(|(byte, change)| *byte ^= change);
+        for (byte, change) in chunk.iter_mut().zip(change) {
+            // The one type whose largest power of two holds numbers as well as NaN.
+            let nan = layout.dtype == DType::E4m3 && (*byte ^ change) & 0x7f == 0x7f;
+            *byte ^= if nan { 0 } else { change };
+        }
     }
     true
 }
@@ -145,14 +151,18 @@ mod tests {
             let after = layout.read(&bytes);
             let changed = values.iter().zip(&after).filter(|(old, new)| old != new).count();
             assert!(changed > layout.len() / 3, "{dtype:?}: {changed}");
-            // Three digits of the shortest significand, one of the 8-bit ones.
+            // All digits, and not the power of two.
             let most =
                 values.iter().zip(&after).map(|(old, new)| ((new - old) / old).abs()).fold(0.0, f64::max);
-            assert!(most > 0.0 && most <= 0.25, "{dtype:?}: {most}");
+            assert!(most > 0.5 && most < 1.0, "{dtype:?}: {most}");
             let once = bytes.clone();
             disturb(&layout, 4, &mut bytes);
             assert!(bytes != once && bytes != before, "{dtype:?}");
         }
+        // Its largest numbers stand beside NaN.
+        let mut large = [0x7e; 64];
+        disturb(&Layout::contiguous(DType::E4m3, &[64]), 1, &mut large);
+        assert!(large.iter().all(|byte| *byte != 0x7f) && large.iter().any(|byte| *byte != 0x7e));
         let whole = Layout::contiguous(DType::Int32, &[4]);
         assert!(!disturb(&whole, 1, &mut [1; 16]));
     }

@@ -4,6 +4,7 @@
 //! elements of every set that was used are compared with the right answers, the copy that was taken when a random call returned is
 //! compared as a whole, and, as often as the shape is small, so are the outputs of the changed set, with a right answer of their own.
 
+mod cover;
 mod renewed;
 
 use super::bench::{Bench, POISON};
@@ -20,6 +21,7 @@ use crate::tolerance;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Blocked, End, Mode};
 use assay_stats::Side;
+use cover::{Cover, decoys};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -47,6 +49,8 @@ pub struct Timed<'b, 'a> {
     lane: Lane,
     cases: Vec<Case>,
     pools: Vec<Vec<Data>>,
+    /// For each shape and data of its pool the right answers, see [`cover::decoys`].
+    decoys: Vec<Vec<Vec<Vec<u8>>>>,
     shape: usize,
     /// Which data is in each set.
     holds: [usize; SETS],
@@ -58,7 +62,7 @@ pub struct Timed<'b, 'a> {
     /// Who tells the state of the device, and what it was when the process pair was warm.
     smi: Option<Smi>,
     before: Option<State>,
-    poison: u8,
+    cover: Cover,
     done: usize,
     of: usize,
 }
@@ -81,7 +85,8 @@ impl<'b, 'a> Timed<'b, 'a> {
         }
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
-        let poison = POISON[0];
+        let cover = Cover::Poison(POISON[0]);
+        let decoys = cases.iter().zip(&pools).map(|(case, pool)| decoys(case, pool)).collect();
         let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
         if smi == Some(None) {
             bench
@@ -96,6 +101,7 @@ impl<'b, 'a> Timed<'b, 'a> {
             lane,
             cases,
             pools,
+            decoys,
             shape,
             holds,
             changed,
@@ -103,7 +109,7 @@ impl<'b, 'a> Timed<'b, 'a> {
             random,
             smi,
             before,
-            poison,
+            cover,
             done,
             of,
         })
@@ -321,16 +327,12 @@ impl Watch for Timed<'_, '_> {
             layout.dtype.write(values[input][at], &mut bytes[place..place + size]);
         }
         self.changed = Some(Changed { set: sample.picked, values, input: (input, bytes.to_vec()) });
-        self.poison = POISON[self.done % 2];
+        self.draw_cover();
         Ok(())
     }
 
     fn poison(&mut self, sample: &Sample, arena: &mut Arena) {
-        for set in &sample.order[..sample.order.len().min(SETS)] {
-            for tensor in self.cases[self.shape].outputs() {
-                arena.bytes_mut(*set, tensor).fill(self.poison);
-            }
-        }
+        self.lay(sample, arena);
     }
 
     fn look(&mut self, side: Side, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Stop> {
@@ -363,17 +365,11 @@ impl Watch for Timed<'_, '_> {
         self.give_new(seed, arena)
     }
 
-    fn look_renewed(
-        &mut self,
-        sample: &Sample,
-        arena: &Arena,
-        blocked: &Blocked,
-        last: bool,
-    ) -> Result<(), Stop> {
+    fn look_renewed(&mut self, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Stop> {
         self.served(blocked)?;
         self.bench.facts.cases.run += sample.order.len() as u64;
         self.unchanged(arena)?;
-        if last { self.right_on_new(sample, arena) } else { Ok(()) }
+        self.maybe_right(sample, arena)
     }
 
     fn warm(&mut self) {

@@ -133,29 +133,48 @@ fn headline_lane(race: &Race<'_>, cache: Cache, watch: &mut Timed<'_, '_>) -> Re
     let known = &mut watch.bench().facts;
     known.aa = Some(aa);
     known.notes.extend(noted(noise_of(&aa), &aa, &overall, timing)?);
+    let shown = |at: Interval, what: &str| {
+        format!(
+            "{:.3} times as fast, {} interval {:.3} to {:.3}: {what}",
+            at.ratio,
+            at.level_words(),
+            at.lo,
+            at.hi
+        )
+    };
     if let Some(seen) = look.seen.filter(|_| look.unseen(timing)) {
-        known.notes.push(format!(
-            "by the judge's own clock it is {:.3} times as fast, {} interval {:.3} to {:.3}: what only the worker's clock shows is no win",
-            seen.ratio,
-            seen.level_words(),
-            seen.lo,
-            seen.hi
-        ));
+        let what = shown(seen, "what only the worker's clock shows is no win");
+        known.notes.push(format!("by the judge's own clock it is {what}"));
     }
-    if let Some(renewed) = look.renewed.filter(|_| look.remembers(timing)) {
-        return Err(Stop::Found(remembers(&overall, &renewed)));
+    if let Some(renewed) = look.renewed.filter(|_| look.unproven()) {
+        let what = shown(renewed, "that a part of the win is there as well is not shown");
+        known.notes.push(format!("on data that no call has seen it is {what}"));
+    }
+    if let Some(finding) = told_by(&look, timing) {
+        return Err(Stop::Found(finding));
     }
     let facts = facts(cache, &measured, overall, race)?;
     Ok(Raced { facts, decision, last: measured.last() })
 }
 
-/// The finding of a gain that is none on data that no call has seen.
-fn remembers(geomean: &Interval, renewed: &Interval) -> Finding {
+/// The finding of a gain that is none: on data that no call has seen, or by the judge's clock.
+fn told_by(look: &Look, timing: &Timing) -> Option<Finding> {
+    let Look { geomean, seen, renewed, .. } = look;
+    if let Some(seen) = seen.filter(|_| look.forged()) {
+        let message = format!(
+            "{:.2} times as fast as the baseline by its own clock, and {:.2} times ({:.2} to {:.2}) by the judge's",
+            geomean.ratio, seen.ratio, seen.lo, seen.hi
+        );
+        let evidence = json!({ "geomean": geomean, "seen": seen });
+        return Some(Finding::new(GATE, Code::ClockMismatch, message, evidence));
+    }
+    let renewed = renewed.filter(|_| look.remembers(timing))?;
     let message = format!(
         "{:.2} times as fast as the baseline on data that comes again, and {:.2} times ({:.2} to {:.2}) on data that no call has seen: it remembers",
         geomean.ratio, renewed.ratio, renewed.lo, renewed.hi
     );
-    Finding::new(GATE, Code::StaleResult, message, json!({ "geomean": geomean, "renewed": renewed }))
+    let evidence = json!({ "geomean": geomean, "renewed": renewed });
+    Some(Finding::new(GATE, Code::StaleResult, message, evidence))
 }
 
 /// What a reader should know of the noise where the verdict stands in spite of it.

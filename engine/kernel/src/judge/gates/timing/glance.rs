@@ -1,12 +1,12 @@
 //! A first look at the candidate, short: what is far off is refused before time is spent on noise.
 
 use super::race::{Race, facts, look, stop};
-use super::{RENEWED, Raced, noted, remembers};
+use super::{RENEWED, Raced, noted, told_by};
 use crate::judge::setup::Lane;
 use crate::judge::stage::Stop;
 use crate::judge::timed::Timed;
 use crate::task::Cache;
-use crate::timing::decide::{Decision, Look, Noise, suspect};
+use crate::timing::decide::{Decision, Look, Noise};
 use crate::timing::estimate::ALPHA;
 use crate::timing::measure::{Measurement, Plan};
 use crate::timing::watch::Trouble;
@@ -25,13 +25,13 @@ pub fn glance(race: &Race<'_>, cache: Cache, watch: &mut Timed<'_, '_>) -> Resul
     if !pairs(&mut measured, 1, race, Lane::Candidate, watch)? {
         return Ok(None);
     }
-    let (hot, renewed) = measured.hint(|shape| race.headline[shape]);
-    if !suspect(hot, renewed, &race.timing) || !pairs(&mut measured, CLOSER, race, Lane::Candidate, watch)? {
+    let hint = measured.hint(|shape| race.headline[shape]);
+    if !hint.suspect(&race.timing) || !pairs(&mut measured, CLOSER, race, Lane::Candidate, watch)? {
         return Ok(None);
     }
     let seen = look(&measured, &race.headline, ALPHA)?;
-    if let Some(renewed) = seen.renewed.filter(|_| seen.remembers(&race.timing)) {
-        return Err(Stop::Found(remembers(&seen.geomean, &renewed)));
+    if let Some(finding) = told_by(&seen, &race.timing) {
+        return Err(Stop::Found(finding));
     }
     if !seen.far_slower() {
         return Ok(None);
