@@ -399,7 +399,9 @@ fn programs_around_a_device_are_heard() {
         (setup.quick, setup.toolkit.bin) = (true, Some(bin.clone()));
         judge(&setup, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
     };
-    let smi = |state: &str| script(&bin.join("nvidia-smi"), &format!("echo '580.65.06, {state}'"));
+    // As the real one it wants a value behind an equals sign, and a library of the driver where the loader looks.
+    let asked = "case \"$*\" in *--id=GPU-*) ;; *) exit 2 ;; esac\n[ -n \"$LD_LIBRARY_PATH\" ] || exit 12";
+    let smi = |state: &str| script(&bin.join("nvidia-smi"), &format!("{asked}\necho '580.65.06, {state}'"));
     smi("1980, 2619, 41, 0x0000000000000001");
     let judgement = judged();
     passes(&judgement);
@@ -408,6 +410,12 @@ fn programs_around_a_device_are_heard() {
         (device.driver.as_str(), device.clocks["sm_min"], device.clocks["celsius_max"]),
         ("580.65.06", 1980.0, 41.0)
     );
+
+    // A part of a device has no clocks of its own.
+    smi("[N/A], [N/A], [N/A], [N/A]");
+    let judgement = judged();
+    passes(&judgement);
+    assert!(judgement.notes.iter().any(|note| note.contains("does not tell")), "{:?}", judgement.notes);
 
     smi("1200, 2619, 91, 0x0000000000000040");
     let judgement = judged();

@@ -78,7 +78,11 @@ impl<'b, 'a> Timed<'b, 'a> {
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
         let poison = POISON[0];
-        let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
+        let smi = bench
+            .facts
+            .device
+            .as_ref()
+            .map(|about| Smi::find(&bench.setup.toolkit, &bench.setup.launcher, &about.uuid));
         if smi == Some(None) {
             bench
                 .facts
@@ -381,7 +385,15 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn warm(&mut self) {
-        self.before = self.smi.as_ref().and_then(Smi::state);
+        let Some(smi) = &self.smi else { return };
+        self.before = smi.state();
+        if self.before.is_none() {
+            // Asked once: a part of a device (MIG), or a driver that does not tell, does not tell later either.
+            let note =
+                "`nvidia-smi` does not tell the state of this device: nobody watched clocks and temperature";
+            self.bench.facts.notes.push(note.to_owned());
+            self.smi = None;
+        }
     }
 
     fn disturbed(&mut self) -> Option<String> {
