@@ -346,7 +346,8 @@ impl Drop for Worker {
 /// It does not answer any more, or there is none.
 pub fn device_answers(launcher: &Launcher) -> Result<(), End> {
     let mut worker = Worker::spawn(launcher, &Limits::default(), true, None)?;
-    match worker.ask(Kind::Open, &[], "", &[], PATIENCE) {
+    // As long as any worker has for it: a machine with eight devices and no daemon that keeps them awake takes more than ten seconds.
+    match worker.ask(Kind::Open, &[], "", &[], DEVICE_PATIENCE) {
         Ok(_) => Ok(()),
         Err(end @ End::Unsupported { .. }) => Err(end),
         Err(_) => Err(End::DeviceLost),

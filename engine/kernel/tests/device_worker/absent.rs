@@ -33,6 +33,24 @@ fn without_a_device() {
     assert!(what.contains("there is no NVIDIA device") && what.contains("CUDA_ERROR_NO_DEVICE"), "{what}");
 }
 
+/// What machines with several GPUs, containers and shared devices say on first contact; none of it is the candidate's.
+#[test]
+fn with_a_machine_that_is_not_ready() {
+    let cases = [
+        ("init=802", "nvidia-fabricmanager"),
+        ("init=304", "/dev/nvidia-uvm"),
+        ("init=999", "/dev/nvidia-uvm"),
+        ("init=805", "MPS"),
+        ("init=46", "compute mode"),
+    ];
+    for (words, way_out) in cases {
+        let mut bench = bench(Form::CudaKernel);
+        bench.words = words;
+        let what = unsupported(&bench, &bench.launcher());
+        assert!(what.contains(way_out) && what.contains("cuInit"), "{words}: {what}");
+    }
+}
+
 #[test]
 fn with_a_driver_that_lacks_a_function() {
     let mut bench = bench(Form::CudaKernel);

@@ -40,8 +40,23 @@ impl Failure {
             CUresult::CUDA_ERROR_NO_DEVICE | CUresult::CUDA_ERROR_INVALID_DEVICE => {
                 missing("there is no NVIDIA device; judge on a machine with one")
             }
-            CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => {
-                missing("another process holds the device for itself; let it end")
+            CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => missing(
+                "one process holds the device for itself, and judging takes two at a time; let it end, or set the compute mode of the \
+                 device to its default",
+            ),
+            CUresult::CUDA_ERROR_SYSTEM_NOT_READY => missing(
+                "the driver waits for a service of this machine; where GPUs are joined by NVSwitch, start `nvidia-fabricmanager`",
+            ),
+            CUresult::CUDA_ERROR_OPERATING_SYSTEM | CUresult::CUDA_ERROR_UNKNOWN if self.call == "cuInit" => {
+                missing(
+                    "the driver is there and cannot begin; give this process `/dev/nvidiactl`, `/dev/nvidia-uvm` and the device's own \
+                     file, and let it write below `/proc/self`",
+                )
+            }
+            CUresult::CUDA_ERROR_MPS_CONNECTION_FAILED | CUresult::CUDA_ERROR_MPS_SERVER_NOT_READY => {
+                missing(
+                    "the server that shares the device among processes (MPS) does not answer; start it or stop it",
+                )
             }
             CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => missing(
                 "the driver's library and its kernel module differ; restart the machine after an update",
