@@ -104,6 +104,8 @@ static std::map<int, size_t> &limits() {
 }
 static int cache_config = 0;
 
+void stack_for(size_t bytes) { limits()[CU_LIMIT_STACK_SIZE] = std::max(limits()[CU_LIMIT_STACK_SIZE], bytes); }
+
 } // namespace sim
 
 using namespace sim;
@@ -113,6 +115,8 @@ extern "C" {
 CUresult cuInit(unsigned flags) {
     if (flags) return CUDA_ERROR_INVALID_VALUE;
     if (devices() == 0) return CUDA_ERROR_NO_DEVICE;
+    std::string refused = setting("init");
+    if (!refused.empty()) return atoi(refused.c_str());
     if (begun.exchange(true)) return CUDA_SUCCESS;
     struct sigaction action = {};
     action.sa_sigaction = on_fault;

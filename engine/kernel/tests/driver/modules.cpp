@@ -13,7 +13,11 @@ struct CUmod_st {
 
 struct CUfunc_st {
     SimBind *bind;
-    unsigned threads = sim::MOST_THREADS, shared = sim::STATIC_SHARED;
+    unsigned threads = sim::MOST_THREADS;
+    /* What the image declares for a block and for a thread. */
+    unsigned declared, local;
+    /* Dynamic shared memory that a launch may ask for; what is declared counts as well. */
+    unsigned shared = sim::STATIC_SHARED - declared;
 };
 
 namespace sim {
@@ -46,6 +50,12 @@ static unsigned cubin_arch(const std::string &image) {
 static unsigned number_behind(const std::string &text, const char *word) {
     size_t at = text.find(word);
     return at == std::string::npos ? 0 : static_cast<unsigned>(atoi(text.c_str() + at + strlen(word)));
+}
+
+/* Bytes of the first array in a space, such as `.shared .align 4 .b8 part[1024];`. */
+static unsigned declared(const std::string &text, const char *space) {
+    size_t at = text.find(space);
+    return at == std::string::npos ? 0 : number_behind(text.substr(at, text.find(';', at) - at), "[");
 }
 
 struct Log {
@@ -116,8 +126,9 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
     if (int error = ready()) return error;
     void *found = dlsym(module->library, (std::string("sim_bind_") + name).c_str());
     if (!found) return CUDA_ERROR_NOT_FOUND;
-    *function = new CUfunc_st{reinterpret_cast<SimBind *>(found)};
-    if (unsigned most = number_behind(module->text, ".maxntid ")) (*function)->threads = most;
+    unsigned threads = number_behind(module->text, ".maxntid ");
+    *function = new CUfunc_st{reinterpret_cast<SimBind *>(found), threads ? threads : MOST_THREADS, declared(module->text, ".shared "),
+                              declared(module->text, ".local ")};
     return CUDA_SUCCESS;
 }
 
@@ -125,6 +136,8 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
     if (int error = ready()) return error;
     switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = static_cast<int>(function->threads); break;
+    case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = static_cast<int>(function->declared); break;
+    case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = static_cast<int>(function->local); break;
     case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break;
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = static_cast<int>(function->shared); break;
     default: *value = 0;
@@ -134,7 +147,8 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
 
 CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
     if (int error = ready()) return error;
-    if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value < 0 || value > static_cast<int>(MOST_SHARED)) {
+    if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value < 0 ||
+        static_cast<unsigned>(value) + function->declared > MOST_SHARED) {
         return CUDA_ERROR_INVALID_VALUE;
     }
     function->shared = static_cast<unsigned>(value);
@@ -151,6 +165,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
     }
     unsigned long long threads = 1ull * block_x * block_y * block_z;
     if (threads > function->threads || block_z > 64 || shared > function->shared) return CUDA_ERROR_INVALID_VALUE;
+    stack_for(function->local);
     Work run;
     function->bind(launch, params, &run);
     return enqueue(stream, std::move(run));

@@ -11,7 +11,8 @@ use crate::worker::plan::{Arg, Plan};
 use cudarc::driver::sys::{CUfunction, CUfunction_attribute as Fact, CUresult, CUstream};
 use std::ffi::{CString, c_void};
 
-/// Bytes of dynamic shared memory that every kernel may have; more must be asked for (CUDA C++ programming guide, 20.7.3).
+/// Bytes of shared memory that every kernel may have; more of it, which must be dynamic, must be asked for (CUDA C++ programming guide,
+/// 20.7.3).
 const PLAIN_SHARED: u32 = 48 * 1024;
 
 /// Loads an image and finds its kernel.
@@ -56,11 +57,18 @@ struct Arguments {
 
 impl Launches {
     /// For the sets of a plan.
-    pub(super) fn new(function: CUfunction, plan: &Plan, mirror: &Mirror) -> Result<Self, Refused> {
+    /// `declared` is what the kernel itself declares of shared memory: what a launch adds may not go beyond what every kernel may have
+    /// together with it.
+    pub(super) fn new(
+        function: CUfunction,
+        declared: u32,
+        plan: &Plan,
+        mirror: &Mirror,
+    ) -> Result<Self, Refused> {
         let Some(launch) = &plan.launch else {
             return Err(Refused::system("the case does not say how the kernel is launched"));
         };
-        if launch.shared > PLAIN_SHARED {
+        if launch.shared > 0 && launch.shared.saturating_add(declared) > PLAIN_SHARED {
             driver::allow_shared(function, launch.shared).map_err(Failure::of_launch)?;
         }
         let mut sets = Vec::with_capacity(plan.sets.len());

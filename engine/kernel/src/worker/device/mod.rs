@@ -159,7 +159,9 @@ impl Session {
         let memory = Memory::map(&writable, &read_only, len, true).map_err(mapping)?;
         let mirror = Mirror::new(&memory.plan, self.stream).map_err(Failure::of_system)?;
         let calls = match target {
-            Target::Kernel(function) => Prepared::Kernel(Launches::new(function, &memory.plan, &mirror)?),
+            Target::Kernel(function) => {
+                Prepared::Kernel(Launches::new(function, self.about.shared_bytes, &memory.plan, &mirror)?)
+            }
             Target::Library(_) => {
                 let address = |placed: &_| std::ptr::without_provenance_mut(mirror.address(placed) as usize);
                 Prepared::Library(Calls::new(&memory.plan, library::CUDA, address).map_err(mapping)?)
