@@ -35,6 +35,10 @@ fn machine() -> &'static Simulated {
     MACHINE.get_or_init(|| {
         let machine = simulated();
         machine.runtime();
+        // What our own ceiling is measured with must be known to the device, too.
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
+        let image = std::fs::read(own.join("ceiling.ptx")).expect("the image");
+        machine.teach(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_read", "assay_multiply"]);
         machine
     })
 }
@@ -151,10 +155,6 @@ fn judged(loaded: &Loaded, candidate: &Path) -> Judgement {
 }
 
 fn tried(loaded: &Loaded, candidate: &Path, launcher: Launcher) -> Result<Judgement, JudgeError> {
-    // What our own ceiling is measured with must be known to the device, too.
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
-    let image = std::fs::read(own.join("ceiling.ptx")).expect("the image");
-    machine().teach(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_multiply"]);
     let scratch = tempfile::tempdir().expect("a folder");
     let mut setup = Setup::new(loaded, candidate, launcher, scratch.path());
     setup.quick = true;
