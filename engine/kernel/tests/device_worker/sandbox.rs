@@ -11,7 +11,7 @@ fn the_sandbox_ends_what_is_not_work_for_the_device() {
         "KERNEL { char *none[] = {0}; return execve(`/bin/true`, none, none); }",
         "KERNEL { return syscall(SYS_socket, 2, 1, 0); }",
         "KERNEL { return syscall(SYS_openat, -100, `/tmp/x`, 0102, 0600); }",
-        "KERNEL { return syscall(SYS_openat, -100, `/dev/null`, 1, 0); }",
+        "KERNEL { return syscall(SYS_openat, -100, `/tmp`, 1 | 020200000, 0); }",
         "KERNEL { return syscall(SYS_unlink, `/tmp/x`); }",
         "KERNEL { return syscall(SYS_kill, 1, 0); }",
         "KERNEL { return syscall(SYS_kill, getppid(), 9); }",
@@ -69,6 +69,7 @@ fn what_work_for_the_device_needs_is_allowed() {
            CUstream own; if (cuStreamCreate(&own, 1) || cuStreamDestroy(own)) return 2;
            void *memory = malloc(64 << 20); if (!memory) return 3; free(memory);
            int null = syscall(SYS_openat, -100, `/dev/null`, 02); if (null < 0) return 4; close(null);
+           if (syscall(SYS_prctl, 3, 0, 0, 0, 0) < 0) return 6;
            if (getenv(`HOME`) || getenv(`PATH`) || !getenv(`LD_LIBRARY_PATH`)) return 5;
            return run(stream, 0); }",
     );

@@ -340,6 +340,41 @@ pub(super) fn replay(exec: sys::CUgraphExec, graph: sys::CUgraph, stream: sys::C
     }
 }
 
+/// A kernel that does nothing, for every device that this CUDA serves.
+const NOTHING: &str = "\
+.version 6.3
+.target sm_75
+.address_size 64
+.visible .entry assay_nothing()
+{
+    ret;
+}
+";
+
+/// Lets the driver make what it makes when it is first needed: its compiler, launches, graphs, times. It may need files, names and threads
+/// for that which a sandbox refuses later. What fails here fails again where it matters.
+pub(super) fn warm() {
+    let all = || -> Told<()> {
+        let stream = new_stream()?;
+        let module = load(NOTHING.as_bytes()).map_err(|(failure, _)| failure)?;
+        let function = function(module, c"assay_nothing")?;
+        let (begin, end) = (new_event()?, new_event()?);
+        record(begin, stream)?;
+        // SAFETY: the kernel takes nothing.
+        unsafe { launch(function, [1; 3], [1; 3], 0, stream, &[])? };
+        record(end, stream)?;
+        finish(stream)?;
+        between(begin, end)?;
+        begin_capture(stream)?;
+        // SAFETY: as above.
+        let launched = unsafe { launch(function, [1; 3], [1; 3], 0, stream, &[]) };
+        let graph = end_capture(stream)?;
+        launched?;
+        replay(instantiate(graph)?, graph, stream)
+    };
+    let _ = all();
+}
+
 /// A limit of the context; `None` where the device has no such limit.
 pub(super) fn limit(of: sys::CUlimit) -> Option<u64> {
     let mut value = 0;

@@ -83,6 +83,7 @@ impl Session {
             let (device, context) = driver::first_device()?;
             let (stream, other) = (driver::new_stream()?, driver::new_stream()?);
             // What the driver makes when it is first needed, such as threads, is made now, before the sandbox.
+            driver::warm();
             let memory = driver::allocate(1 << 20)?;
             driver::fill(memory, 1, 1 << 20, stream)?;
             probe::first_host_function(stream)?;
