@@ -59,6 +59,18 @@ fn with_a_driver_that_lacks_a_function() {
     assert_eq!(what, "`libcuda` has no `cuGraphLaunch`; it is older than CUDA 13");
 }
 
+/// As the newest NVRTC makes it, where the driver is of the first CUDA 13.
+#[test]
+fn with_a_compiler_that_is_newer_than_the_driver() {
+    let bench = bench(Form::CudaKernel);
+    let file = bench.folder.path().join("kernel.ptx");
+    std::fs::write(&file, bench.image("", "").replace(".version 8.0", ".version 9.1")).expect("written");
+    match bench.try_start(&file).map(|_| ()) {
+        Err(End::Unsupported { what }) => assert!(what.contains("CUDA 13.0"), "{what}"),
+        other => panic!("not unsupported: {other:?}"),
+    }
+}
+
 #[test]
 fn without_memory_on_the_device() {
     let mut bench = bench(Form::CudaKernel);

@@ -102,6 +102,10 @@ static int load(CUmodule *module, const void *image, Log log) {
         log.say("ptxas application ptx input, line 1; fatal   : Missing .version directive at start of file");
         return CUDA_ERROR_INVALID_PTX;
     }
+    if (text && atof(bytes.c_str() + bytes.find(".version") + strlen(".version")) > 9.0) {
+        log.say("ptxas application ptx input; fatal   : Unsupported .version; current version is '9.0'");
+        return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
+    }
     if (text && number_behind(bytes, ".target sm_") > own) {
         log.say("ptxas application ptx input; fatal   : SM version specified by .target is higher than default SM version assumed");
         return CUDA_ERROR_INVALID_PTX;

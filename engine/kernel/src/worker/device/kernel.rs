@@ -15,9 +15,16 @@ use std::ffi::{CString, c_void};
 /// 20.7.3).
 const PLAIN_SHARED: u32 = 48 * 1024;
 
-/// Loads an image and finds its kernel.
-pub(super) fn load(image: &[u8], name: &str) -> Result<CUfunction, Refused> {
+/// Loads an image and finds its kernel. `cuda` is the newest CUDA that the driver serves.
+pub(super) fn load(image: &[u8], name: &str, cuda: &str) -> Result<CUfunction, Refused> {
     let module = driver::load(image).map_err(|(failure, log)| {
+        if failure.error == CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION {
+            let what = format!(
+                "the PTX is newer than the driver, which serves CUDA {cuda}; compile with NVRTC or nvcc of that CUDA, or install a newer \
+                 driver"
+            );
+            return Refused::new(Kind::Unsupported, what);
+        }
         let log = log.trim();
         let text = if log.is_empty() { failure.name() } else { format!("{}: {log}", failure.name()) };
         Refused { whole: true, ..Refused::new(Kind::LoadFailed, text) }

@@ -129,7 +129,7 @@ impl Session {
         let target = if form == entry::code::KERNEL {
             // An image runs nothing here, and the driver may need files and threads to compile it.
             let image = super::more::whole(&file).map_err(|error| Refused::failed("the image", &error))?;
-            let function = kernel::load(&image, &symbol)?;
+            let function = kernel::load(&image, &symbol, &self.about.cuda)?;
             kernel::facts(function, &mut self.about).map_err(Failure::of_launch)?;
             sandbox()?;
             Target::Kernel(function)
