@@ -422,17 +422,38 @@ fn programs_around_a_device_are_heard() {
     assert_eq!(judgement.code, Code::NoisyDevice, "{judgement:?}");
     assert!(judgement.message.contains("thermal slowdown"), "{}", judgement.message);
 
-    // $2 is the tool and $8 the file of its report; the judge's own program and its arguments come behind.
+    // The real one looks on from within as well: it tells when the context is given up.
     let race =
         "========= Error: Race reported between Write access at rmsnorm+0x80 and Read access at rmsnorm+0x90";
-    script(
-        &bin.join("compute-sanitizer"),
-        &format!(
-            "case \"$2 $8\" in\n\"racecheck \"*/candidate/*) echo '{race}' > \"$8\"; exit 77 ;;\nesac\nshift 8\nexec \"$@\""
-        ),
-    );
+    let tool = |inside: &str| {
+        // $2 is the tool and $8 the file of its report; the judge's own program and its arguments come behind.
+        let help = "[ \"$1\" = --help ] && exit";
+        script(
+            &bin.join("compute-sanitizer"),
+            &format!("{help}\ncase \"$2 $8\" in\n{inside} ;;\nesac\nshift 8\nexec \"$@\""),
+        );
+    };
+    smi("1980, 2619, 41, 0x0000000000000001");
+    tool(&format!("\"racecheck \"*/candidate/*) export SIM_CUDA_REPORT=\"$8\" SIM_CUDA_SAID='{race}'"));
     let judgement = judged();
     assert_eq!((judgement.code, judgement.gate), (Code::SanitizerRace, Gate::Sanitizer), "{judgement:?}");
+
+    // A tool that does not work on this machine is none: not of the task, and not of the candidate.
+    let broken = "Target application terminated before first instrumented API call";
+    tool(&format!("*) echo '========= Error: {broken}' > \"$8\"; exit 255"));
+    let judgement = judged();
+    passes(&judgement);
+    let told = &judgement.row.sanitizer;
+    assert!(told.tools.is_empty() && told.skipped.contains(broken), "{told:?}");
+
+    // One that only the candidate does not come through tells of the candidate.
+    tool("*/candidate/memcheck-[01].txt) exit 3");
+    let judgement = judged();
+    assert_eq!((judgement.code, judgement.gate), (Code::EarlyExit, Gate::Sanitizer), "{judgement:?}");
+
+    tool("x) exit");
+    let judgement = judged();
+    passes(&judgement);
     assert_eq!(judgement.row.sanitizer.tools, ["memcheck", "racecheck", "initcheck", "synccheck"]);
 }
 

@@ -48,6 +48,8 @@ pub const DRIVER: &[&str] = &[
     "cuCtxGetCacheConfig",
     "cuMemAlloc_v2",
     "cuMemFree_v2",
+    "cuMemHostRegister_v2",
+    "cuMemHostUnregister",
     "cuMemGetInfo_v2",
     "cuMemcpyHtoDAsync_v2",
     "cuMemcpyDtoHAsync_v2",

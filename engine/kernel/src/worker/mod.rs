@@ -303,6 +303,10 @@ impl Worker {
 
     /// Lets it end by itself, so that whoever watches it can say its last words; killed where it does not.
     pub fn leave(mut self) {
+        self.depart();
+    }
+
+    fn depart(&mut self) {
         // A worker whose socket is closed ends. It may have done so before.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
         self.child.wait(PATIENCE);

@@ -98,6 +98,13 @@ pub(super) fn first_device() -> Told<(sys::CUdevice, sys::CUcontext)> {
     Ok((device, context))
 }
 
+/// Gives the context up that [`first_device`] opened; nothing of it is used after that. Whoever watches it from within tells then what
+/// it has found.
+pub(super) fn close(device: sys::CUdevice) {
+    // SAFETY: retained once, and the process ends after this.
+    let _ = unsafe { call!(cuDevicePrimaryCtxRelease_v2(device)) };
+}
+
 /// Makes the context that of this thread.
 pub(super) fn make_current(context: sys::CUcontext) -> Told<()> {
     // SAFETY: a context of the driver, never given back.
@@ -176,6 +183,19 @@ pub(super) fn allocate(bytes: usize) -> Told<u64> {
 pub(super) fn free(address: u64) {
     // SAFETY: memory of `allocate`, which is not used after this.
     let _ = unsafe { call!(cuMemFree_v2(address)) };
+}
+
+/// Keeps memory of this process where it is, so that the device reads and writes it by itself: copies from and to it are under way
+/// when their calls return. It must stay mapped until [`unpin`].
+pub(super) fn pin(first: *mut u8, bytes: usize) -> Told<()> {
+    // SAFETY: callers keep it mapped.
+    unsafe { call!(cuMemHostRegister_v2(first.cast(), bytes, 0)) }
+}
+
+/// Gives back what [`pin`] took. What fails here fails at the next call as well.
+pub(super) fn unpin(first: *mut u8) {
+    // SAFETY: pinned before, and no copy is under way.
+    let _ = unsafe { call!(cuMemHostUnregister(first.cast())) };
 }
 
 /// Bytes that are free, of the whole device.

@@ -39,6 +39,8 @@ pub(super) struct Session {
     about: About,
     /// Limits and settings before anything foreign was loaded.
     settings: Vec<(String, u64)>,
+    /// Whether a tool looks on.
+    watched: bool,
     target: Option<Target>,
     mapped: Option<Mapped>,
     timer: block::Timer,
@@ -98,12 +100,24 @@ impl Session {
                 other,
                 about,
                 settings,
+                watched: false,
                 target: None,
                 mapped: None,
                 timer: block::Timer::default(),
             })
         };
         opened().map_err(Failure::of_system)
+    }
+
+    /// Whether a tool looks on, which says its last words when the process ends as processes do.
+    pub(super) fn watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Gives everything back.
+    pub(super) fn close(mut self) {
+        self.mapped = None;
+        driver::close(self.device);
     }
 
     /// What the judge asks.
@@ -121,6 +135,7 @@ impl Session {
     pub(super) fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
         let Some(file) = fds.into_iter().next() else { return Err(Refused::system("nothing came to load")) };
         let (form, watched, symbol) = (request.words[0], request.words[2] != 0, request.text());
+        self.watched = watched;
         // What watches a worker from within needs processes and sockets of its own.
         let sandbox = || match watched {
             true => Ok(()),
@@ -158,7 +173,7 @@ impl Session {
         let len = usize::try_from(request.words[0]).unwrap_or(usize::MAX);
         let mapping = |error| Refused::failed("mapping", &error);
         let memory = Memory::map(&writable, &read_only, len, true).map_err(mapping)?;
-        let mirror = Mirror::new(&memory.plan, self.stream).map_err(Failure::of_system)?;
+        let mirror = Mirror::new(&memory, self.watched, self.stream).map_err(Failure::of_system)?;
         let calls = match target {
             Target::Kernel(function) => {
                 Prepared::Kernel(Launches::new(function, self.about.shared_bytes, &memory.plan, &mirror)?)
