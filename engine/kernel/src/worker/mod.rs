@@ -309,7 +309,8 @@ impl Worker {
     fn depart(&mut self) {
         // A worker whose socket is closed ends. It may have done so before.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        self.child.wait(PATIENCE);
+        // What a tool has seen of a device it may have to put together first.
+        self.child.wait(if self.about.is_some() { DEVICE_PATIENCE } else { PATIENCE });
     }
 
     /// Sets the soft limit of the worker's address space.

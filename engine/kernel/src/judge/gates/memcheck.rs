@@ -102,7 +102,13 @@ fn check(bench: &mut Bench<'_>, watcher: &Watcher, tool: &str, code: Code) -> Re
             let evidence = json!({ "axes": case.axes, "tool": tool, "report": kept });
             return Err(Stop::Found(Finding::new(GATE, code, message, evidence)));
         }
-        let Err(end) = called else { continue };
+        let Err(end) = called else {
+            // It may let a program run without looking at it.
+            if let Some(why) = complaint(&said) {
+                return Ok(Some(why));
+            }
+            continue;
+        };
         // Without the tool every gate before this one was passed. Where the baseline does not come through either, it is the tool: it
         // refuses some devices, and some containers refuse it.
         let aside = bench.folder.join(format!("{tool}-{number}-baseline.txt"));
