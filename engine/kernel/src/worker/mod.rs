@@ -217,7 +217,9 @@ impl Worker {
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
         let words = [arena.plan_len() as u64];
         let fds = [writable.as_fd(), read_only.as_fd()];
-        let (reply, _) = self.ask(Kind::Map, &words, "", &fds, PATIENCE)?;
+        // A device takes memory of its own, and under a tool each of its calls takes longer.
+        let patience = if self.about.is_some() { DEVICE_PATIENCE } else { PATIENCE };
+        let (reply, _) = self.ask(Kind::Map, &words, "", &fds, patience)?;
         self.mapped = Some(Mapped { base: reply.words[0], plan, file });
         Ok(())
     }
