@@ -99,6 +99,21 @@ fn declared_and_dynamic_shared_memory_count_together() {
     is_right(arena.bytes(0, 1), 1000, 0);
 }
 
+/// Shared memory holds what was left there, as a rule zeros, with which a forgotten start is right. Before each call it holds what is not.
+#[test]
+fn what_nobody_set_is_no_zero() {
+    let bench = bench(Form::CudaKernel);
+    let after = "if (at < n) y[at] += 0.0f * nobody[threadIdx.x];";
+    let mut worker = bench.kernel("__shared__ float nobody[256];", after);
+    let arena = filled(1000, 1, Edge::End, false);
+    worker.map(&arena).expect("mapped");
+    for _ in 0..2 {
+        worker.call(0).expect("served");
+        let got = case(1000).tensors[1].layout.read(arena.bytes(0, 1));
+        assert!(got.iter().all(|value| value.is_nan()), "{:?}", &got[..4]);
+    }
+}
+
 #[test]
 fn writes_beyond_a_tensor_show_in_margins_and_bands() {
     let bench = bench(Form::CudaKernel);

@@ -77,6 +77,12 @@ static void nothing(const SimLaunch &, void **, std::function<void()> *run) {
     *run = [] {};
 }
 
+/* Shared memory of the device holds what was left there until the worker's own kernel fills it. */
+static int left = -1;
+static void unset(const SimLaunch &, void **, std::function<void()> *run) {
+    *run = [] { left = 0xff; };
+}
+
 /* What a driver may do when its compiler is first needed: it looks for the folder of the user's cache, and asks the name service for it. */
 static void begin_compiler() {
     static bool begun = false;
@@ -151,6 +157,7 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
     if (int error = ready()) return error;
     void *found = module->library ? dlsym(module->library, (std::string("sim_bind_") + name).c_str()) : nullptr;
     if (!module->library && !strcmp(name, "assay_nothing")) found = reinterpret_cast<void *>(nothing);
+    if (!module->library && !strcmp(name, "assay_unset")) found = reinterpret_cast<void *>(unset);
     if (!found) return CUDA_ERROR_NOT_FOUND;
     unsigned threads = number_behind(module->text, ".maxntid ");
     *function = new CUfunc_st{reinterpret_cast<SimBind *>(found), threads ? threads : MOST_THREADS, declared(module->text, ".shared "),
@@ -185,7 +192,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
                         unsigned block_z, unsigned shared, CUstream stream, void **params, void **) {
     if (int error = ready()) return error;
     if (!function) return CUDA_ERROR_INVALID_HANDLE;
-    SimLaunch launch = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
+    SimLaunch launch = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, &left};
     for (int at = 0; at < 3; at++) {
         if (launch.grid[at] == 0 || launch.block[at] == 0) return CUDA_ERROR_INVALID_VALUE;
     }

@@ -360,23 +360,81 @@ pub(super) fn replay(exec: sys::CUgraphExec, graph: sys::CUgraph, stream: sys::C
     }
 }
 
-/// A kernel that does nothing, for every device that this CUDA serves.
-const NOTHING: &str = "\
+/// Kernels for every device that this CUDA serves: one does nothing, and one, in blocks of 1,024 threads, fills shared memory with bits that
+/// are a NaN in every type of float.
+const OWN: &str = "\
 .version 6.3
 .target sm_75
 .address_size 64
+.extern .shared .align 16 .b8 assay_shared[];
 .visible .entry assay_nothing()
 {
     ret;
 }
+.visible .entry assay_unset(.param .u32 words)
+{
+    .reg .pred %p<2>;
+    .reg .b32 %r<7>;
+    ld.param.u32 %r1, [words];
+    mov.u32 %r2, %tid.x;
+    mov.u32 %r3, assay_shared;
+    shl.b32 %r4, %r2, 2;
+    add.s32 %r5, %r3, %r4;
+    mov.u32 %r6, 0xffffffff;
+NEXT:
+    setp.ge.u32 %p1, %r2, %r1;
+    @%p1 bra DONE;
+    st.volatile.shared.u32 [%r5], %r6;
+    add.s32 %r5, %r5, 4096;
+    add.s32 %r2, %r2, 1024;
+    bra.uni NEXT;
+DONE:
+    ret;
+}
 ";
+
+/// What leaves nothing in shared memory that a kernel could take for set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unset {
+    kernel: sys::CUfunction,
+    /// Bytes of a block: all that a multiprocessor has for one.
+    bytes: u32,
+    /// More blocks than multiprocessors, so that each has one at least.
+    blocks: u32,
+}
+
+impl Unset {
+    /// For a device; `None` where it does not let itself be filled.
+    pub(super) fn new(device: sys::CUdevice) -> Option<Self> {
+        const TIMES: u32 = 4;
+        use sys::CUdevice_attribute::{
+            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN as MOST,
+            CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT as COUNT,
+        };
+        let of = |fact| u32::try_from(attribute(device, fact).ok()?).ok();
+        let (bytes, blocks) = (of(MOST)?, of(COUNT)?.max(1) * TIMES);
+        let module = load(OWN.as_bytes()).ok()?;
+        let kernel = function(module, c"assay_unset").ok()?;
+        allow_shared(kernel, bytes).ok()?;
+        Some(Self { kernel, bytes, blocks })
+    }
+
+    /// Fills it, and waits until that is done.
+    pub(super) fn fill(self, stream: sys::CUstream) -> Told<()> {
+        let mut words = self.bytes / 4;
+        let arguments = [(&raw mut words).cast()];
+        // SAFETY: the kernel takes one number of 32 bits.
+        unsafe { launch(self.kernel, [self.blocks, 1, 1], [1024, 1, 1], self.bytes, stream, &arguments)? };
+        finish(stream)
+    }
+}
 
 /// Lets the driver make what it makes when it is first needed: its compiler, launches, graphs, times. It may need files, names and threads
 /// for that which a sandbox refuses later. What fails here fails again where it matters.
 pub(super) fn warm() {
     let all = || -> Told<()> {
         let stream = new_stream()?;
-        let module = load(NOTHING.as_bytes()).map_err(|(failure, _)| failure)?;
+        let module = load(OWN.as_bytes()).map_err(|(failure, _)| failure)?;
         let function = function(module, c"assay_nothing")?;
         let (begin, end) = (new_event()?, new_event()?);
         record(begin, stream)?;

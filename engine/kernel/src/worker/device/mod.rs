@@ -21,7 +21,7 @@ use super::message::{Kind, Message};
 use super::mode::Mode;
 use crate::cuda;
 use cudarc::driver::sys::{CUcontext, CUdevice, CUfunction, CUstream};
-use driver::Failure;
+use driver::{Failure, Unset};
 use kernel::Launches;
 use library::{Env, Runtime};
 use mirror::Mirror;
@@ -39,6 +39,8 @@ pub(super) struct Session {
     about: About,
     /// Limits and settings before anything foreign was loaded.
     settings: Vec<(String, u64)>,
+    /// What is left in shared memory before a call; nothing where a tool looks on.
+    unset: Option<Unset>,
     /// Whether a tool looks on.
     watched: bool,
     target: Option<Target>,
@@ -86,6 +88,7 @@ impl Session {
             let (stream, other) = (driver::new_stream()?, driver::new_stream()?);
             // What the driver makes when it is first needed, such as threads, is made now, before the sandbox.
             driver::warm();
+            let unset = Unset::new(device);
             let memory = driver::allocate(1 << 20)?;
             driver::fill(memory, 1, 1 << 20, stream)?;
             probe::first_host_function(stream)?;
@@ -100,6 +103,7 @@ impl Session {
                 other,
                 about,
                 settings,
+                unset,
                 watched: false,
                 target: None,
                 mapped: None,
@@ -234,6 +238,10 @@ impl Session {
         let (mapped, set) = self.with_set(set)?;
         let sets = BTreeSet::from([set]);
         mapped.mirror.upload(&mapped.memory, &sets).map_err(Failure::of_launch)?;
+        // What nobody sets is whatever the kernel before left there, as a rule zeros: then nothing shows that it was not set.
+        if let Some(unset) = self.unset.filter(|_| !self.watched) {
+            unset.fill(self.stream).map_err(Failure::of_launch)?;
+        }
         self.kept_error();
         Mode::restore();
         let before = Mode::read();
