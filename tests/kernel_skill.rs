@@ -1,6 +1,7 @@
 //! The skill `kernel-duel` and the step type `kernel`: verdicts become gates, a wrong task fails, evidence that is missing is recorded.
 
 #[path = "support/kernels.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
 mod kernels;
 mod support;
 
@@ -90,7 +91,9 @@ fn a_faster_kernel_passes_every_gate() {
 fn a_wrong_kernel_is_incorrect_and_is_not_profiled() {
     let mut scene = Scene::new();
     with_ncu(&mut scene);
-    duel(&scene, &candidate("b26_half_the_sum.c"), &["profile=[\"/bin/true\"]"]).expect(26);
+    let done = duel(&scene, &candidate("b26_half_the_sum.c"), &["profile=[\"/bin/true\"]"]).expect(26);
+    assert!(done.stdout.contains("ratio = none (`steps.judge.ratio` is null)"), "{}", done.stdout);
+    assert!(!done.stderr.contains("assay resume"), "nothing failed that could run again\n{}", done.stderr);
     let outcomes = scene.outcomes();
     assert_eq!((outcomes["correct"].as_str(), outcomes["accepted"].as_str()), ("incorrect", "failed"));
     assert_eq!(scene.statuses()["judge"], "passed", "a refusal is a result");

@@ -7,7 +7,6 @@ its start to its end. Refusals are measured twice: with the proof of the baselin
 See `--help`.
 """
 
-import argparse
 import collections
 import json
 import os
@@ -22,9 +21,11 @@ from pathlib import Path
 # The checkout stays as it is.
 sys.dont_write_bytecode = True
 
+import script
 import table
 from engines import ask
 from measure import BenchError, host, spread
+from script import Asked
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -182,36 +183,23 @@ def page(result, lines, judged):
 
 def parse(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assay", type=Path, default=TOP / "target/release/assay", help="binary to measure")
-    parser.add_argument("--scratch", type=Path, default=TOP / "target/bench-kernel", help="folder for everything")
-    parser.add_argument("--rounds", type=int, help="runs of the baseline against itself (default 20, quick 1)")
-    parser.add_argument("--honest", type=int, help="runs of each honest kernel (default 5, quick 1)")
-    parser.add_argument("--quick", action="store_true", help="few of everything, nothing is judged, a minute")
-    parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default KERNEL.md beside the script; quick: none)")
-    options = parser.parse_args(argv)
-    options.assay, options.scratch = options.assay.resolve(), options.scratch.resolve()
-    options.rounds = options.rounds or (1 if options.quick else 20)
+    asked = Asked(__doc__, "KERNEL.md", "bench-kernel", (20, 1), "few of everything, nothing is judged, a minute")
+    asked.parser.add_argument("--honest", type=int, help="runs of each honest kernel (default 5, quick 1)")
+    options = asked.read(argv)
     options.honest = options.honest or (1 if options.quick else 5)
-    options.out = options.out or (None if options.quick else HERE / "KERNEL.md")
-    return options
+    return asked.place(options, whole=True)
 
 
 def main(argv):
-    """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
+    """Everything, as a page."""
     options = parse(argv)
-    try:
-        script = Script(options)
-        result = script.everything()
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    text = page(result, script.lines, not options.quick)
-    if options.out:
-        options.out.write_text(text)
-    print(json.dumps(result, indent=1) if options.json else text)
-    return 0
+
+    def measured():
+        bench = Script(options)
+        result = bench.everything()
+        return result, page(result, bench.lines, not options.quick)
+
+    return script.run(options, measured)
 
 
 if __name__ == "__main__":

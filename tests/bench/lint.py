@@ -5,8 +5,6 @@ A thousand sound manifests and hostile files of one mebibyte are written into th
 What is compared runs in turn, round after round; every verdict rests on a median. See `--help`.
 """
 
-import argparse
-import json
 import os
 import shutil
 import sys
@@ -17,9 +15,11 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import corpus
+import script
 import table
 from engines import Venv, ask
 from measure import Bench, BenchError, Command, host, interleaved, spread, summary
+from script import Asked
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -190,47 +190,29 @@ PARTS = {"many": Script.many, "one": Script.one, "hostile": Script.hostile}
 
 def parse(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assay", type=Path, default=TOP / "target/release/assay", help="binary to measure")
-    parser.add_argument("--scratch", type=Path, default=TOP / "target/bench-lint", help="folder for everything")
-    parser.add_argument("--rounds", type=int, help="rounds (default 9, quick 2)")
-    parser.add_argument("--only", help=f"parts to measure, comma separated; there are {', '.join(PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="small sizes, no peers, nothing is judged, some seconds")
-    parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default LINT.md beside the script; of a part or quick: none)")
-    options = parser.parse_args(argv)
-    options.assay, options.scratch = options.assay.resolve(), options.scratch.resolve()
-    options.rounds = options.rounds or (2 if options.quick else 9)
-    options.parts = (options.only or ",".join(PARTS)).split(",")
-    unknown = set(options.parts) - set(PARTS)
-    if unknown:
-        parser.error(f"unknown part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    # Only a whole pass replaces the committed table.
-    whole = not options.quick and not options.only
-    options.out = options.out or (HERE / "LINT.md" if whole else None)
-    return options
+    asked = Asked(__doc__, "LINT.md", "bench-lint", (9, 2), "small sizes, no peers, nothing is judged, some seconds")
+    asked.parser.add_argument("--only", help=f"parts to measure, comma separated; there are {', '.join(PARTS)}")
+    options = asked.read(argv)
+    options.parts = asked.chosen("part", options.only or ",".join(PARTS), PARTS)
+    return asked.place(options, whole=not options.only)
 
 
 def main(argv):
-    """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
+    """Everything, as a page."""
     options = parse(argv)
-    try:
-        script = Script(options)
-        result = script.everything(options.parts)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    words = [
-        "",
-        f"The manifests have 3 to 12 steps and {result['facts']['bytes'] / script.count:,.0f} bytes each on average; no tool",
-        "finds an error in them.",
-    ]
-    text = table.markdown(result, not options.quick, "Speed of lint", "lint.py", words)
-    text += table.hostile(result["shapes"], script.peers, PATIENCE)
-    if options.out:
-        options.out.write_text(text)
-    print(json.dumps(result, indent=1) if options.json else text)
-    return 0
+
+    def measured():
+        bench = Script(options)
+        result = bench.everything(options.parts)
+        words = [
+            "",
+            f"The manifests have 3 to 12 steps and {result['facts']['bytes'] / bench.count:,.0f} bytes each on average; no tool",
+            "finds an error in them.",
+        ]
+        text = table.markdown(result, not options.quick, "Speed of lint", "lint.py", words)
+        return result, text + table.hostile(result["shapes"], bench.peers, PATIENCE)
+
+    return script.run(options, measured)
 
 
 if __name__ == "__main__":

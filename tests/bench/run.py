@@ -5,8 +5,6 @@ Two steps at a time, everything durable. What is compared runs in turn, round af
 the median of the ratios within the rounds: a machine that is slow for a minute is slow for all. See `--help`.
 """
 
-import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,9 +13,11 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import engines
+import script
 import table
 from engines import chain, layered, printing, wide
 from measure import Bench, BenchError, host, interleaved, ratios, spread, summary
+from script import Asked
 
 HERE = Path(__file__).resolve().parent
 FULL = {"wide": 10_000, "layers": (100, 100, 10), "chain": 1_000, "bytes": 1 << 30, "ones": 20, "slow": 1_000}
@@ -224,44 +224,25 @@ PARTS = {
 
 def parse(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    top = HERE.parent.parent
-    parser.add_argument("--assay", type=Path, default=top / "target/release/assay", help="binary to measure")
-    parser.add_argument("--scratch", type=Path, default=top / "target/bench", help="folder on the disk to measure")
-    parser.add_argument("--rounds", type=int, help="rounds (default 5, quick 2)")
-    parser.add_argument("--peers", help="comma separated (default: all; quick: ninja,make)")
-    parser.add_argument("--only", help=f"parts to measure, comma separated; there are {', '.join(PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing is judged, under a minute")
-    parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default RESULTS.md beside the script; of a part or quick: none)")
-    options = parser.parse_args(argv)
-    options.assay, options.scratch = options.assay.resolve(), options.scratch.resolve()
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.peers = (options.peers or ("ninja,make" if options.quick else ",".join(engines.ORDER))).split(",")
-    options.parts = (options.only or ",".join(PARTS)).split(",")
-    for what, given, known in (("peer", options.peers, engines.ORDER), ("part", options.parts, PARTS)):
-        unknown = set(given) - set(known)
-        if unknown:
-            parser.error(f"unknown {what} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    # Only a whole pass replaces the committed table.
-    whole = not options.quick and not options.only
-    options.out = options.out or (HERE / "RESULTS.md" if whole else None)
-    return options
+    asked = Asked(__doc__, "RESULTS.md", "bench", (5, 2), "small sizes, nothing is judged, under a minute")
+    asked.parser.add_argument("--peers", help="comma separated (default: all; quick: ninja,make)")
+    asked.parser.add_argument("--only", help=f"parts to measure, comma separated; there are {', '.join(PARTS)}")
+    options = asked.read(argv)
+    peers = options.peers or ("ninja,make" if options.quick else ",".join(engines.ORDER))
+    options.peers = asked.chosen("peer", peers, engines.ORDER)
+    options.parts = asked.chosen("part", options.only or ",".join(PARTS), PARTS)
+    return asked.place(options, whole=not options.only)
 
 
 def main(argv):
-    """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
+    """Everything, as a page."""
     options = parse(argv)
-    try:
+
+    def measured():
         result = Script(options).everything(options.parts)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    text = table.markdown(result, judged=not options.quick)
-    if options.out:
-        options.out.write_text(text)
-    print(json.dumps(result, indent=1) if options.json else text)
-    return 0
+        return result, table.markdown(result, judged=not options.quick)
+
+    return script.run(options, measured)
 
 
 if __name__ == "__main__":

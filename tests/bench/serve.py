@@ -5,8 +5,6 @@ All load the simulated server, which knows when it wrote which token. What is co
 every verdict rests on a median. The peers need `workflows/cpu-comparison/setup.sh --vllm`. See `--help`.
 """
 
-import argparse
-import json
 import os
 import shutil
 import signal
@@ -21,6 +19,7 @@ from pathlib import Path
 # The checkout stays as it is.
 sys.dont_write_bytecode = True
 
+import script
 import table
 from measure import BenchError, host, spread
 from peers import Load, Watch, measure
@@ -29,6 +28,7 @@ from peers.guidellm import GuideLlm
 from peers.own import Assay
 from peers.sglang import SglPython, SglRust
 from peers.vllm import Vllm
+from script import Asked
 from vocabulary import widen
 
 HERE = Path(__file__).resolve().parent
@@ -304,46 +304,29 @@ def client_line(name, runs):
 
 def parse(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assay", type=Path, default=TOP / "target/release/assay", help="binary to measure")
-    parser.add_argument("--scratch", type=Path, default=TOP / "target/bench-serve", help="folder for everything")
-    parser.add_argument("--base", type=Path, default=BASE, help="folder of `setup.sh --vllm`")
-    parser.add_argument("--peers", default=",".join(PEERS), help=f"peers, comma separated; there are {', '.join(PEERS)}")
-    parser.add_argument("--rounds", type=int, help="rounds (default 5, quick 2)")
-    parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of clients in Python (default 1)")
-    parser.add_argument("--only", help=f"cases, separated by semicolons; there are {'; '.join(CASES)}")
-    parser.add_argument("--quick", action="store_true", help="small loads, no peer, nothing is judged, some seconds")
-    parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default SERVE.md beside the script; of a part or quick: none)")
-    options = parser.parse_args(argv)
-    options.assay, options.scratch, options.base = (
-        path.resolve() for path in (options.assay, options.scratch, options.base)
-    )
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.cases = [title.strip() for title in options.only.split(";")] if options.only else []
-    whole = not options.quick and not options.only and options.peers == ",".join(PEERS)
-    options.peers = [name for name in options.peers.split(",") if name]
-    unknown = [*(set(options.cases) - set(QUICK if options.quick else CASES)), *(set(options.peers) - set(PEERS))]
-    if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))} here")
-    # Only a whole pass replaces the committed table.
-    options.out = options.out or (HERE / "SERVE.md" if whole else None)
-    return options
+    asked = Asked(__doc__, "SERVE.md", "bench-serve", (5, 2), "small loads, no peer, nothing is judged, some seconds")
+    add, all_peers = asked.parser.add_argument, ",".join(PEERS)
+    add("--base", type=Path, default=BASE, help="folder of `setup.sh --vllm`")
+    add("--peers", default=all_peers, help=f"peers, comma separated; there are {', '.join(PEERS)}")
+    add("--slow-rounds", type=int, default=1, help="rounds of clients in Python (default 1)")
+    add("--only", help=f"cases, separated by semicolons; there are {'; '.join(CASES)}")
+    options = asked.read(argv)
+    options.base = options.base.resolve()
+    whole = not options.only and options.peers == all_peers
+    options.cases = asked.chosen("case", options.only or "", QUICK if options.quick else CASES, sign=";")
+    options.peers = asked.chosen("peer", options.peers, PEERS)
+    return asked.place(options, whole)
 
 
 def main(argv):
-    """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
+    """Everything, as a page."""
     options = parse(argv)
-    try:
+
+    def measured():
         result = Script(options).everything()
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    text = page(result, not options.quick)
-    if options.out:
-        options.out.write_text(text)
-    print(json.dumps(result, indent=1) if options.json else text)
-    return 0
+        return result, page(result, not options.quick)
+
+    return script.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Synthetic traces of an inference server are generated into the scratch folder, t
 runs in turn; every verdict rests on a median. See `--help`.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -14,12 +13,13 @@ from pathlib import Path
 # The checkout stays as it is.
 sys.dont_write_bytecode = True
 
+import script
 import table
 from engines import Venv, ask
 from measure import Bench, BenchError, Command, host, interleaved, ratios, spread, summary
+from script import Asked
 
 HERE = Path(__file__).resolve().parent
-TOP = HERE.parent.parent
 PEER = "holistictraceanalysis"
 # Name, passes of prefill and decode, whether the peer gets it: above a gigabyte it needs more memory than most hosts have.
 SIZES = {
@@ -137,42 +137,24 @@ class Script:
 
 def parse(argv):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assay", type=Path, default=TOP / "target/release/assay", help="binary to measure")
-    parser.add_argument("--scratch", type=Path, default=TOP / "target/bench-trace", help="folder for everything")
-    parser.add_argument("--rounds", type=int, help="rounds (default 5, quick 2)")
-    parser.add_argument("--only", help=f"sizes, comma separated; there are {', '.join(SIZES)}")
-    parser.add_argument("--quick", action="store_true", help="the smallest, no peer, nothing is judged, some seconds")
-    parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
-    parser.add_argument("--out", type=Path, help="table (default TRACE.md beside the script; of a part or quick: none)")
-    options = parser.parse_args(argv)
-    options.assay, options.scratch = options.assay.resolve(), options.scratch.resolve()
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.sizes = options.only.split(",") if options.only else []
-    unknown = set(options.sizes) - set(SIZES)
-    if unknown:
-        parser.error(f"unknown size {', '.join(sorted(unknown))}; there are {', '.join(SIZES)}")
-    # Only a whole pass replaces the committed table.
-    whole = not options.quick and not options.only
-    options.out = options.out or (HERE / "TRACE.md" if whole else None)
-    return options
+    asked = Asked(__doc__, "TRACE.md", "bench-trace", (5, 2), "the smallest, no peer, nothing is judged, some seconds")
+    asked.parser.add_argument("--only", help=f"sizes, comma separated; there are {', '.join(SIZES)}")
+    options = asked.read(argv)
+    options.sizes = asked.chosen("size", options.only or "", SIZES)
+    return asked.place(options, whole=not options.only)
 
 
 def main(argv):
-    """Measures and writes; 0 whatever the verdicts are, 2 if something could not be measured."""
+    """Everything, as a page."""
     options = parse(argv)
-    try:
+
+    def measured():
         result = Script(options).everything()
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    sizes = ", ".join(f"{name}: {size:,} bytes" for name, size in result["facts"]["traces"].items())
-    words = ["", f"Decompressed sizes: {sizes}. HTA loads a trace and builds seven views (`hta_views.py`)."]
-    text = table.markdown(result, not options.quick, "Speed of trace analysis", "trace.py", words)
-    if options.out:
-        options.out.write_text(text)
-    print(json.dumps(result, indent=1) if options.json else text)
-    return 0
+        sizes = ", ".join(f"{name}: {size:,} bytes" for name, size in result["facts"]["traces"].items())
+        words = ["", f"Decompressed sizes: {sizes}. HTA loads a trace and builds seven views (`hta_views.py`)."]
+        return result, table.markdown(result, not options.quick, "Speed of trace analysis", "trace.py", words)
+
+    return script.run(options, measured)
 
 
 if __name__ == "__main__":

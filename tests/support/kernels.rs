@@ -53,3 +53,24 @@ pub fn settled(mut run: impl FnMut() -> Done) -> Done {
     }
     run()
 }
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Judges a candidate for the RMS norm.
+pub fn judge(scene: &Scene, candidate: &Path, more: &[&str]) -> Done {
+    let task = example("rmsnorm");
+    let mut args = vec!["kernel", "judge", text(&task), "--candidate", text(candidate), "--quick"];
+    args.extend(more);
+    scene.assay(&args)
+}
+
+/// The RMS norm with an oracle that is a program, as a line of YAML.
+pub fn with_oracle(scene: &Scene, command: &str) {
+    copied(scene, "rmsnorm", "task");
+    let task = scene.read("task/task.yaml");
+    let line = task.lines().find(|line| line.starts_with("oracle:")).expect("an oracle");
+    scene.write("task/task.yaml", task.replace(line, &format!("oracle: {{command: {command}}}")));
+}

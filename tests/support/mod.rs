@@ -92,7 +92,7 @@ impl Scene {
     /// The binary with these arguments, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_assay");
-        let mut command = Command::new(if interrupts_are_ignored() { "env" } else { binary });
+        let mut command = Command::new(if interrupts_are_ignored() { "/usr/bin/env" } else { binary });
         if interrupts_are_ignored() {
             // `nohup` and scripts with `&` hand this on, and Assay respects it: Ctrl-C would do nothing.
             command.args(["--default-signal=HUP,INT,QUIT", binary]);

@@ -3,7 +3,7 @@
 use crate::context::Cx;
 use crate::detached;
 use crate::phase::Phase;
-use assay_protocol::{NextCommand, RunState, Status, Value, ValueMap};
+use assay_protocol::{ExitCode, NextCommand, RunState, Status, Value, ValueMap};
 use assay_store::RunDir;
 use serde_json::json;
 
@@ -98,6 +98,11 @@ fn failed(state: &RunState) -> impl Iterator<Item = Value> {
     })
 }
 
+/// Whether a step or a check failed that counts.
+fn ran_in_vain(state: &RunState) -> bool {
+    failed(state).any(|end| end["warned"] != json!(true))
+}
+
 /// Commands that make sense for a run in this phase.
 pub fn next(id: &str, state: &RunState, phase: Phase) -> Vec<NextCommand> {
     let mut next = Vec::new();
@@ -122,7 +127,10 @@ pub fn next(id: &str, state: &RunState, phase: Phase) -> Vec<NextCommand> {
         }
         Phase::Finished(exit) if exit.code() != 0 => {
             add(format!("assay explain {id}"), "says why each step ran, was skipped or blocked");
-            add(format!("assay resume {id}"), "runs what failed again, and what depends on it");
+            // Gates that refuse what passed steps measured would refuse it again.
+            if ran_in_vain(state) || matches!(exit, ExitCode::PreflightFailed | ExitCode::StepFailed) {
+                add(format!("assay resume {id}"), "runs what failed again, and what depends on it");
+            }
         }
         Phase::Finished(_) => {}
     }

@@ -2,6 +2,7 @@
 //! not bad would make a blind gate look as if it saw. Nothing here uses the judge.
 
 #[path = "support/suite.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
 mod suite;
 #[path = "support/tools.rs"]
 mod tools;

@@ -2,6 +2,7 @@
 //! candidate of the acceptance list, reading it without running it says what the list says, or nothing.
 
 #[path = "support/suite.rs"]
+#[expect(dead_code, reason = "this suite uses a part of it")]
 mod suite;
 #[path = "support/tools.rs"]
 mod tools;

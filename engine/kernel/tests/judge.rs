@@ -217,6 +217,35 @@ fn what_cannot_be_judged_is_an_error_and_no_verdict() {
     assert!(matches!(error, JudgeError::File { .. }), "{error}");
 }
 
+/// Code that runs at load comes from the task's flags: the baseline has it, too.
+#[test]
+fn what_the_flags_of_a_task_do_is_no_fault_of_the_candidate() {
+    let task = TASK.replace("-std=c11", "-std=c11\", \"-ffast-math");
+    assert_ne!(task, TASK);
+    let scene = Scene::new(&task, FAST);
+    let (loaded, candidate) = (scene.load(), scene.source("other.c", SLOW));
+    let error = judged(&scene, &loaded, &candidate, SeedSource::System).expect_err("the flags are wrong");
+    let JudgeError::Baseline { finding, .. } = &error else { panic!("{error}") };
+    assert_eq!((finding.code, finding.gate), (Code::ForbiddenConstructor, Gate::Static));
+}
+
+#[test]
+fn what_is_far_slower_is_told_at_the_first_look() {
+    let task = TASK.replace("processes: 3", "processes: 6");
+    assert_ne!(task, TASK);
+    let scene = Scene::new(&task, FAST);
+    let (loaded, candidate) = (scene.load(), scene.source("slow.c", SLOW));
+    let judgement = judged(&scene, &loaded, &candidate, SeedSource::System).expect("judged");
+    let timing = judgement.row.timing.as_ref().expect("timed");
+    // A busy machine may need all samples, and even then not know.
+    let told = (judgement.code == Code::RejectSlower, timing.processes);
+    assert!(
+        told == (true, 3) || judgement.code != Code::AcceptFaster && timing.processes >= 6,
+        "{judgement:?}"
+    );
+    assert!(timing.geomean.hi < 0.8 || told.1 != 3, "{judgement:?}");
+}
+
 #[test]
 fn faster_than_the_machine_is_no_gain() {
     // As if every call moved a thousand times what it does.

@@ -4,12 +4,15 @@
 mod interpreter;
 #[path = "support/launcher.rs"]
 mod launcher;
+#[path = "support/side_by_side.rs"]
+mod side_by_side;
 
 use assay_kernel::judge::{JudgeError, Judgement, Setup, judge};
 use assay_kernel::task::{self, Loaded};
 use assay_kernel::verdict::{Class, Code, Gate};
 use launcher::launcher;
 use serde::Deserialize;
+use side_by_side::side_by_side;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -89,7 +92,9 @@ impl Scene {
     }
 
     fn judge(&self, candidate: &Path) -> Result<Judgement, JudgeError> {
-        let mut setup = Setup::new(&self.loaded, candidate, launcher(), &self.folder.path().join("scratch"));
+        // A folder of its own: others may be judged at the same time.
+        let scratch = tempfile::tempdir_in(self.folder.path()).expect("a folder");
+        let mut setup = Setup::new(&self.loaded, candidate, launcher(), scratch.path());
         setup.quick = true;
         judge(&setup, &mut |_| {})
     }
@@ -105,19 +110,18 @@ impl Scene {
 fn every_candidate_is_judged_as_the_list_says() {
     let Some(python) = with_numpy() else { return };
     let scene = Scene::new(&python, |task| task);
-    let mut wrong = Vec::new();
-    for entry in list() {
-        let judgement = scene
-            .judge(&folder().join(&entry.file))
-            .unwrap_or_else(|error| panic!("{}: {error}", entry.file));
-        println!("{}: {:?} at {:?}: {}", entry.file, judgement.code, judgement.gate, judgement.message);
+    let judged = side_by_side(&list(), |entry| {
+        let file = &entry.file;
+        let judgement = scene.judge(&folder().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let line = format!("{file}: {:?} at {:?}: {}", judgement.code, judgement.gate, judgement.message);
         // A busy machine may not decide what is faster; what is wrong is wrong on any.
         let timed = entry.good || entry.codes.contains(&Code::RejectSlower);
         let noisy = timed && judgement.class == Class::Inconclusive;
-        if !entry.codes.contains(&judgement.code) && !noisy {
-            wrong.push(format!("{}: {:?}: {}", entry.file, judgement.code, judgement.message));
-        }
-    }
+        (entry.codes.contains(&judgement.code) || noisy, line)
+    });
+    judged.iter().for_each(|(_, line)| println!("{line}"));
+    let wrong: Vec<&str> =
+        judged.iter().filter(|(allowed, _)| !allowed).map(|(_, line)| line.as_str()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -184,6 +184,24 @@ fn scales_touch_only_inputs_that_name_them() {
     assert_ne!(generate::seed(5, "stale"), generate::seed(5, "values"));
 }
 
+/// One scale tells too little: where nobody names any, the first input that holds no integers is looked at with three.
+#[test]
+fn a_task_without_scales_has_the_usual_ones() {
+    let mut task = norm().task;
+    task.inputs["x"].generator.scales.clear();
+    assert_eq!(generate::scales(&task), [0.05, 1.0, 30.0]);
+    let case = &case::cases(&norm(), 7).expect("cases")[0];
+    let largest = |tensor: usize, scale: f64| {
+        generate::values(&task, case, tensor, 3, scale)
+            .into_iter()
+            .fold(0.0_f64, |most, value| most.max(value.abs()))
+    };
+    assert!(largest(0, 30.0) > 500.0 * largest(0, 0.05));
+    assert_eq!(largest(1, 30.0), largest(1, 0.05), "the second input");
+    task.inputs["w"].generator.scales = vec![2.0];
+    assert_eq!(generate::scales(&task), [1.0, 2.0], "what is named counts");
+}
+
 /// A task of one tensor.
 fn one(dtype: DType, generator: Generator) -> Task {
     let mut task = norm().task;

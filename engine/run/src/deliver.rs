@@ -22,12 +22,13 @@ pub(crate) fn outputs(world: &World, scope: ScopeId) -> (ValueMap, ValueMap) {
         let name = &output.name.value;
         let computed = match &output.kind {
             OutputKind::Value { value, schema, .. } => {
-                value.expr.eval(&view).map_err(|error| error.to_string()).and_then(
-                    |value| match input::check(schema, &value) {
-                        Ok(()) => Ok(value),
-                        Err(error) => Err(error.to_string()),
-                    },
-                )
+                let fits = |found: Value| match input::check(schema, &found) {
+                    Ok(()) => Ok(found),
+                    // A step that did not measure it says so by null.
+                    Err(_) if found.is_null() => Err(format!("`{}` is null", value.expr.source())),
+                    Err(error) => Err(error.to_string()),
+                };
+                value.expr.eval(&view).map_err(|error| error.to_string()).and_then(fits)
             }
             OutputKind::Table { rows, columns } => rows
                 .expr

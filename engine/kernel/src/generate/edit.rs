@@ -69,6 +69,9 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
     let mut stream = Stream::new(seed, "change");
     let mut places: Vec<usize> = Vec::new();
     let spread = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let roundoff = layout.dtype.unit_roundoff();
+    // Of few values that change one after the other, the last might find no other one left.
+    let occurring = if roundoff.is_none() { values.to_vec() } else { Vec::new() };
     while places.len() < n.min(values.len()) {
         let at = stream.below(values.len() as u64) as usize;
         if places.contains(&at) {
@@ -76,28 +79,30 @@ pub fn change(layout: &Layout, n: usize, seed: u64, values: &mut [f64]) -> Vec<u
         }
         places.push(at);
         let old = values[at];
-        values[at] = match layout.dtype.unit_roundoff() {
+        values[at] = match roundoff {
             // The negative of a number as large as any: it shows in every sum over it.
             Some(_) if spread > 0.0 => {
                 layout.dtype.rounded((0.5 + 0.5 * stream.uniform()) * spread).copysign(-old)
             }
             Some(_) => 1.0,
             // Integers may be indices: only values that occur are taken.
-            None => other(values, old, &mut stream),
+            None => other(&occurring, old, &mut stream),
         };
     }
     places
 }
 
-/// Changes the last digits of nearly every float in memory, at the speed of memory, so that no two tensors are ever the same; `false`, and
-/// nothing is done, for integers, which may be indices. Finite numbers stay finite, and about as large.
+/// Changes the digits of nearly every float in memory, at the speed of memory, so that no two tensors are ever the same, nor nearly so;
+/// `false`, and nothing is done, for integers, which may be indices. Signs and powers of two stay, so finite numbers stay finite.
 pub fn disturb(layout: &Layout, seed: u64, bytes: &mut [u8]) -> bool {
-    // Digits of each element that may change, repeated over eight bytes.
+    // Digits of each element, repeated over eight bytes.
     let digits: u64 = match layout.dtype {
-        DType::Fp64 => 0x0fff_ffff,
-        DType::Fp32 => 0x0fff_0000_0fff,
-        DType::Fp16 | DType::Bf16 => 0x0007_0007_0007_0007,
-        DType::E4m3 | DType::E5m2 => 0x0101_0101_0101_0101,
+        DType::Fp64 => 0x000f_ffff_ffff_ffff,
+        DType::Fp32 => 0x007f_ffff_007f_ffff,
+        DType::Fp16 => 0x03ff_03ff_03ff_03ff,
+        DType::Bf16 => 0x007f_007f_007f_007f,
+        DType::E4m3 => 0x0707_0707_0707_0707,
+        DType::E5m2 => 0x0303_0303_0303_0303,
         DType::Int64 | DType::Int32 | DType::Int8 | DType::Uint8 | DType::Bool => return false,
     };
     let mut state = seed;
@@ -107,7 +112,11 @@ pub fn disturb(layout: &Layout, seed: u64, bytes: &mut [u8]) -> bool {
         let mut word = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         let change = ((word ^ word >> 31) & digits).to_le_bytes();
-        chunk.iter_mut().zip(change).for_each(|(byte, change)| *byte ^= change);
+        for (byte, change) in chunk.iter_mut().zip(change) {
+            // The one type whose largest power of two holds numbers as well as NaN.
+            let nan = layout.dtype == DType::E4m3 && (*byte ^ change) & 0x7f == 0x7f;
+            *byte ^= if nan { 0 } else { change };
+        }
     }
     true
 }
@@ -142,14 +151,18 @@ mod tests {
             let after = layout.read(&bytes);
             let changed = values.iter().zip(&after).filter(|(old, new)| old != new).count();
             assert!(changed > layout.len() / 3, "{dtype:?}: {changed}");
-            // Three digits of the shortest significand, one of the 8-bit ones.
+            // All digits, and not the power of two.
             let most =
                 values.iter().zip(&after).map(|(old, new)| ((new - old) / old).abs()).fold(0.0, f64::max);
-            assert!(most > 0.0 && most <= 0.25, "{dtype:?}: {most}");
+            assert!(most > 0.5 && most < 1.0, "{dtype:?}: {most}");
             let once = bytes.clone();
             disturb(&layout, 4, &mut bytes);
             assert!(bytes != once && bytes != before, "{dtype:?}");
         }
+        // Its largest numbers stand beside NaN.
+        let mut large = [0x7e; 64];
+        disturb(&Layout::contiguous(DType::E4m3, &[64]), 1, &mut large);
+        assert!(large.iter().all(|byte| *byte != 0x7f) && large.iter().any(|byte| *byte != 0x7e));
         let whole = Layout::contiguous(DType::Int32, &[4]);
         assert!(!disturb(&whole, 1, &mut [1; 16]));
     }

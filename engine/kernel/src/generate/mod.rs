@@ -9,7 +9,7 @@ pub use edit::{Pattern, change, disturb, dominate, special};
 pub use philox::{Numbers, Stream};
 
 use crate::case::{Case, Kind};
-use crate::task::{Dist, Generator, Task, axes};
+use crate::task::{Dist, Generator, Input, Task, axes};
 use sha2::{Digest, Sha256};
 
 /// A seed for a purpose, from another seed: data of different gates must not be the same.
@@ -18,10 +18,25 @@ pub fn seed(seed: u64, purpose: &str) -> u64 {
     digest.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
+/// Factors where a task names none: small numbers, where a constant shows, and large ones, where a narrow type inside does.
+const USUAL: [f64; 3] = [0.05, 1.0, 30.0];
+
+/// The factors of one input: those that it names. Where no input names any, the first whose type has digits behind the point is
+/// looked at with [`USUAL`], since a test at one scale tells too little; all of them at a time could leave what a type holds.
+fn own<'t>(task: &'t Task, input: &'t Input) -> &'t [f64] {
+    let named = &input.generator.scales;
+    if !named.is_empty() {
+        return named;
+    }
+    let unnamed = task.inputs.values().all(|input| input.generator.scales.is_empty());
+    let first = || task.inputs.values().find(|input| input.generator.dist != Dist::Integers);
+    if unnamed && first().is_some_and(|first| std::ptr::eq(first, input)) { &USUAL } else { &[1.0] }
+}
+
 /// The factors that checks run at: those of all inputs, each once, in the task's order.
 pub fn scales(task: &Task) -> Vec<f64> {
     let mut all: Vec<f64> = Vec::new();
-    for scale in task.inputs.values().flat_map(|input| &input.generator.scales) {
+    for scale in task.inputs.values().flat_map(|input| own(task, input)) {
         if !all.contains(scale) {
             all.push(*scale);
         }
@@ -53,13 +68,14 @@ fn least(task: &Task) -> Option<f64> {
 }
 
 /// The factor of one input in a check at `scale`: that one if the input names it, otherwise 1 or the first that it names.
-fn scale_of(task: &Task, generator: &Generator, scale: f64) -> f64 {
+fn scale_of(task: &Task, input: &Input, scale: f64) -> f64 {
     if let Some(least) = least(task).filter(|least| scale == least * FAINT) {
-        let named = scale_of(task, generator, least);
+        let named = scale_of(task, input, least);
         return if named == least { scale } else { named };
     }
-    let named = |wanted: f64| generator.scales.contains(&wanted).then_some(wanted);
-    named(scale).or_else(|| named(1.0)).or(generator.scales.first().copied()).unwrap_or(1.0)
+    let own = own(task, input);
+    let named = |wanted: f64| own.contains(&wanted).then_some(wanted);
+    named(scale).or_else(|| named(1.0)).or(own.first().copied()).unwrap_or(1.0)
 }
 
 /// Values of an input in the order of its indices, rounded to its type; nothing for an output.
@@ -68,7 +84,7 @@ fn scale_of(task: &Task, generator: &Generator, scale: f64) -> f64 {
 pub fn values(task: &Task, case: &Case, tensor: usize, seed: u64, scale: f64) -> Vec<f64> {
     let tensor = &case.tensors[tensor];
     let Some(input) = task.inputs.get(&tensor.name) else { return Vec::new() };
-    let factor = scale_of(task, &input.generator, scale);
+    let factor = scale_of(task, input, scale);
     let mut values = draw(&input.generator, case, &tensor.name, tensor.layout.len(), seed, factor);
     tensor.layout.dtype.round_all(&mut values);
     values

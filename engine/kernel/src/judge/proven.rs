@@ -4,8 +4,9 @@ use super::ahead::Ahead;
 use super::bench::{Bench, Facts};
 use super::kept::Kept;
 use super::setup::{GateRecord, JudgeError, Progress, Secret, Setup};
-use super::{BASELINE_GATES, run_gates};
+use super::{BASELINE_GATES, EARLY, Run, run_gates};
 use crate::oracle::Oracle;
+use crate::verdict::Gate;
 use assay_stats::Side;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ impl Proven {
         secret: Secret,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Arc<Self>, JudgeError> {
-        let key = format!("{} {:?}", setup.loaded.digest, setup.launcher);
+        let key = key(setup);
         // The lock is held while it is proven: a second judgement of the task waits rather than doing the same.
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_default();
@@ -54,6 +55,25 @@ impl Proven {
         Ok(proven)
     }
 
+    /// Looks whether the baseline passes gates that refused the candidate, where nothing proves it yet: if it does not, the task is wrong.
+    pub fn passes(
+        setup: &Setup<'_>,
+        oracle: &dyn Oracle,
+        secret: Secret,
+        gates: &[(Gate, Run)],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), JudgeError> {
+        let known = {
+            let all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+            all.as_ref().is_some_and(|all| all.contains_key(&key(setup)))
+        };
+        let kept = || Kept::of(setup).is_some_and(|kept| kept.read().is_some());
+        if !setup.fresh && (known || kept()) {
+            return Ok(());
+        }
+        Self::prove(setup, oracle, secret, gates, progress).map(drop)
+    }
+
     /// The proof that another process left, or a new one for the next. Processes that want the same wait for each other.
     fn kept_or_proven(
         setup: &Setup<'_>,
@@ -62,7 +82,7 @@ impl Proven {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, JudgeError> {
         let Some(kept) = Kept::of(setup) else {
-            return Ok(Self::prove(setup, oracle, secret, progress)?.0);
+            return Ok(Self::prove(setup, oracle, secret, BASELINE_GATES, progress)?.0);
         };
         let held = kept.lock(|| progress(Progress::Waiting));
         if setup.fresh {
@@ -77,7 +97,7 @@ impl Proven {
                 .map_err(|source| JudgeError::File { path: library.clone(), source })?;
             return Ok(Self { library, _folder: folder });
         }
-        let (proven, gates) = Self::prove(setup, oracle, secret, progress)?;
+        let (proven, gates) = Self::prove(setup, oracle, secret, BASELINE_GATES, progress)?;
         if let Ok(library) = std::fs::read(&proven.library) {
             kept.write(&library, gates);
         }
@@ -89,6 +109,7 @@ impl Proven {
         setup: &Setup<'_>,
         oracle: &dyn Oracle,
         secret: Secret,
+        gates: &[(Gate, Run)],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Self, Vec<GateRecord>), JudgeError> {
         let folder = folder()?;
@@ -118,8 +139,11 @@ impl Proven {
         // The scope waits for the thread that works ahead, and that ends with the bench: who unwinds out of here must drop it inside.
         let (all, library) = std::thread::scope(move |scope| {
             let mut bench = bench;
-            bench.ahead = Some(Ahead::begin(scope, &loaded.task, oracle, cases, (secret, side)));
-            let all = run_gates(&mut bench, BASELINE_GATES);
+            // Gates before the first values need no data.
+            if gates.len() > EARLY {
+                bench.ahead = Some(Ahead::begin(scope, &loaded.task, oracle, cases, (secret, side)));
+            }
+            let all = run_gates(&mut bench, gates);
             (all, bench.library)
         });
         let (gates, findings) = all?;
@@ -128,6 +152,10 @@ impl Proven {
         }
         Ok((Self { library, _folder: folder }, gates))
     }
+}
+
+fn key(setup: &Setup<'_>) -> String {
+    format!("{} {:?}", setup.loaded.digest, setup.launcher)
 }
 
 fn folder() -> Result<TempDir, JudgeError> {

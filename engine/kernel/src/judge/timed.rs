@@ -4,6 +4,9 @@
 //! elements of every set that was used are compared with the right answers, the copy that was taken when a random call returned is
 //! compared as a whole, and, as often as the shape is small, so are the outputs of the changed set, with a right answer of their own.
 
+mod cover;
+mod renewed;
+
 use super::bench::{Bench, POISON};
 use super::data::Data;
 use super::gpu::{self, Smi, State};
@@ -18,6 +21,7 @@ use crate::tolerance;
 use crate::verdict::{Code, Finding, Gate};
 use crate::worker::{Arena, Blocked, End, Mode};
 use assay_stats::Side;
+use cover::{Cover, decoys};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -45,16 +49,20 @@ pub struct Timed<'b, 'a> {
     lane: Lane,
     cases: Vec<Case>,
     pools: Vec<Vec<Data>>,
+    /// For each shape and data of its pool the right answers, see [`cover::decoys`].
+    decoys: Vec<Vec<Vec<Vec<u8>>>>,
     shape: usize,
     /// Which data is in each set.
     holds: [usize; SETS],
     /// The set whose data was changed for the sample, and how.
     changed: Option<Changed>,
+    /// Data that no call had seen, where the worker has memory of its own.
+    renewed: Vec<renewed::Given>,
     random: StdRng,
     /// Who tells the state of the device, and what it was when the process pair was warm.
     smi: Option<Smi>,
     before: Option<State>,
-    poison: u8,
+    cover: Cover,
     done: usize,
     of: usize,
 }
@@ -77,12 +85,10 @@ impl<'b, 'a> Timed<'b, 'a> {
         }
         let random = StdRng::seed_from_u64(generate::seed(seed, "looks"));
         let holds = std::array::from_fn(|set| set % POOL);
-        let poison = POISON[0];
-        let smi = bench
-            .facts
-            .device
-            .as_ref()
-            .map(|about| Smi::find(&bench.setup.toolkit, &bench.setup.launcher, &about.uuid));
+        let cover = Cover::Poison(POISON[0]);
+        let decoys = cases.iter().zip(&pools).map(|(case, pool)| decoys(case, pool)).collect();
+        let device = bench.facts.device.as_ref();
+        let smi = device.map(|about| Smi::find(&bench.setup.toolkit, &bench.setup.launcher, &about.uuid));
         if smi == Some(None) {
             bench
                 .facts
@@ -90,7 +96,24 @@ impl<'b, 'a> Timed<'b, 'a> {
                 .push("`nvidia-smi` is not here: nobody watched clocks and temperature".to_owned());
         }
         let (smi, before, changed, shape, done, of) = (smi.flatten(), None, None, 0, 0, 0);
-        Ok(Self { bench, lane, cases, pools, shape, holds, changed, random, smi, before, poison, done, of })
+        let renewed = Vec::new();
+        Ok(Self {
+            bench,
+            lane,
+            cases,
+            pools,
+            decoys,
+            shape,
+            holds,
+            changed,
+            renewed,
+            random,
+            smi,
+            before,
+            cover,
+            done,
+            of,
+        })
     }
 
     /// Another lane with the same data.
@@ -179,16 +202,17 @@ impl<'b, 'a> Timed<'b, 'a> {
             for (at, (tensor, bytes)) in case.inputs().zip(&data.bytes).enumerate() {
                 let own = changed.map(|changed| &changed.input).filter(|(input, _)| *input == at);
                 if arena.bytes(*set, tensor) != own.map_or(bytes, |(_, bytes)| bytes) {
-                    let name = &case.tensors[tensor].name;
-                    return self.found(
-                        Code::InputMutated,
-                        format!("it changed the input `{name}`"),
-                        json!({ "tensor": name }),
-                    );
+                    return self.mutated(tensor);
                 }
             }
         }
         Ok(())
+    }
+
+    fn mutated(&self, tensor: usize) -> Result<(), Stop> {
+        let name = &self.case().tensors[tensor].name;
+        let message = format!("it changed the input `{name}`");
+        self.found(Code::InputMutated, message, json!({ "tensor": name }))
     }
 
     /// Random elements of every used set that holds data of the pool.
@@ -304,16 +328,12 @@ impl Watch for Timed<'_, '_> {
             layout.dtype.write(values[input][at], &mut bytes[place..place + size]);
         }
         self.changed = Some(Changed { set: sample.picked, values, input: (input, bytes.to_vec()) });
-        self.poison = POISON[self.done % 2];
+        self.draw_cover();
         Ok(())
     }
 
     fn poison(&mut self, sample: &Sample, arena: &mut Arena) {
-        for set in &sample.order[..sample.order.len().min(SETS)] {
-            for tensor in self.cases[self.shape].outputs() {
-                arena.bytes_mut(*set, tensor).fill(self.poison);
-            }
-        }
+        self.lay(sample, arena);
     }
 
     fn look(&mut self, side: Side, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Stop> {
@@ -343,45 +363,14 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn renew(&mut self, seed: u64, arena: &mut Arena) -> bool {
-        self.changed = None;
-        let (case, mut any) = (&self.cases[self.shape], false);
-        for set in 0..SETS {
-            for (at, tensor) in case.inputs().enumerate() {
-                let seed = generate::seed(seed, &format!("set {set} input {at}"));
-                any |= generate::disturb(&case.tensors[tensor].layout, seed, arena.bytes_mut(set, tensor));
-            }
-        }
-        any
+        self.give_new(seed, arena)
     }
 
-    fn look_renewed(
-        &mut self,
-        sample: &Sample,
-        arena: &Arena,
-        blocked: &Blocked,
-        last: bool,
-    ) -> Result<(), Stop> {
+    fn look_renewed(&mut self, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Stop> {
         self.served(blocked)?;
         self.bench.facts.cases.run += sample.order.len() as u64;
-        if !last {
-            return Ok(());
-        }
-        let case = self.case().clone();
-        let read = |tensor: usize| case.tensors[tensor].layout.read(arena.bytes(sample.picked, tensor));
-        let data = Data::of(self.bench.oracle, &case, String::new(), case.inputs().map(read).collect())
-            .map_err(Stop::Failed)?;
-        let data = self.bench.modelled(&case, data)?;
-        for (output, tensor) in case.outputs().enumerate() {
-            let errors = self.whole(output, &data.expected[output], arena.bytes(sample.picked, tensor));
-            if !errors.passed() {
-                let message = format!(
-                    "{} of {} elements of an output are wrong, on data that no call had seen",
-                    errors.failed, errors.elements
-                );
-                return self.found(Code::TimedOutputWrong, message, json!({ "errors": errors }));
-            }
-        }
-        Ok(())
+        self.unchanged(arena)?;
+        self.maybe_right(sample, arena)
     }
 
     fn warm(&mut self) {

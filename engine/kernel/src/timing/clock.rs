@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 const SHARE: f64 = 0.9;
 /// What request and reply may take in one block beyond twice the baseline's usual, in nanoseconds.
 const SLACK: f64 = 100e3;
+/// What a worker may compute between a reply and the next request, in nanoseconds and as a share of a block of the baseline, beyond
+/// what the baseline's does: it frees what the request took.
+const IDLE: f64 = 20e3;
+const IDLE_SHARE: f64 = 0.05;
 /// Share of blocks that is nearly all of them. A busy machine delays both sides alike.
 const NEARLY_ALL: f64 = 0.8;
 /// Two-sided error of saying that a clock is forged.
@@ -31,7 +35,7 @@ pub struct Mismatch {
 }
 
 /// A block by both clocks, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Block {
     /// The worker's.
     pub worker: f64,
@@ -39,6 +43,8 @@ pub struct Block {
     pub wall: f64,
     /// Processor time of the worker meanwhile; the same as `wall` where the system does not tell.
     pub cpu: f64,
+    /// What the judge saw of it, less the baseline's copy of an output: nothing in it is told by the candidate's worker.
+    pub bound: f64,
 }
 
 impl Block {
@@ -71,6 +77,9 @@ pub struct Looked {
     pub missing: f64,
     /// Whether a block of the candidate took longer by its own clock than by the judge's.
     pub impossible: bool,
+    /// Logarithm of how much faster the candidate is by the judge's clock alone, the median over all pairs. Requests and replies are in
+    /// it, alike on both sides, so it is rather nearer to none than the truth.
+    pub gain: f64,
     /// Whether nearly all blocks of the baseline can be believed, and hardly any of the candidate's.
     pub one_sided: bool,
 }
@@ -89,7 +98,10 @@ pub fn look(pairs: &[[Block; 2]]) -> Looked {
         count as f64 / pairs.len().max(1) as f64
     };
     let typically_missing = median(&missing).unwrap_or(0.0);
+    let middle =
+        |of: &dyn Fn(&[Block; 2]) -> f64| median(&pairs.iter().map(of).collect::<Vec<_>>()).unwrap_or(0.0);
     Looked {
+        gain: middle(&|[theirs, own]| (theirs.bound.max(1.0) / own.bound.max(1.0)).ln()),
         one_sided: believed(0) >= NEARLY_ALL
             && believed(1) <= 1.0 - NEARLY_ALL
             && typically_missing > -SHARE.ln(),
@@ -119,6 +131,18 @@ pub fn one_sided(looked: &Looked) -> Mismatch {
     }
 }
 
+/// The mismatch of a worker that computes between a reply and the next request, where no clock looks. All in nanoseconds, on average:
+/// what each side computes there, and how long a block of the baseline takes.
+pub fn between(idle: [f64; 2], block: f64) -> Option<Mismatch> {
+    let [theirs, own] = idle;
+    let most = IDLE.max(IDLE_SHARE * block);
+    (own - theirs > most).then(|| Mismatch {
+        what: format!("its worker computes for {:.0} us between calls, where no time is taken", own / 1e3),
+        share: block / (block + own),
+        most: block / (block + theirs + most),
+    })
+}
+
 /// The mismatch of a block that is impossible.
 pub fn impossible() -> Mismatch {
     Mismatch {
@@ -130,10 +154,11 @@ pub fn impossible() -> Mismatch {
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, look, mismatch, one_sided};
+    use super::{Block, between, look, mismatch, one_sided};
 
     fn block(worker: f64, way: f64) -> Block {
-        Block { worker, wall: worker + way, cpu: worker + way }
+        let seen = worker + way;
+        Block { worker, wall: seen, cpu: seen, bound: seen }
     }
 
     #[test]
@@ -147,7 +172,8 @@ mod tests {
             let looked = look(&pairs);
             assert!(looked.counts.iter().all(|counts| *counts) && !looked.impossible);
             // Interrupted inside: the worker's clock runs, its processor time does not.
-            let inside = Block { worker: worker + 3e6, wall: worker + 3.03e6, cpu: worker + 30e3 };
+            let inside =
+                Block { worker: worker + 3e6, wall: worker + 3.03e6, cpu: worker + 30e3, ..Block::default() };
             assert_eq!(look(&[[block(1e6, 25e3), inside]]).counts, [true]);
         }
     }
@@ -201,6 +227,21 @@ mod tests {
         // Both sides come late: the machine's doing.
         assert!(!look(&[[block(1e6, 5e5), block(1e6, 5e5)]; 8]).one_sided);
         assert!(!look(&[]).one_sided);
+    }
+
+    #[test]
+    fn work_between_calls_is_told() {
+        assert_eq!((between([5e3, 12e3], 1e6), between([5e3, 50e3], 1e6)), (None, None));
+        assert_eq!(between([5e3, 30e3], 1e4).map(|found| found.share < 0.5), Some(true), "short blocks");
+        assert!((between([5e3, 0.7e6], 1e6).expect("told").share - 0.59).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_gain_that_the_judge_sees_does_not_ask_the_worker() {
+        let lie = look(&[[block(1e6, 30e3), block(0.4e6, 630e3)]; 9]);
+        assert!(lie.gain.abs() < 1e-9, "{lie:?}");
+        let win = look(&[[block(1e6, 30e3), block(0.1e6, 30e3)]; 9]);
+        assert!((win.gain - 7.92_f64.ln()).abs() < 0.01, "a little less than ten: {win:?}");
     }
 
     #[test]

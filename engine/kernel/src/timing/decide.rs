@@ -50,39 +50,81 @@ pub struct Look {
     pub rows: Vec<Interval>,
 }
 
-/// A clock that leaves out a third is told, see [`super::clock`]; what is left makes a gain look as large as this at most.
-const HIDDEN: f64 = 1.5;
-/// A gain that must be seen on new data as well, in part at least; a smaller one is within what caches do.
-const LARGE_GAIN: f64 = 1.2;
-/// That part, of its logarithm: hot data lets a kernel gain more than cold data does, but not four times as much.
+/// A gain that must be shown on new data as well, in part at least; a smaller one is within what caches do.
+const SOME_GAIN: f64 = 1.05;
+/// A gain that is refused where that part is missing on new data.
+const LARGE_GAIN: f64 = 1.1;
+/// That part, of its logarithm: hot data lets a kernel gain more than new data does, but not four times as much.
 const PART: f64 = 0.25;
 
+/// A loss of more than this is seen in a few samples; nobody needs to know it exactly.
+const FAR_SLOWER: f64 = 0.2;
+
+/// What one process pair shows: logarithms of how much faster the candidate is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hint {
+    /// On data that comes again.
+    pub hot: f64,
+    /// The same by the judge's clock, where that tells.
+    pub seen: Option<f64>,
+    /// On data that no call has seen, where there was any.
+    pub renewed: Option<f64>,
+}
+
+impl Hint {
+    /// Whether there is reason to look closer: it seems far slower, or its gain is not there on new data or by the judge's clock.
+    pub fn suspect(&self, timing: &Timing) -> bool {
+        let missing = |other: Option<f64>| other.is_some_and(|other| other < PART * self.hot);
+        self.hot < (1.0 - FAR_SLOWER).ln()
+            || self.hot > timing.min_effect.ln_1p() && missing(self.renewed)
+            || self.hot > LARGE_GAIN.ln() && missing(self.seen)
+    }
+}
+
 impl Look {
+    /// Whether the candidate is so much slower that few samples are enough. The interval lies so far below the least effect that
+    /// looking once more for this adds nothing to the error that the other looks share.
+    pub fn far_slower(&self) -> bool {
+        self.geomean.hi < 1.0 - FAR_SLOWER
+    }
+
+    /// What of the gain must be there on new data, and by the judge's clock.
+    fn part(&self) -> f64 {
+        self.geomean.lo.powf(PART)
+    }
+
     /// Whether the gain is one of data that comes again, and not of new data: the candidate is slower there, or next to nothing is
     /// left of a large gain.
     pub fn remembers(&self, timing: &Timing) -> bool {
         let Some(renewed) = self.renewed.filter(|_| self.geomean.lo > 1.0 + timing.min_effect) else {
             return false;
         };
-        renewed.hi < 1.0 - timing.min_effect
-            || self.geomean.lo > LARGE_GAIN && renewed.hi < self.geomean.lo.powf(PART)
+        renewed.hi < 1.0 - timing.min_effect || self.geomean.lo > LARGE_GAIN && renewed.hi < self.part()
     }
 
-    /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's. A gain beyond what a
-    /// clock could hide needs no second clock.
+    /// Whether it is not shown that a part of the gain is there on new data.
+    pub fn unproven(&self) -> bool {
+        self.geomean.lo > SOME_GAIN && self.renewed.is_some_and(|renewed| renewed.lo <= self.part())
+    }
+
+    /// Whether the candidate is faster by the worker's clock, which foreign code could reach, and not by the judge's.
     pub fn unseen(&self, timing: &Timing) -> bool {
-        (1.0 + timing.min_effect..HIDDEN).contains(&self.geomean.lo)
-            && self.seen.is_some_and(|seen| seen.lo <= 1.0)
+        self.geomean.lo > 1.0 + timing.min_effect && self.seen.is_some_and(|seen| seen.lo <= 1.0)
+    }
+
+    /// Whether the judge's clock shows next to nothing of a large gain: then the worker's is forged.
+    pub fn forged(&self) -> bool {
+        self.geomean.lo > LARGE_GAIN && self.seen.is_some_and(|seen| seen.hi < self.part())
     }
 }
 
 /// Decides by what a look shows.
 pub fn decide(look: &Look, timing: &Timing) -> Decision {
     let Look { geomean, rows, .. } = look;
-    if look.unseen(timing) {
-        return Decision::Undecided;
-    }
     if geomean.lo > 1.0 + timing.min_effect {
+        if look.unseen(timing) || look.unproven() {
+            return Decision::Undecided;
+        }
         let regressed = rows.iter().any(|row| row.hi < 1.0 - timing.regress_limit);
         return if regressed { Decision::Regresses } else { Decision::Faster };
     }
@@ -165,7 +207,7 @@ impl Noise {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Look, Noise, decide};
+    use super::{Decision, Hint, Look, Noise, decide};
     use crate::task::Timing;
     use crate::timing::estimate::{ALPHA, Interval, interval};
     use crate::verdict::{Class, Code};
@@ -212,8 +254,10 @@ mod tests {
                 (expected, expected != Decision::Faster)
             );
         }
-        let far = Look { geomean: at(6.0, 24.0), seen: Some(at(0.5, 84.0)), renewed: None, rows: Vec::new() };
-        assert_eq!((decide(&far, &timing), far.unseen(&timing)), (Decision::Faster, false));
+        let far = |seen| Look { geomean: at(6.0, 24.0), seen: Some(seen), renewed: None, rows: Vec::new() };
+        assert_eq!(decide(&far(at(0.5, 84.0)), &timing), Decision::Undecided, "however large the gain");
+        assert_eq!(decide(&far(at(4.0, 10.0)), &timing), Decision::Faster);
+        assert_eq!([far(at(0.9, 1.3)), far(at(0.9, 1.7))].map(|look| look.forged()), [true, false]);
         let slower =
             Look { geomean: at(0.90, 0.92), seen: Some(at(0.90, 0.95)), renewed: None, rows: Vec::new() };
         assert_eq!((decide(&slower, &timing), slower.unseen(&timing)), (Decision::Slower, false));
@@ -229,12 +273,47 @@ mod tests {
             (at(3.8, 4.0), Some(at(1.3, 1.5)), false),
             (at(1.02, 1.04), Some(at(0.95, 0.995)), false),
             (at(1.02, 1.04), Some(at(0.95, 0.98)), true),
+            (at(1.16, 1.18), Some(at(0.99, 1.02)), true),
             // It wins nothing.
             (at(0.99, 1.01), Some(at(0.5, 0.6)), false),
         ] {
             let look = Look { geomean, seen: None, renewed, rows: Vec::new() };
             assert_eq!(look.remembers(&timing), remembers, "{look:?}");
         }
+        // Who wins has to show it there, too; a little is within what caches do.
+        for (geomean, renewed, decision) in [
+            (at(3.8, 4.0), at(1.3, 4.0), Decision::Undecided),
+            (at(3.8, 4.0), at(1.5, 4.0), Decision::Faster),
+            (at(1.06, 1.08), at(1.00, 1.05), Decision::Undecided),
+            (at(1.06, 1.08), at(1.02, 1.05), Decision::Faster),
+            (at(1.02, 1.04), at(0.99, 1.01), Decision::Faster),
+        ] {
+            let look = Look { geomean, seen: None, renewed: Some(renewed), rows: Vec::new() };
+            assert_eq!(decide(&look, &timing), decision, "{look:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_far_off_is_looked_at_closer() {
+        let timing = Timing::default();
+        for (hot, renewed, closer) in [
+            (0.5_f64, Some(0.5_f64), true),
+            (0.79, None, true),
+            (0.81, Some(0.81), false),
+            (1.0, Some(0.5), false),
+            (4.0, Some(0.4), true),
+            (4.0, Some(1.3), true),
+            (4.0, Some(1.5), false),
+            (4.0, None, false),
+            (1.05, Some(1.02), false),
+            (1.05, Some(0.99), true),
+        ] {
+            let hint = Hint { hot: hot.ln(), seen: Some(hot.ln()), renewed: renewed.map(f64::ln) };
+            assert_eq!(hint.suspect(&timing), closer, "{hint:?}");
+        }
+        assert!(Hint { hot: 1.0, seen: Some(0.1), renewed: Some(1.0) }.suspect(&timing));
+        let look = |lo, hi| Look { geomean: at(lo, hi), seen: None, renewed: None, rows: Vec::new() };
+        assert_eq!([look(0.5, 0.79), look(0.5, 0.81)].map(|look| look.far_slower()), [true, false]);
     }
 
     #[test]

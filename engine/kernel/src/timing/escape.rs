@@ -40,7 +40,7 @@ mod tests {
     use crate::timing::clock::Block;
 
     fn block(worker: f64, wall: f64) -> Block {
-        Block { worker, wall, cpu: wall }
+        Block { worker, wall, cpu: wall, ..Block::default() }
     }
 
     #[test]

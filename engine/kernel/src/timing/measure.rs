@@ -1,16 +1,17 @@
 //! Blocks of calls of two libraries, in two workers over the same memory, in random order.
 
+use super::blocks::Blocks;
 use super::clock::{self, Mismatch};
-use super::cpu::CpuClock;
+use super::decide::Hint;
 use super::escape;
-use super::estimate::{Interval, geomean, process_median};
-use super::schedule::{self, SETS, Sample};
+use super::estimate::{Interval, geomean};
+use super::schedule::{self, SETS};
 use super::shape::Shape;
 use super::watch::{Trouble, Watch};
 use crate::case::Case;
 use crate::task::{Abi, Limits};
 use crate::worker::{Arena, Block, Edge, End, Launcher, Worker};
-use assay_stats::{Side, StatsError};
+use assay_stats::{Side, StatsError, mean, median};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
@@ -20,9 +21,6 @@ const LEAST_TRIAL: u64 = 200_000;
 
 /// Attempts at a process pair that something disturbs.
 pub const ATTEMPTS: u64 = 3;
-/// What the candidate's copy of an output may take beyond twice the baseline's, in nanoseconds.
-const COPY_SLACK: u64 = 10_000;
-
 /// What is measured and how.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
@@ -89,8 +87,7 @@ impl<'a> Measurement<'a> {
         geomean(&chosen.map(|(_, shape)| shape.medians.clone()).collect::<Vec<_>>(), alpha)
     }
 
-    /// As [`Self::geomean`], by the judge's own clock less what requests and replies usually take, which nothing in a worker's process
-    /// can forge; `None` on a device, where that clock also holds the copies there and back.
+    /// As [`Self::geomean`], by the judge's own clock alone, which nothing in a worker's process can forge; `None` on a device, where that clock also holds the copies there and back.
     ///
     /// # Errors
     /// See [`geomean`].
@@ -103,7 +100,7 @@ impl<'a> Measurement<'a> {
             return Ok(None);
         }
         let chosen = self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape));
-        geomean(&chosen.map(|(_, shape)| shape.seen()).collect::<Vec<_>>(), alpha).map(Some)
+        geomean(&chosen.map(|(_, shape)| shape.seen.clone()).collect::<Vec<_>>(), alpha).map(Some)
     }
 
     /// As [`Self::geomean`], on data that no call had seen; `None` where there was none, and below two process pairs.
@@ -121,6 +118,20 @@ impl<'a> Measurement<'a> {
             return Ok(None);
         }
         geomean(&medians, alpha).map(Some)
+    }
+
+    /// How much faster the candidate is over some of the shapes, as far as means tell, which say nothing about how sure they are.
+    pub fn hint(&self, of: impl Fn(usize) -> bool) -> Hint {
+        let chosen: Vec<&Shape> =
+            self.shapes.iter().enumerate().filter(|(shape, _)| of(*shape)).map(|(_, shape)| shape).collect();
+        let over = |values: &dyn Fn(&Shape) -> Option<f64>| {
+            mean(&chosen.iter().map(|shape| values(shape)).collect::<Option<Vec<f64>>>()?)
+        };
+        Hint {
+            hot: over(&|shape| mean(&shape.medians)).unwrap_or_default(),
+            seen: over(&|shape| mean(&shape.seen)),
+            renewed: over(&|shape| mean(&shape.renewed)),
+        }
     }
 
     /// What is wrong with the candidate's clock, over all process pairs and shapes so far.
@@ -238,115 +249,30 @@ impl<'a> Measurement<'a> {
         }
         let calls = self.shapes[shape].calls;
         let outputs = case.outputs().count();
-        let clocks = [CpuClock::of(workers[0].pid()), CpuClock::of(workers[1].pid())];
+        let mut blocks = Blocks::new(&self.plan, shape, workers);
         let mut pairs = Vec::new();
         for sample in schedule::samples(seed, self.plan.samples, calls, outputs) {
             watch.prepare(&sample, &mut arena).map_err(Trouble::Stop)?;
-            pairs.push(self.pair((shape, &sample), workers, clocks, &mut arena, watch)?);
+            pairs.push(blocks.pair(&sample, &mut arena, watch)?);
             watch.done();
         }
-        let renewed = self.renewed(shape, random_of(seed), workers, &mut arena, watch)?;
+        let renewed = blocks.renewed(seed ^ u64::MAX, &mut arena, watch)?;
+        let theirs: Vec<f64> = pairs.iter().map(|pair| pair[0].worker).collect();
+        let between = blocks.between(median(&theirs).unwrap_or(0.0));
         self.shapes[shape].renewed.extend(renewed);
+        if between.is_some() {
+            return Ok(between);
+        }
         if device {
             self.shapes[shape].count_device(&pairs, self.plan.flush);
             return Ok(None);
         }
         self.shapes[shape].count(shape, &pairs)
     }
-
-    /// How much faster the candidate is on data that no call has seen, as the median log ratio of a few short blocks. Whoever answers
-    /// from memory has to compute there.
-    fn renewed<W: Watch>(
-        &self,
-        shape: usize,
-        mut seed: impl FnMut() -> u64,
-        workers: &mut [Worker; 2],
-        arena: &mut Arena,
-        watch: &mut W,
-    ) -> Result<Option<f64>, Trouble<W::Stop>> {
-        let mut ratios = Vec::new();
-        for block in 0..self.plan.renewed {
-            let sample = schedule::once(seed(), self.plan.cases[shape].outputs().count());
-            if !watch.renew(sample.seed, arena) {
-                return Ok(None);
-            }
-            let last = block + 1 == self.plan.renewed;
-            let mut ns = [1.0; 2];
-            for side in [sample.first, sample.first.other()] {
-                watch.poison(&sample, arena);
-                let calls = self.block(shape, &sample);
-                let blocked = workers[at(side)].block(&calls);
-                let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
-                if side == Side::Candidate {
-                    watch.look_renewed(&sample, arena, &blocked, last).map_err(Trouble::Stop)?;
-                }
-                ns[at(side)] = blocked.ns.max(1) as f64;
-            }
-            ratios.push((ns[0] / ns[1]).ln());
-        }
-        Ok(process_median(&ratios))
-    }
-
-    /// The calls of a sample.
-    fn block(&self, shape: usize, sample: &Sample) -> Block {
-        let watched = self.plan.cases[shape].outputs().nth(sample.watched.1);
-        Block {
-            sets: sample.order.iter().map(|set| *set as u16).collect(),
-            snapshot: watched.map(|tensor| (sample.watched.0, tensor)),
-            flush: self.plan.flush,
-        }
-    }
-
-    /// A block of each side with the same calls, one after the other.
-    fn pair<W: Watch>(
-        &self,
-        (shape, sample): (usize, &Sample),
-        workers: &mut [Worker; 2],
-        clocks: [Option<CpuClock>; 2],
-        arena: &mut Arena,
-        watch: &mut W,
-    ) -> Result<[clock::Block; 2], Trouble<W::Stop>> {
-        let device = self.plan.abi.on_device();
-        let block = self.block(shape, sample);
-        let mut pair = [clock::Block { worker: 0.0, wall: 0.0, cpu: 0.0 }; 2];
-        let mut copied = [0; 2];
-        for side in [sample.first, sample.first.other()] {
-            watch.poison(sample, arena);
-            let before = clocks[at(side)].and_then(CpuClock::now);
-            let blocked = workers[at(side)].block(&block);
-            let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
-            let after = clocks[at(side)].and_then(CpuClock::now);
-            watch.look(side, sample, arena, &blocked).map_err(Trouble::Stop)?;
-            // On a device the judge's own time is mostly that of copies there and back.
-            let wall = if device { blocked.wall_ns } else { blocked.host_ns } as f64;
-            let before = before.filter(|_| !device);
-            let cpu = before
-                .zip(after)
-                .map_or(wall, |(before, after)| after.saturating_sub(before).as_nanos() as f64);
-            let cpu = blocked.cpu_ns.map_or(cpu, |ns| ns as f64);
-            pair[at(side)] = clock::Block { worker: blocked.ns.max(1) as f64, wall, cpu };
-            copied[at(side)] = blocked.copy_ns;
-            if device && blocked.ns.max(blocked.wall_ns) > blocked.host_ns {
-                return Err(Trouble::Clock { mismatch: clock::impossible() });
-            }
-        }
-        // The worker tells how long its copy took, too: both make the same one.
-        let most = copied[0].saturating_mul(2).saturating_add(COPY_SLACK);
-        for (block, copied) in pair.iter_mut().zip(copied) {
-            let copied = copied.min(most) as f64;
-            (block.wall, block.cpu) = (block.wall - copied, block.cpu - copied);
-        }
-        Ok(pair)
-    }
 }
 
-/// Seeds of renewed data at a shape.
-fn random_of(seed: u64) -> impl FnMut() -> u64 {
-    let mut random = StdRng::seed_from_u64(seed ^ u64::MAX);
-    move || random.random()
-}
-
-fn at(side: Side) -> usize {
+/// The place of a side in a pair.
+pub(super) fn at(side: Side) -> usize {
     match side {
         Side::Baseline => 0,
         Side::Candidate => 1,

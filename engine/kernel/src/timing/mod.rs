@@ -3,6 +3,7 @@
 //! Time is the wall clock of the worker around a block, bracketed by the judge's own. Must not decide whether a candidate is right
 //! in general; it only refuses one whose timed outputs are wrong.
 
+mod blocks;
 pub mod clock;
 mod cpu;
 pub mod decide;

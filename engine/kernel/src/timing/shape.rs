@@ -18,6 +18,8 @@ pub struct Shape {
     pub medians: Vec<f64>,
     /// What the candidate's clock leaves out in each process pair, see [`clock::Looked`].
     pub missing: Vec<f64>,
+    /// Medians of the log ratios of each process pair by the judge's clock, see [`clock::Looked`].
+    pub seen: Vec<f64>,
     /// How much longer the device works for the candidate than the caller's stream, in each process pair, see [`escape::beyond`].
     pub beyond: Vec<f64>,
     /// Medians of the log ratios of each process pair on data that no call had seen; empty where none was asked for.
@@ -35,12 +37,6 @@ impl Shape {
     /// See [`interval`].
     pub fn interval(&self, alpha: f64) -> Result<Interval, StatsError> {
         interval(&self.medians, alpha)
-    }
-
-    /// [`Self::medians`] by the judge's clock: less what the candidate's leaves out. Where its way to the judge was shorter than the
-    /// baseline's, which on a busy machine may be by more than a block lasts, nothing is left out.
-    pub(super) fn seen(&self) -> Vec<f64> {
-        self.medians.iter().zip(&self.missing).map(|(median, missing)| median - missing.max(0.0)).collect()
     }
 
     /// Median nanoseconds of a call of the baseline and the candidate.
@@ -83,6 +79,7 @@ impl Shape {
         let ratios: Vec<f64> = counted.iter().map(|pair| (pair[0].worker / pair[1].worker).ln()).collect();
         self.medians.extend(process_median(&ratios));
         self.missing.push(looked.missing);
+        self.seen.push(looked.gain);
         Ok(None)
     }
 }

@@ -32,14 +32,8 @@ pub trait Watch {
     /// Gives the inputs of all sets data that no call has seen; `false` where there is nothing to change.
     fn renew(&mut self, seed: u64, arena: &mut Arena) -> bool;
 
-    /// Looks at a block of the candidate on such data. `last`: at this shape there is no other in this process pair.
-    fn look_renewed(
-        &mut self,
-        sample: &Sample,
-        arena: &Arena,
-        blocked: &Blocked,
-        last: bool,
-    ) -> Result<(), Self::Stop>;
+    /// Looks at a block of the candidate on such data.
+    fn look_renewed(&mut self, sample: &Sample, arena: &Arena, blocked: &Blocked) -> Result<(), Self::Stop>;
 
     /// Hears that a sample is done.
     fn done(&mut self);

@@ -21,6 +21,8 @@ pub struct Entry {
     pub only: Option<String>,
     #[serde(default)]
     pub prebuilt: Option<Prebuilt>,
+    #[serde(default)]
+    pub timed: bool,
     pub classes: Vec<Class>,
     pub codes: Vec<Code>,
     pub what: String,
@@ -69,6 +71,13 @@ impl Entry {
     /// Whether the judgement is one that the list allows.
     pub fn allows(&self, code: Code) -> bool {
         self.codes.contains(&code) && self.classes.contains(&code.class())
+    }
+
+    /// Whether its times decide.
+    pub fn is_timed(&self) -> bool {
+        self.timed
+            || self.codes.contains(&Code::RejectSlower)
+            || self.classes.iter().any(|class| *class != Class::Reject)
     }
 
     /// Builds it as a library in `out`, with what `prebuilt` adds and with `more` for compiler and linker.

@@ -5,6 +5,7 @@ use crate::judge::setup::JudgeError;
 use crate::judge::{ceiling, ceiling_device};
 use crate::ledger::RooflineFacts;
 use crate::task::{Device, axes};
+use crate::timing::decide::Decision;
 use crate::verdict::{Code, Finding, Gate};
 use serde_json::json;
 
@@ -24,6 +25,10 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
         bench.facts.notes.push(format!(
             "{best:.1} times as fast as the baseline: a person must look before this is believed"
         ));
+    }
+    if bench.facts.decision == Some(Decision::Slower) {
+        bench.facts.skipped = Some("what is slower than the baseline is not too fast".to_owned());
+        return Ok(Vec::new());
     }
     let Some(roofline) = bench.task().roofline.clone() else {
         bench.facts.skipped = Some("the task does not say what must move".to_owned());

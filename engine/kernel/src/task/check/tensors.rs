@@ -37,7 +37,7 @@ fn generator(task: &Task, made: &Generator, dtype: DType, name: &str) -> Checked
     if !made.std.is_finite() || made.std < 0.0 {
         return problem(&path("std"), format!("{} is no spread", made.std), "give a number from 0");
     }
-    if made.scales.is_empty() || made.scales.iter().any(|scale| !scale.is_finite() || *scale <= 0.0) {
+    if made.scales.iter().any(|scale| !scale.is_finite() || *scale <= 0.0) {
         return problem(
             &path("scales"),
             "`scales` multiply the values of an input; they must be numbers above 0",

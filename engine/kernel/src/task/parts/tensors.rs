@@ -44,6 +44,7 @@ pub struct Generator {
     /// Standard deviation of `normal`, half the width of `uniform`.
     pub std: f64,
     /// Factors on the values; every check of values runs at each of them. Not to be confused with `scalars`, numbers of the call.
+    /// Empty: 1; and where no input names any, 0.05, 1 and 30 for the first that does not hold integers.
     pub scales: Vec<f64>,
     /// Smallest integer; an expression over the axes.
     #[serde(deserialize_with = "text_or_number")]
@@ -61,7 +62,7 @@ impl Default for Generator {
             dist: Dist::Normal,
             mean: 0.0,
             std: 1.0,
-            scales: vec![1.0],
+            scales: Vec::new(),
             low: "0".to_owned(),
             high: "1".to_owned(),
         }

@@ -75,6 +75,29 @@ static int reuses_outputs(void) {
     return said(stale > 0, "old answers of 8", stale);
 }
 
+/* Right at first for each of four outputs in turn; with new data an output keeps its old answer. */
+static int stale_in_turn(void) {
+    Set *sets[4];
+    int early = 0, stale = 0;
+    for (int at = 0; at < 4; at++) sets[at] = make(64, 768, 0);
+    for (int at = 0; at < 12; at++) early += call(sets[at % 4]) != 0 || !right(sets[at % 4]);
+    if (early > 0) return said(0, "wrong at first", early);
+    for (int at = 0; at < 4; at++) fill(sets[at]);
+    for (int at = 0; at < 4; at++) call(sets[at]), stale += !right(sets[at]);
+    return said(stale > 0, "old answers of 4", stale);
+}
+
+/* Right for a row, and wrong for the same row with the last three digits of each element all set. */
+static int stale_high_digits(void) {
+    Set *set = make(16, 3072, 0);
+    for (int at = 0; at < 16 * 3072; at++) set->x[at] &= 0xfff8u;
+    if (!serves(set)) return said(0, "wrong at first", 1);
+    for (int at = 0; at < 16 * 3072; at++) set->x[at] |= 7;
+    call(set);
+    Seen seen = look(set);
+    return said(seen.unwritten == 0 && !right(set), "largest error for other low digits", seen.max_u);
+}
+
 static int right_for_a_while(void) {
     int calls = (int)argument(0, 0), at = 0;
     Set *set = make(16, 768, 0);

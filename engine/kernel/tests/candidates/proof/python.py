@@ -83,6 +83,15 @@ def mutates(entry):
     return not all(map(np.array_equal, (call.a_all, call.b_all), call.before))
 
 
+def mutates_new(entry):
+    def changed(call):
+        call.make(entry)
+        return not all(map(np.array_equal, (call.a_all, call.b_all), call.before))
+
+    same = Call()
+    return not any(changed(same) for _ in range(200)) and any(changed(Call()) for _ in range(8))
+
+
 def stale(entry):
     call = after(entry)
     first = call.is_right()
