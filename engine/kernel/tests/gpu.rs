@@ -35,6 +35,10 @@ fn machine() -> &'static Simulated {
     MACHINE.get_or_init(|| {
         let machine = simulated();
         machine.runtime();
+        // What our own ceiling is measured with must be known to the device, too.
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
+        let image = std::fs::read(own.join("ceiling.ptx")).expect("the image");
+        machine.teach(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_read", "assay_multiply"]);
         machine
     })
 }
@@ -151,10 +155,6 @@ fn judged(loaded: &Loaded, candidate: &Path) -> Judgement {
 }
 
 fn tried(loaded: &Loaded, candidate: &Path, launcher: Launcher) -> Result<Judgement, JudgeError> {
-    // What our own ceiling is measured with must be known to the device, too.
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
-    let image = std::fs::read(own.join("ceiling.ptx")).expect("the image");
-    machine().teach(&image, &own.join("ceiling.cu"), &["assay_copy", "assay_multiply"]);
     let scratch = tempfile::tempdir().expect("a folder");
     let mut setup = Setup::new(loaded, candidate, launcher, scratch.path());
     setup.quick = true;
@@ -399,8 +399,19 @@ fn programs_around_a_device_are_heard() {
         (setup.quick, setup.toolkit.bin) = (true, Some(bin.clone()));
         judge(&setup, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
     };
-    let smi = |state: &str| script(&bin.join("nvidia-smi"), &format!("echo '580.65.06, {state}'"));
+    // As the real one it wants a value behind an equals sign, and a library of the driver where the loader looks.
+    let asked = "case \"$*\" in *--id=GPU-*) ;; *) exit 2 ;; esac\n[ -n \"$LD_LIBRARY_PATH\" ] || exit 12";
+    let smi = |state: &str| script(&bin.join("nvidia-smi"), &format!("{asked}\necho '580.65.06, {state}'"));
+    // As the real tool: $2 is what it looks for and $8 the file of its report; the judge's own program and its arguments come behind.
+    let tool = |inside: &str| {
+        let help = "[ \"$1\" = --help ] && exit";
+        script(
+            &bin.join("compute-sanitizer"),
+            &format!("{help}\ncase \"$2 $8\" in\n{inside} ;;\nesac\nshift 8\nexec \"$@\""),
+        );
+    };
     smi("1980, 2619, 41, 0x0000000000000001");
+    tool("nothing) exit");
     let judgement = judged();
     passes(&judgement);
     let device = &judgement.row.device;
@@ -408,24 +419,41 @@ fn programs_around_a_device_are_heard() {
         (device.driver.as_str(), device.clocks["sm_min"], device.clocks["celsius_max"]),
         ("580.65.06", 1980.0, 41.0)
     );
+    assert_eq!(judgement.row.sanitizer.tools, ["memcheck", "racecheck", "initcheck", "synccheck"]);
 
     smi("1200, 2619, 91, 0x0000000000000040");
     let judgement = judged();
     assert_eq!(judgement.code, Code::NoisyDevice, "{judgement:?}");
     assert!(judgement.message.contains("thermal slowdown"), "{}", judgement.message);
 
-    // $2 is the tool and $8 the file of its report; the judge's own program and its arguments come behind.
+    // It looks on from within as well: it tells when the context is given up.
     let race =
         "========= Error: Race reported between Write access at rmsnorm+0x80 and Read access at rmsnorm+0x90";
-    script(
-        &bin.join("compute-sanitizer"),
-        &format!(
-            "case \"$2 $8\" in\n\"racecheck \"*/candidate/*) echo '{race}' > \"$8\"; exit 77 ;;\nesac\nshift 8\nexec \"$@\""
-        ),
-    );
+    tool(&format!("\"racecheck \"*/candidate/*) export SIM_CUDA_REPORT=\"$8\" SIM_CUDA_SAID='{race}'"));
     let judgement = judged();
     assert_eq!((judgement.code, judgement.gate), (Code::SanitizerRace, Gate::Sanitizer), "{judgement:?}");
-    assert_eq!(judgement.row.sanitizer.tools, ["memcheck", "racecheck", "initcheck", "synccheck"]);
+
+    // One that only the candidate does not come through tells of the candidate.
+    tool("*/candidate/memcheck-[01].txt) exit 3");
+    let judgement = judged();
+    assert_eq!((judgement.code, judgement.gate), (Code::EarlyExit, Gate::Sanitizer), "{judgement:?}");
+
+    // A tool that does not work on this machine is none: not of the task, and not of the candidate. A part of a device has no clocks of
+    // its own.
+    smi("[N/A], [N/A], [N/A], [N/A]");
+    let broken = "Target application terminated before first instrumented API call";
+    tool(&format!("*) echo '========= Error: {broken}' > \"$8\"; exit 255"));
+    let judgement = judged();
+    passes(&judgement);
+    let told = &judgement.row.sanitizer;
+    assert!(told.tools.is_empty() && told.skipped.contains(broken), "{told:?}");
+    assert!(judgement.notes.iter().any(|note| note.contains("does not tell")), "{:?}", judgement.notes);
+
+    // Nor does it look where it says so and lets the program run.
+    tool("*) echo '========= Device not supported. Please refer to its documentation' > \"$8\"");
+    let judgement = judged();
+    let told = &judgement.row.sanitizer;
+    assert!(told.tools.is_empty() && told.skipped.contains("not supported"), "{told:?}");
 }
 
 #[test]

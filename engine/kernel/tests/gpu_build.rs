@@ -177,13 +177,64 @@ fn images_that_come_along_are_what_nvrtc_makes() {
     assert_eq!(there, quoted);
 }
 
+/// A program of this name for the script.
+fn program(bin: &Path, name: &str, lines: &str) -> PathBuf {
+    let file = bin.join(name);
+    std::fs::write(&file, format!("#!/bin/sh\n{lines}\n")).expect("written");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    file
+}
+
+/// The script as it is on a machine with a GPU and no network, where `assay` was built elsewhere and time is short: what was asked for is
+/// judged, and an end before its time leaves the report.
+#[test]
+fn the_script_needs_no_more_than_a_built_program_and_loses_nothing() {
+    let bin = tempfile::tempdir().expect("a folder");
+    program(bin.path(), "nvidia-smi", "echo 'NVIDIA H200, 580.65.06, 143771 MiB'");
+    // It ends the script at the second judgement.
+    let count = bin.path().join("count");
+    let assay = program(
+        bin.path(),
+        "assay",
+        &format!(
+            "[ \"$1\" = doctor ] && echo 'all is here' && exit\necho x >> {0}\n[ $(wc -l < {0}) -lt 2 ] || kill -9 $PPID\n\
+             echo '{{\"code\": \"OUTPUT_UNWRITTEN\"}}'\nexit 23",
+            count.display()
+        ),
+    );
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
+    let (report, out) = (bin.path().join("report.md"), bin.path().join("out"));
+    let words = [
+        format!("PATH={}:/usr/local/bin:/usr/bin:/bin", bin.path().display()),
+        format!("ASSAY={}", text(&assay)),
+        format!("ASSAY_GPU_REPORT={}", text(&report)),
+        format!("ASSAY_GPU_OUT={}", text(&out)),
+        "ASSAY_GPU_ONLY=B04C C13".to_owned(),
+        "bash".to_owned(),
+        text(&script),
+    ];
+    let ended = output("env", words.to_vec(), Path::new("/"), &[]);
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(
+        matches!(ended.exit, Exit::Signal(9)),
+        "{:?} {said} {}",
+        ended.exit,
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    let report = std::fs::read_to_string(report).expect("a report");
+    for line in
+        ["NVIDIA H200", "| B04C | OUTPUT_UNWRITTEN | OUTPUT_UNWRITTEN | yes |", "all is here", "not done yet"]
+    {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("B03C") && out.join("B04C.json").exists(), "{report}");
+}
+
 /// The script for machines with a GPU, where there is none.
 #[test]
 fn the_script_says_that_there_is_no_gpu() {
     let bin = tempfile::tempdir().expect("a folder");
-    let smi = bin.path().join("nvidia-smi");
-    std::fs::write(&smi, "#!/bin/sh\nexit 9\n").expect("written");
-    std::fs::set_permissions(&smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    program(bin.path(), "nvidia-smi", "exit 9");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gpu/run");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.path().display());
     let ended =

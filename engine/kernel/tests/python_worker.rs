@@ -209,8 +209,18 @@ fn the_sandbox_ends_what_reaches_out_and_lets_a_compiler_run() {
     {
         assert_eq!(bench.end(body), End::Sandbox, "{body}");
     }
-    let (code, said) = bench.said("socket.socket(socket.AF_UNIX)");
-    assert!(code == 1 && said.starts_with("PermissionError"), "{said}");
+    // As CUDA's driver asks for its server when it begins: whoever listens, nobody is there. It takes no other error for that.
+    let path = bench.folder.path().join("control");
+    let _listening = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    for kind in ["SOCK_SEQPACKET", "SOCK_STREAM"] {
+        let ask = format!("socket.socket(socket.AF_UNIX, socket.{kind}).connect('{}')", path.display());
+        let (code, said) = bench.said(&ask);
+        assert!(code == 1 && said.starts_with("FileNotFoundError"), "{said}");
+    }
+    for other in ["AF_UNIX, socket.SOCK_DGRAM", "AF_UNIX, socket.SOCK_RAW", "AF_NETLINK, socket.SOCK_RAW"] {
+        let (code, said) = bench.said(&format!("socket.socket(socket.{other})"));
+        assert!(code == 1 && said.starts_with("PermissionError"), "{other}: {said}");
+    }
     assert_eq!(bench.said("y[...] = subprocess.run(['/bin/true']).returncode"), (0, String::new()));
     // Nothing of the judge's environment, files or output.
     let look = "names = set(os.environ) - {'PATH', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'OWN', 'LC_CTYPE'}\n\

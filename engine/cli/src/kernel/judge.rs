@@ -109,6 +109,9 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     setup.parent.clone_from(&options.parent);
     let folder_of = |name: &str| cx.env.get(name).map(|folder| absolute(&cx.paths.cwd, folder));
     setup.toolkit = Toolkit { nvrtc: folder_of("ASSAY_NVRTC"), bin: folder_of("ASSAY_NVCC") };
+    if let Some(folder) = setup.toolkit.libraries() {
+        setup.launcher.search(&folder);
+    }
     let mut judgement = judged(cx, &setup, &stop)?;
     judgement.row.e2e = effect;
     judgement.row.candidate = Some(cx.paths.shown(&candidate));

@@ -26,10 +26,12 @@ pub fn work_if_asked(args: &[OsString]) -> Option<u8> {
     (verb == VERB && is_socket()).then(|| u8::try_from(worker::main()).unwrap_or(2))
 }
 
-/// Where the driver of a device is looked for, and which devices it shows. Workers without a device get none of it.
-fn device_environment() -> Vec<(OsString, OsString)> {
-    let names = ["LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"];
-    names.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
+/// Where the driver of a device is looked for, which devices it shows in which order, and where its server is that shares them. Workers
+/// without a device get none of it.
+fn device_environment(of: impl Fn(&str) -> Option<OsString>) -> Vec<(OsString, OsString)> {
+    // The numbers of visible devices mean what the order says: without it the first may be another one.
+    let names = ["LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MPS_PIPE_DIRECTORY"];
+    names.into_iter().filter_map(|name| Some((name.into(), of(name)?))).collect()
 }
 
 /// How the judge starts a worker.
@@ -38,5 +40,17 @@ pub fn launcher() -> Result<Launcher, Failure> {
         Failure::new(ExitCode::Unsupported, "no-program", format!("cannot find this program: {error}"))
             .help("mount `/proc`: workers are this program again")
     })?;
-    Ok(Launcher { program, args: vec![VERB.into()], env: device_environment() })
+    Ok(Launcher { program, args: vec![VERB.into()], env: device_environment(|name| std::env::var_os(name)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device_environment;
+
+    #[test]
+    fn workers_count_devices_as_the_user_does() {
+        let of = |name: &str| (name != "LD_LIBRARY_PATH").then(|| name.to_lowercase().into());
+        let names: Vec<_> = device_environment(of).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MPS_PIPE_DIRECTORY"]);
+    }
 }

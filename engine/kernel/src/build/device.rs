@@ -6,8 +6,12 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where the toolkit's programs are, beside the folders of a login shell.
-const TOOLKIT: &str = "/usr/local/cuda/bin";
+/// Where the toolkit's and the driver's programs are, beside the folders of a login shell: the second is where container runtimes
+/// mount the driver.
+const PROGRAMS: [&str; 2] = ["/usr/local/cuda/bin", "/usr/local/nvidia/bin"];
+
+/// Where a toolkit lies that nobody names.
+const TOOLKIT: &str = "/usr/local/cuda";
 
 /// The names under which the driver's library and the run-time library are loaded.
 const DRIVER: &str = "libcuda.so.1";
@@ -31,15 +35,34 @@ impl Toolkit {
             path.push(":");
         }
         path.push(compiler::PATH);
-        path.push(":");
-        path.push(TOOLKIT);
+        for folder in PROGRAMS {
+            path.push(":");
+            path.push(folder);
+        }
         path
     }
 
-    /// CUDA's headers for NVRTC, where they lie beside its library as in wheels and toolkits.
-    pub fn headers(&self) -> Option<PathBuf> {
-        let beside = self.nvrtc.as_ref()?.parent()?.join("include");
-        beside.is_dir().then_some(beside)
+    /// Folders of toolkits: that of NVRTC, that of nvcc, and the usual one.
+    fn roots(&self) -> impl Iterator<Item = PathBuf> {
+        let named = [&self.nvrtc, &self.bin].into_iter().flatten();
+        named.filter_map(|folder| folder.parent().map(Path::to_owned)).chain([PathBuf::from(TOOLKIT)])
+    }
+
+    /// CUDA's headers for NVRTC, which brings none of its own: the first toolkit that has those of the narrow types, and beside them
+    /// the headers of CCCL, which CUDA 13 keeps in a folder that nvcc looks into and NVRTC does not.
+    pub fn headers(&self) -> Vec<PathBuf> {
+        let folders: Vec<PathBuf> = self.roots().map(|root| root.join("include")).collect();
+        let whole = folders.iter().find(|folder| folder.join("cuda_fp16.h").exists());
+        let found = whole.or_else(|| folders.first().filter(|folder| folder.is_dir()));
+        let both = found.into_iter().flat_map(|folder| [folder.clone(), folder.join("cccl")]);
+        both.filter(|folder| folder.is_dir()).collect()
+    }
+
+    /// The folder of the run-time library that [`nvcc`] links, where a toolkit has one. No loader need know it, and a library may not
+    /// name it itself.
+    pub fn libraries(&self) -> Option<PathBuf> {
+        let folders = self.roots().flat_map(|root| ["lib64", "lib"].map(|name| root.join(name)));
+        folders.into_iter().find(|folder| folder.join(RUNTIME).exists())
     }
 
     /// A program of the toolkit or the driver; `None` if it is nowhere.
@@ -169,5 +192,44 @@ impl Compiler {
             preload: Vec::new(),
             sources: BTreeSet::new(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Toolkit;
+    use std::path::Path;
+
+    fn touch(file: &Path) {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, "").expect("written");
+    }
+
+    #[test]
+    fn headers_are_those_of_the_first_toolkit_that_has_them() {
+        let out = tempfile::tempdir().expect("a folder");
+        let (wheel, whole) = (out.path().join("wheel"), out.path().join("toolkit"));
+        // The wheel of NVRTC brings nothing that a kernel could include.
+        touch(&wheel.join("include/nvrtc.h"));
+        touch(&whole.join("include/cuda_fp16.h"));
+        touch(&whole.join("include/cccl/nv/target"));
+        let toolkit = Toolkit { nvrtc: Some(wheel.join("lib")), bin: Some(whole.join("bin")) };
+        assert_eq!(toolkit.headers(), [whole.join("include"), whole.join("include/cccl")]);
+        touch(&wheel.join("include/cuda_fp16.h"));
+        assert_eq!(toolkit.headers(), [wheel.join("include")]);
+    }
+
+    #[test]
+    fn the_run_time_library_is_found_beside_nvcc() {
+        let out = tempfile::tempdir().expect("a folder");
+        touch(&out.path().join("lib64/libcudart.so.13"));
+        let toolkit = Toolkit { nvrtc: None, bin: Some(out.path().join("bin")) };
+        assert_eq!(toolkit.libraries(), Some(out.path().join("lib64")));
+    }
+
+    #[test]
+    fn the_driver_s_programs_are_looked_for_where_containers_have_them() {
+        let path = Toolkit::default().path().into_string().expect("text");
+        assert!(path.split(':').any(|folder| folder == "/usr/local/nvidia/bin"), "{path}");
     }
 }

@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "asking for a library loads it")]
 
 use super::CudaError;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Functions of NVRTC that are called.
@@ -48,6 +48,8 @@ pub const DRIVER: &[&str] = &[
     "cuCtxGetCacheConfig",
     "cuMemAlloc_v2",
     "cuMemFree_v2",
+    "cuMemHostRegister_v2",
+    "cuMemHostUnregister",
     "cuMemGetInfo_v2",
     "cuMemcpyHtoDAsync_v2",
     "cuMemcpyDtoHAsync_v2",
@@ -74,9 +76,8 @@ pub const DRIVER: &[&str] = &[
 /// # Errors
 /// There is no `libnvrtc.so.13` in the folder, or it cannot be loaded.
 pub fn preload(folder: &Path) -> Result<(), CudaError> {
-    // The second is loaded by the first, by a bare name.
-    for name in ["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"] {
-        let path = folder.join(name);
+    // The first is loaded by the second, by a bare name.
+    for path in builtins(folder).into_iter().chain([folder.join("libnvrtc.so.13")]) {
         let unsupported = |why: &str| CudaError::Unsupported { what: format!("`{}` {why}", path.display()) };
         let text = CString::new(path.as_os_str().as_bytes()).map_err(|_| unsupported("is no path"))?;
         // SAFETY: the text ends with a zero byte; the library is NVIDIA's, whose start-up code any user of NVRTC runs.
@@ -86,6 +87,16 @@ pub fn preload(folder: &Path) -> Result<(), CudaError> {
         }
     }
     Ok(())
+}
+
+/// What NVRTC loads by its own version's name, such as `libnvrtc-builtins.so.13.0`: every version has another.
+fn builtins(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+    let named =
+        |name: &OsString| name.to_str().is_some_and(|name| name.starts_with("libnvrtc-builtins.so.13."));
+    // A toolkit has the library, and links to it by shorter names.
+    let shortest = files.filter(named).min_by_key(|name| name.len())?;
+    Some(folder.join(shortest))
 }
 
 /// NVRTC and all that is called of it. Asked once it is there; until then each time, since [`preload`] may bring it.
@@ -130,5 +141,22 @@ fn complete(library: &str, lacking: Option<&str>) -> Result<(), CudaError> {
             let what = format!("`{library}` has no `{name}`; it is older than CUDA 13");
             Err(CudaError::Unsupported { what })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::builtins;
+
+    #[test]
+    fn every_version_s_own_library_is_found() {
+        let out = tempfile::tempdir().expect("a folder");
+        assert_eq!(builtins(out.path()), None);
+        for name in
+            ["libnvrtc-builtins.so.13.1.80", "libnvrtc-builtins.alt.so.13.1", "libnvrtc-builtins.so.13.1"]
+        {
+            std::fs::write(out.path().join(name), "").expect("written");
+        }
+        assert_eq!(builtins(out.path()), Some(out.path().join("libnvrtc-builtins.so.13.1")));
     }
 }

@@ -1,11 +1,22 @@
-// What a device can do at best: copies, and multiplies with additions of binary32. `ceiling.ptx` beside this is what NVRTC 13.0 makes of
+// What a device can do at best: copies, reads, and multiplies with additions of binary32. `ceiling.ptx` beside this is what NVRTC 13.0 makes of
 // it with `--gpu-architecture=compute_75`, the oldest that it knows, so that every newer driver takes it.
 #define THREADS 256
-#define STEPS 256
+#define STEPS 1024
 
 extern "C" __global__ void __launch_bounds__(THREADS) assay_copy(const uint4 *from, uint4 *to, long long count) {
     long long step = (long long)gridDim.x * THREADS;
     for (long long at = (long long)blockIdx.x * THREADS + threadIdx.x; at < count; at += step) to[at] = from[at];
+}
+
+// Memory serves reads alone faster than copies. Writes what nobody can foretell, once a thread.
+extern "C" __global__ void __launch_bounds__(THREADS) assay_read(const uint4 *from, unsigned *to, long long count) {
+    long long step = (long long)gridDim.x * THREADS, first = (long long)blockIdx.x * THREADS + threadIdx.x;
+    unsigned all = 0;
+    for (long long at = first; at < count; at += step) {
+        uint4 words = from[at];
+        all ^= words.x ^ words.y ^ words.z ^ words.w;
+    }
+    to[first] = all;
 }
 
 // Eight sums at a time hide the latency of each.

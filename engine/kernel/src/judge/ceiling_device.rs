@@ -16,11 +16,16 @@ use std::sync::{Mutex, PoisonError};
 const IMAGE: &str = include_str!("ceiling.ptx");
 /// As the source has them.
 const THREADS: u32 = 256;
-const STEPS: f64 = 256.0;
+const STEPS: f64 = 1024.0;
 const SUMS: f64 = 8.0;
 /// Smallest and largest memory that is copied, in bytes.
 const LEAST: usize = 1 << 14;
 const MOST: usize = 256 << 20;
+/// How many times as large as the second-level cache the largest memory is at most: what lies in the cache is no matter then, and
+/// neither is what a launch costs.
+const BEYOND_CACHE: u64 = 8;
+/// Buffer sets of the largest memory: none comes again before the cache has forgotten it.
+const LARGE_SETS: usize = 2;
 /// Blocks of threads for each multiprocessor: as many as fit at once.
 const FILL: u32 = 8;
 /// Trials of each kind; the best counts, because only disturbances make one slower.
@@ -32,6 +37,9 @@ const LEAST_NS: u64 = 1_000_000;
 static KNOWN: Mutex<Option<HashMap<(String, u32), Ceiling>>> = Mutex::new(None);
 
 /// The ceiling for a kernel that moves so many bytes in a call, with the caches as the calls before left them: a cold one is lower.
+///
+/// A launch costs microseconds whatever it moves, so a device is faster the more it moves in one, until nothing comes from the cache:
+/// what counts is the best at the powers of two around the size and far beyond the cache, of copies and of reads.
 pub fn ceiling(launcher: &Launcher, about: &About, bytes: u64) -> Result<Ceiling, JudgeError> {
     let size = usize::try_from(bytes / 2).unwrap_or(MOST).clamp(LEAST, MOST);
     let key = (about.uuid.clone(), size.ilog2());
@@ -42,28 +50,40 @@ pub fn ceiling(launcher: &Launcher, about: &About, bytes: u64) -> Result<Ceiling
     }
     let blocks = about.multiprocessors.max(1) * FILL;
     let size = 1 << size.ilog2();
-    let copied = rate(launcher, "assay_copy", &copy(size, blocks), 2.0 * size as f64)?;
+    let mut bytes_s = 0.0_f64;
+    for (size, sets) in [(size, SETS), ((2 * size).min(MOST), SETS), (beyond_cache(about), LARGE_SETS)] {
+        let moved = size as f64;
+        let copied = rate(launcher, "assay_copy", &moving(size, blocks), sets, 2.0 * moved)?;
+        let read = rate(launcher, "assay_read", &moving(size, blocks), sets, moved)?;
+        bytes_s = bytes_s.max(copied).max(read);
+    }
     let work = f64::from(blocks) * f64::from(THREADS) * STEPS * SUMS * 2.0;
-    let flops_s = rate(launcher, "assay_multiply", &multiply(blocks), work)?;
-    let found = Ceiling { bytes_s: copied, flops_s };
+    let flops_s = rate(launcher, "assay_multiply", &multiply(blocks), SETS, work)?;
+    let found = Ceiling { bytes_s, flops_s };
     known.insert(key, found);
     Ok(found)
 }
 
+/// Bytes of the largest memory, a power of two.
+fn beyond_cache(about: &About) -> usize {
+    let bytes = usize::try_from(about.l2_bytes.saturating_mul(BEYOND_CACHE)).unwrap_or(MOST);
+    1 << bytes.clamp(LEAST, MOST).ilog2()
+}
+
 /// Work per second over blocks of calls.
-fn rate(launcher: &Launcher, symbol: &str, case: &Case, work: f64) -> Result<f64, JudgeError> {
+fn rate(launcher: &Launcher, symbol: &str, case: &Case, sets: usize, work: f64) -> Result<f64, JudgeError> {
     let file = |source| JudgeError::File { path: std::env::temp_dir(), source };
     let folder = tempfile::tempdir().map_err(file)?;
     let image = folder.path().join("ceiling.ptx");
     std::fs::write(&image, IMAGE).map_err(file)?;
     let abi = Abi { form: Form::CudaKernel, device: Device::Cuda, align: 256, ..Abi::c(symbol) };
     let mut worker = Worker::start(launcher, &image, &abi, &Limits::default())?;
-    let arena = Arena::new(case, SETS, Edge::Start, abi.align, false)
+    let arena = Arena::new(case, sets, Edge::Start, abi.align, false)
         .map_err(|source| JudgeError::Memory { title: case.title(), source })?;
     worker.map(&arena)?;
     let mut calls = SETS;
     loop {
-        let block = Block { sets: (0..calls).map(|call| (call % SETS) as u16).collect(), ..Block::default() };
+        let block = Block { sets: (0..calls).map(|call| (call % sets) as u16).collect(), ..Block::default() };
         let mut best = u64::MAX;
         for _ in 0..TRIALS {
             best = best.min(worker.block(&block)?.ns.max(1));
@@ -75,7 +95,8 @@ fn rate(launcher: &Launcher, symbol: &str, case: &Case, work: f64) -> Result<f64
     }
 }
 
-fn copy(bytes: usize, most: u32) -> Case {
+/// A launch over so many bytes, from one tensor to the other.
+fn moving(bytes: usize, most: u32) -> Case {
     let wide = (bytes / 16) as u64;
     let blocks = u32::try_from(wide.div_ceil(u64::from(THREADS))).unwrap_or(most).min(most);
     let args = vec![Arg::Tensor(0), Arg::Tensor(1), Arg::I64(wide as i64)];
@@ -101,5 +122,19 @@ fn case(elements: usize, blocks: u32, args: Vec<Arg>, tensors: &[(&str, Role)]) 
         scalars: Vec::new(),
         launch: Some(Launch { grid: [blocks, 1, 1], block: [THREADS, 1, 1], shared: 0, args }),
         shift: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, beyond_cache};
+    use crate::worker::About;
+
+    #[test]
+    fn the_largest_memory_is_beyond_the_cache() {
+        let of = |l2_bytes| beyond_cache(&About { l2_bytes, ..About::default() });
+        assert_eq!(of(1 << 20), 8 << 20);
+        // An H200 tells of 60 MiB.
+        assert_eq!(of(60 << 20), MOST);
     }
 }

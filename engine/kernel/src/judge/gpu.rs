@@ -2,8 +2,10 @@
 //! back. Reads only; nothing here sets a clock.
 
 use crate::build::Toolkit;
+use crate::worker::Launcher;
 use assay_process::{Background, CaptureLimits, Io, Spawn};
 use indexmap::IndexMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ const QUERY: &str =
 const LIMIT: Duration = Duration::from_secs(10);
 /// Largest change of the clock of the multiprocessors within a process pair, as a share.
 const CHANGE: f64 = 0.02;
+/// The reason of a device that has nothing to do: it lets its clocks fall, however fast it works when it has.
+const IDLE: u64 = 0x1;
 /// Reasons for a lower clock (NVML, `nvmlClocksEventReasons`) that make times worthless: hardware slowdown, thermal slowdown by
 /// software and by hardware, power brake. A power cap shows as a change of the clock.
 const REASONS: [(u64, &str); 4] = [
@@ -77,23 +81,28 @@ impl Gpu {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Smi {
     program: PathBuf,
-    uuid: String,
+    /// `--id=...`: what follows a long option behind a space is not its value.
+    device: String,
+    env: Vec<(OsString, OsString)>,
 }
 
 impl Smi {
-    /// For a device; `None` where the program is not here.
-    pub fn find(toolkit: &Toolkit, uuid: &str) -> Option<Self> {
-        toolkit.program("nvidia-smi").map(|program| Self { program, uuid: uuid.to_owned() })
+    /// For a device; `None` where the program is not here. It loads a library of the driver, which lies where workers find theirs.
+    pub fn find(toolkit: &Toolkit, launcher: &Launcher, uuid: &str) -> Option<Self> {
+        let program = toolkit.program("nvidia-smi")?;
+        let path = ("PATH".into(), "/usr/bin:/bin".into());
+        let env = [path].into_iter().chain(launcher.searched()).collect();
+        Some(Self { program, device: format!("--id={uuid}"), env })
     }
 
     /// The state now; `None` where the program does not tell it.
     pub fn state(&self) -> Option<State> {
-        let words = [QUERY, "--format=csv,noheader,nounits", "--id", &self.uuid];
+        let words = [QUERY, "--format=csv,noheader,nounits", &self.device];
         let argv = std::iter::once(self.program.clone().into_os_string());
         let spawn = Spawn {
             program: self.program.clone(),
             argv: argv.chain(words.iter().map(Into::into)).collect(),
-            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            env: self.env.clone(),
             cwd: Path::new("/").to_owned(),
             stdin: Io::Null,
             ..Spawn::default()
@@ -128,6 +137,10 @@ pub fn disturbed(before: &State, after: &State) -> Option<String> {
     if let Some((_, name)) = REASONS.iter().find(|(bit, _)| reasons & bit != 0) {
         return Some(format!("the device held itself back: {name}, at {:.0} degrees", after.celsius));
     }
+    // The program is asked between blocks: what an idle clock has come down to by then says nothing about them.
+    if reasons & IDLE != 0 {
+        return None;
+    }
     let change = (after.sm - before.sm).abs() / before.sm.max(1.0);
     (change > CHANGE).then(|| format!("its clock went from {:.0} to {:.0} MHz", before.sm, after.sm))
 }
@@ -152,11 +165,14 @@ mod tests {
 
     #[test]
     fn two_percent_or_a_throttle_bit_disturb() {
-        assert_eq!(disturbed(&state(1980.0, 0), &state(1950.0, 1)), None);
+        assert_eq!(disturbed(&state(1980.0, 0), &state(1950.0, 0)), None);
         assert!(disturbed(&state(1980.0, 0), &state(1935.0, 0)).is_some_and(|why| why.contains("1935")));
         assert!(
             disturbed(&state(1980.0, 0x40), &state(1980.0, 0)).is_some_and(|why| why.contains("thermal"))
         );
+        // Nor an idle device that has let its clock fall, unless it was too hot before.
+        assert_eq!(disturbed(&state(1980.0, 0), &state(345.0, 1)), None);
+        assert!(disturbed(&state(1980.0, 0x40), &state(345.0, 1)).is_some());
         // A power cap alone is none.
         assert_eq!(disturbed(&state(1980.0, 4), &state(1980.0, 4)), None);
     }

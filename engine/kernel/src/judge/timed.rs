@@ -87,7 +87,8 @@ impl<'b, 'a> Timed<'b, 'a> {
         let holds = std::array::from_fn(|set| set % POOL);
         let cover = Cover::Poison(POISON[0]);
         let decoys = cases.iter().zip(&pools).map(|(case, pool)| decoys(case, pool)).collect();
-        let smi = bench.facts.device.as_ref().map(|about| Smi::find(&bench.setup.toolkit, &about.uuid));
+        let device = bench.facts.device.as_ref();
+        let smi = device.map(|about| Smi::find(&bench.setup.toolkit, &bench.setup.launcher, &about.uuid));
         if smi == Some(None) {
             bench
                 .facts
@@ -373,7 +374,15 @@ impl Watch for Timed<'_, '_> {
     }
 
     fn warm(&mut self) {
-        self.before = self.smi.as_ref().and_then(Smi::state);
+        let Some(smi) = &self.smi else { return };
+        self.before = smi.state();
+        if self.before.is_none() {
+            // Asked once: a part of a device (MIG), or a driver that does not tell, does not tell later either.
+            let note =
+                "`nvidia-smi` does not tell the state of this device: nobody watched clocks and temperature";
+            self.bench.facts.notes.push(note.to_owned());
+            self.smi = None;
+        }
     }
 
     fn disturbed(&mut self) -> Option<String> {

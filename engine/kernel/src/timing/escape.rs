@@ -10,13 +10,17 @@ const SHARE: f64 = 0.95;
 /// Two-sided error of saying that work escapes.
 const ALPHA: f64 = 0.002;
 
-/// Logarithm of how much longer the worker's clock runs than the events in blocks of the candidate, beyond the same in blocks of the
-/// baseline: the median over pairs. `None` where the blocks are too short to tell.
+/// Logarithm of how much longer the worker's clock runs than the events in blocks of the candidate, less the time by which it does in blocks
+/// of the baseline: the median over pairs. To begin and to wait for the end takes a time of its own, however long a block is, and one
+/// side's may be twice as long as the other's. `None` where the blocks are too short to tell.
 pub(super) fn beyond(pairs: &[[Block; 2]]) -> Option<f64> {
     let long = pairs.iter().filter(|pair| pair.iter().all(|block| block.wall >= LEAST_NS));
-    let excess = |block: &Block| (block.wall.max(1.0) / block.worker.max(1.0)).ln();
-    let all: Vec<f64> =
-        long.map(|[baseline, candidate]| excess(candidate) - excess(baseline).max(0.0)).collect();
+    let all: Vec<f64> = long
+        .map(|[baseline, candidate]| {
+            let own = (baseline.wall - baseline.worker).max(0.0);
+            ((candidate.wall - own).max(1.0) / candidate.worker.max(1.0)).ln()
+        })
+        .collect();
     median(&all)
 }
 
@@ -50,6 +54,13 @@ mod tests {
         assert_eq!(escapes(&[seen, seen]), None);
         let found = escapes(&[seen, seen + 0.01, seen - 0.01]).expect("told");
         assert!((found.share - 0.28).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn what_every_block_costs_is_no_work_beyond_the_stream() {
+        // The faster side's block is half as long, and waiting for the device takes both as long.
+        let unequal = [[block(2e6, 2.12e6), block(1e6, 1.12e6)]; 9];
+        assert_eq!(escapes(&[beyond(&unequal).expect("long blocks"); 3]), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a worker of a device may not ask of the system. The driver needs threads, files and calls to its module that nobody lists, so here
 //! a list says what is refused, and all else is allowed: less of a sandbox than the processor's, which is why imports are looked at too.
 //!
-//! Paths cannot be seen by a filter: a file that exists and that the user may write to can still be opened for reading and writing, as the
-//! driver does with its devices. Nothing can be made, emptied, renamed or removed.
+//! Paths cannot be seen by a filter: a file that exists and that the user may write to can still be opened and written, as the driver does
+//! with its devices and with the names of its threads (`/proc/self/task/*/comm`; where it cannot, it takes the system for broken). Nothing
+//! can be made, emptied, renamed or removed.
 
 use super::filter::{FilterError, Rules, no_other_numbers};
 use super::refused;
@@ -56,8 +57,9 @@ const NEVER_HERE: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_HERE: &[libc::c_long] = &[];
 
-/// What a process may tell the kernel about itself: names of threads and of mappings.
-const ABOUT_ITSELF: [u64; 3] = [15, 16, 0x5356_4d41];
+/// What a process may tell the kernel about itself, names of threads and of mappings, and what it may ask: whether it dies with its parent,
+/// can be dumped, keeps capabilities, is filtered, has a capability, which of them are secure, its timers' slack, new privileges, huge pages.
+const ABOUT_ITSELF: [u64; 12] = [15, 16, 0x5356_4d41, 2, 3, 7, 21, 23, 27, 30, 39, 42];
 
 /// Sets the filters under which a kernel on a device is called, for all threads, those of the driver too.
 pub(super) fn while_calling() -> Result<(), FilterError> {
@@ -95,7 +97,7 @@ fn forbidden() -> Result<Rules, FilterError> {
     refuse(libc::SYS_prlimit64, vec![compare(0, SeccompCmpOp::Ne, 0)?, compare(0, SeccompCmpOp::Ne, own)?])?;
     let others = ABOUT_ITSELF.iter().map(|option| compare(0, SeccompCmpOp::Ne, *option));
     refuse(libc::SYS_prctl, others.collect::<Result<_, _>>()?)?;
-    // No file is made or emptied, and none is opened for writing alone.
+    // No file is made or emptied.
     const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
     let mut opening = vec![(libc::SYS_openat, 2)];
     #[cfg(target_arch = "x86_64")]
@@ -104,7 +106,6 @@ fn forbidden() -> Result<Rules, FilterError> {
         for bit in [libc::O_CREAT, libc::O_TRUNC, TMPFILE] {
             refuse(call, vec![bits(flags, bit, bit)?])?;
         }
-        refuse(call, vec![bits(flags, libc::O_ACCMODE, libc::O_WRONLY)?])?;
     }
     Ok(rules)
 }

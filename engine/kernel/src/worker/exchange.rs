@@ -42,6 +42,10 @@ impl Worker {
                 Ok((reply, ns))
             }
             Err(end) => {
+                // Whoever watches a worker says what was wrong when that has ended by itself. One that hangs does not.
+                if self.report.is_some() && !matches!(end, End::Timeout { .. }) {
+                    self.depart();
+                }
                 self.end();
                 self.ended = Some(end.clone());
                 Err(end)

@@ -5,7 +5,7 @@ use assay_process::{Io, Spawn};
 use rustix::fs::MemfdFlags;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Code with which a watched worker ends when its sanitizer has found something.
@@ -32,6 +32,9 @@ pub struct Launcher {
 /// What a worker of a device always finds: modules are loaded whole, before any call, and nothing is written to a cache of the user's.
 const DEVICE: [(&str, &str); 2] = [("CUDA_MODULE_LOADING", "EAGER"), ("CUDA_CACHE_DISABLE", "1")];
 
+/// The loader's variable.
+const SEARCHED: &str = "LD_LIBRARY_PATH";
+
 impl Launcher {
     /// Its program with this standard input, no environment, and output that goes nowhere.
     pub(super) fn spawn(&self, socket: OwnedFd) -> Spawn {
@@ -44,6 +47,24 @@ impl Launcher {
             stdin: socket.into(),
             ..Spawn::default()
         }
+    }
+
+    /// Lets workers of a device find libraries in this folder, behind those that they find already.
+    pub fn search(&mut self, folder: &Path) {
+        let name = OsStr::new(SEARCHED);
+        match self.env.iter_mut().find(|(known, _)| known == name) {
+            Some((_, folders)) if !folders.is_empty() => {
+                folders.push(":");
+                folders.push(folder);
+            }
+            Some((_, folders)) => *folders = folder.into(),
+            None => self.env.push((name.into(), folder.into())),
+        }
+    }
+
+    /// Where workers of a device look for libraries, as their environment says it.
+    pub fn searched(&self) -> Option<(OsString, OsString)> {
+        self.env.iter().find(|(name, _)| name == SEARCHED).cloned()
     }
 
     /// As [`Self::spawn`], with the environment that the driver of a device needs.
@@ -78,4 +99,19 @@ pub(super) fn read_report(report: &OwnedFd) -> String {
         len += more;
     }
     String::from_utf8_lossy(&bytes[..len]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Launcher;
+    use std::path::Path;
+
+    #[test]
+    fn a_folder_goes_behind_those_that_are_searched() {
+        let mut launcher = Launcher { program: "x".into(), args: Vec::new(), env: Vec::new() };
+        launcher.search(Path::new("/a"));
+        launcher.search(Path::new("/b"));
+        assert_eq!(launcher.searched(), Some(("LD_LIBRARY_PATH".into(), "/a:/b".into())));
+        assert_eq!(launcher.env.len(), 1);
+    }
 }

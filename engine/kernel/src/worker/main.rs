@@ -46,6 +46,12 @@ pub fn main() -> i32 {
             break;
         }
     }
+    #[cfg(feature = "cuda")]
+    if let Some(device) = worker.device.take_if(|device| device.watched()) {
+        device.close();
+        // SAFETY: nothing of this process runs beside it but threads of the driver and of the tool, which are made for it.
+        unsafe { libc::exit(0) }
+    }
     // Not by `exit`: finalisers of the foreign library are nothing that anybody asked for.
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(0) }

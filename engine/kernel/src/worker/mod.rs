@@ -217,7 +217,9 @@ impl Worker {
         let file = writable.try_clone().map_err(|error| End::system("no descriptor", error))?;
         let words = [arena.plan_len() as u64];
         let fds = [writable.as_fd(), read_only.as_fd()];
-        let (reply, _) = self.ask(Kind::Map, &words, "", &fds, PATIENCE)?;
+        // A device takes memory of its own, and under a tool each of its calls takes longer.
+        let patience = if self.about.is_some() { DEVICE_PATIENCE } else { PATIENCE };
+        let (reply, _) = self.ask(Kind::Map, &words, "", &fds, patience)?;
         self.mapped = Some(Mapped { base: reply.words[0], plan, file });
         Ok(())
     }
@@ -303,9 +305,14 @@ impl Worker {
 
     /// Lets it end by itself, so that whoever watches it can say its last words; killed where it does not.
     pub fn leave(mut self) {
+        self.depart();
+    }
+
+    fn depart(&mut self) {
         // A worker whose socket is closed ends. It may have done so before.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        self.child.wait(PATIENCE);
+        // What a tool has seen of a device it may have to put together first.
+        self.child.wait(if self.about.is_some() { DEVICE_PATIENCE } else { PATIENCE });
     }
 
     /// Sets the soft limit of the worker's address space.
@@ -346,7 +353,8 @@ impl Drop for Worker {
 /// It does not answer any more, or there is none.
 pub fn device_answers(launcher: &Launcher) -> Result<(), End> {
     let mut worker = Worker::spawn(launcher, &Limits::default(), true, None)?;
-    match worker.ask(Kind::Open, &[], "", &[], PATIENCE) {
+    // As long as any worker has for it: a machine with eight devices and no daemon that keeps them awake takes more than ten seconds.
+    match worker.ask(Kind::Open, &[], "", &[], DEVICE_PATIENCE) {
         Ok(_) => Ok(()),
         Err(end @ End::Unsupported { .. }) => Err(end),
         Err(_) => Err(End::DeviceLost),

@@ -33,12 +33,42 @@ fn without_a_device() {
     assert!(what.contains("there is no NVIDIA device") && what.contains("CUDA_ERROR_NO_DEVICE"), "{what}");
 }
 
+/// What machines with several GPUs, containers and shared devices say on first contact; none of it is the candidate's.
+#[test]
+fn with_a_machine_that_is_not_ready() {
+    let cases = [
+        ("init=802", "nvidia-fabricmanager"),
+        ("init=304", "/dev/nvidia-uvm"),
+        ("init=999", "/dev/nvidia-uvm"),
+        ("init=805", "MPS"),
+        ("init=46", "compute mode"),
+    ];
+    for (words, way_out) in cases {
+        let mut bench = bench(Form::CudaKernel);
+        bench.words = words;
+        let what = unsupported(&bench, &bench.launcher());
+        assert!(what.contains(way_out) && what.contains("cuInit"), "{words}: {what}");
+    }
+}
+
 #[test]
 fn with_a_driver_that_lacks_a_function() {
     let mut bench = bench(Form::CudaKernel);
     bench.driver = driver::simulated_with(&["-DcuGraphLaunch=withheld"]);
     let what = unsupported(&bench, &bench.launcher());
     assert_eq!(what, "`libcuda` has no `cuGraphLaunch`; it is older than CUDA 13");
+}
+
+/// As the newest NVRTC makes it, where the driver is of the first CUDA 13.
+#[test]
+fn with_a_compiler_that_is_newer_than_the_driver() {
+    let bench = bench(Form::CudaKernel);
+    let file = bench.folder.path().join("kernel.ptx");
+    std::fs::write(&file, bench.image("", "").replace(".version 8.0", ".version 9.1")).expect("written");
+    match bench.try_start(&file).map(|_| ()) {
+        Err(End::Unsupported { what }) => assert!(what.contains("CUDA 13.0"), "{what}"),
+        other => panic!("not unsupported: {other:?}"),
+    }
 }
 
 #[test]

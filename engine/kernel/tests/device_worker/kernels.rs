@@ -75,6 +75,45 @@ fn a_right_kernel_has_nothing_to_hide() {
     assert!(arena.bytes(0, 1).iter().all(|byte| *byte == POISON), "no other set was touched");
 }
 
+/// The driver deepens the stack for a kernel that needs it, and leaves it so: that is nothing that the kernel did to the device.
+#[test]
+fn a_deep_stack_is_no_change_of_the_device() {
+    let bench = bench(Form::CudaKernel);
+    let mut worker = bench.declaring(".local .align 4 .b8 __local_depot0[4096];");
+    assert_eq!(worker.about().expect("a device").local_bytes, 4096);
+    worker.map(&filled(1000, 1, Edge::End, false)).expect("mapped");
+    assert_eq!(worker.probe(0).expect("probed"), Probed::default());
+}
+
+/// Both kinds of shared memory count together against what needs no asking.
+#[test]
+fn declared_and_dynamic_shared_memory_count_together() {
+    let bench = bench(Form::CudaKernel);
+    let mut worker = bench.declaring(".shared .align 4 .b8 part[16384];");
+    let mut case = case(1000);
+    case.launch.as_mut().expect("a kernel").shared = 40 << 10;
+    let mut arena = Arena::new(&case, 1, Edge::End, 1, false).expect("memory");
+    fill(&case, &mut arena);
+    worker.map(&arena).expect("mapped");
+    assert_eq!(worker.call(0).expect("served").rc, 0);
+    is_right(arena.bytes(0, 1), 1000, 0);
+}
+
+/// Shared memory holds what was left there, as a rule zeros, with which a forgotten start is right. Before each call it holds what is not.
+#[test]
+fn what_nobody_set_is_no_zero() {
+    let bench = bench(Form::CudaKernel);
+    let after = "if (at < n) y[at] += 0.0f * nobody[threadIdx.x];";
+    let mut worker = bench.kernel("__shared__ float nobody[256];", after);
+    let arena = filled(1000, 1, Edge::End, false);
+    worker.map(&arena).expect("mapped");
+    for _ in 0..2 {
+        worker.call(0).expect("served");
+        let got = case(1000).tensors[1].layout.read(arena.bytes(0, 1));
+        assert!(got.iter().all(|value| value.is_nan()), "{:?}", &got[..4]);
+    }
+}
+
 #[test]
 fn writes_beyond_a_tensor_show_in_margins_and_bands() {
     let bench = bench(Form::CudaKernel);

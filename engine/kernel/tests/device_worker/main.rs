@@ -100,6 +100,14 @@ impl Bench {
         self.try_start(&file).expect("a worker")
     }
 
+    /// A worker with the right kernel, which declares what it does not use.
+    fn declaring(&self, declared: &str) -> Worker {
+        let source = SCALE.replace("BEFORE", "").replace("AFTER", "");
+        let file = self.folder.path().join("kernel.ptx");
+        std::fs::write(&file, self.driver.image_with(&source, "scale", declared)).expect("written");
+        self.try_start(&file).expect("a worker")
+    }
+
     fn host(&self, body: &str, more: &[&str]) -> PathBuf {
         let image = self.image("", "").replace('\n', "\\n").replace('"', "\\\"");
         let head = HOST.replace("IMAGE", &format!("\"{image}\""));

@@ -11,7 +11,7 @@ fn the_sandbox_ends_what_is_not_work_for_the_device() {
         "KERNEL { char *none[] = {0}; return execve(`/bin/true`, none, none); }",
         "KERNEL { return syscall(SYS_socket, 2, 1, 0); }",
         "KERNEL { return syscall(SYS_openat, -100, `/tmp/x`, 0102, 0600); }",
-        "KERNEL { return syscall(SYS_openat, -100, `/dev/null`, 1, 0); }",
+        "KERNEL { return syscall(SYS_openat, -100, `/tmp`, 1 | 020200000, 0); }",
         "KERNEL { return syscall(SYS_unlink, `/tmp/x`); }",
         "KERNEL { return syscall(SYS_kill, 1, 0); }",
         "KERNEL { return syscall(SYS_kill, getppid(), 9); }",
@@ -59,6 +59,43 @@ fn a_tool_that_watches_may_do_more() {
     assert_eq!(worker.report(), "watched\n");
 }
 
+/// A worker in a tool, which is another process and says its last words when the worker has ended.
+fn in_a_tool(bench: &Bench) -> Launcher {
+    let mut launcher = bench.launcher();
+    let worker = std::mem::replace(&mut launcher.program, "/bin/sh".into());
+    launcher.args = vec!["-c".into(), "\"$0\"; sleep 0.2; echo last words >&2".into(), worker.into()];
+    launcher
+}
+
+#[test]
+fn a_tool_has_time_for_its_last_words_after_a_fault() {
+    let bench = bench(Form::CudaKernel);
+    let file = bench.folder.path().join("kernel.ptx");
+    std::fs::write(&file, bench.image("", "if (at == 0) y[1ll << 30] = 1;")).expect("written");
+    let mut worker =
+        Worker::start_watched(&in_a_tool(&bench), &file, &bench.abi, &bench.limits, &[]).expect("a worker");
+    worker.map(&filled(1000, 1, Edge::End, false)).expect("mapped");
+    let end = worker.call(0).expect_err("it faults");
+    assert_eq!(end, End::Launch { error: "CUDA_ERROR_ILLEGAL_ADDRESS".to_owned() });
+    assert_eq!(worker.report(), "last words\n");
+}
+
+/// A tool knows allocations and not tensors: each tensor ends where its allocation does.
+#[test]
+fn a_tool_sees_reads_behind_a_tensor() {
+    let bench = bench(Form::CudaKernel);
+    let file = bench.folder.path().join("kernel.ptx");
+    std::fs::write(&file, bench.image("", "if (at == 0) y[0] = x[n];")).expect("written");
+    let arena = filled(1024, 2, Edge::End, false);
+    let mut alone = bench.try_start(&file).expect("a worker");
+    alone.map(&arena).expect("mapped");
+    assert_eq!(alone.call(0).expect("nobody sees it").rc, 0);
+    let mut worker =
+        Worker::start_watched(&in_a_tool(&bench), &file, &bench.abi, &bench.limits, &[]).expect("a worker");
+    worker.map(&arena).expect("mapped");
+    assert_eq!(worker.call(1), Err(End::Launch { error: "CUDA_ERROR_ILLEGAL_ADDRESS".to_owned() }));
+}
+
 #[test]
 fn what_work_for_the_device_needs_is_allowed() {
     let bench = bench(Form::CDltensor);
@@ -69,6 +106,7 @@ fn what_work_for_the_device_needs_is_allowed() {
            CUstream own; if (cuStreamCreate(&own, 1) || cuStreamDestroy(own)) return 2;
            void *memory = malloc(64 << 20); if (!memory) return 3; free(memory);
            int null = syscall(SYS_openat, -100, `/dev/null`, 02); if (null < 0) return 4; close(null);
+           if (syscall(SYS_prctl, 3, 0, 0, 0, 0) < 0) return 6;
            if (getenv(`HOME`) || getenv(`PATH`) || !getenv(`LD_LIBRARY_PATH`)) return 5;
            return run(stream, 0); }",
     );

@@ -20,8 +20,6 @@ extern "C" __attribute__((weak)) char __start_of_blocks[], __stop_of_blocks[];
 
 static void sim_block(const SimLaunch &launch, std::vector<char> &stacks, size_t stack) {
     unsigned count = launch.block[0] * launch.block[1] * launch.block[2];
-    /* Nobody has set it: every type of float is a NaN there. */
-    if (__start_of_blocks) memset(__start_of_blocks, 0xff, static_cast<size_t>(__stop_of_blocks - __start_of_blocks));
     for (unsigned thread = 0; thread < count; thread++) {
         ucontext_t *context = &on_cpu_threads[thread];
         on_cpu_done[thread] = false;
@@ -51,6 +49,11 @@ static void sim_run(const SimLaunch &launch, std::function<void()> body) {
     std::lock_guard<std::mutex> hold(busy);
     stacks.resize(std::max(stacks.size(), stack * launch.block[0] * launch.block[1] * launch.block[2]));
     sim_body = std::move(body);
+    /* Nobody sets it: it holds what was left there. */
+    if (__start_of_blocks && launch.left && *launch.left >= 0) {
+        memset(__start_of_blocks, *launch.left, static_cast<size_t>(__stop_of_blocks - __start_of_blocks));
+    }
+    if (launch.left) *launch.left = -1;
     gridDim = {launch.grid[0], launch.grid[1], launch.grid[2]};
     blockDim = {launch.block[0], launch.block[1], launch.block[2]};
     for (unsigned z = 0; z < launch.grid[2]; z++) {

@@ -70,6 +70,21 @@ bool owns(CUdeviceptr address, size_t bytes) {
     return address + bytes <= after->first + after->second;
 }
 
+/* Memory of the host that stays where it is: first byte and length. */
+static std::map<uintptr_t, size_t> &pinned() {
+    static std::map<uintptr_t, size_t> all;
+    return all;
+}
+
+static bool is_pinned(const void *from, size_t bytes) {
+    std::lock_guard<std::mutex> hold(pool().lock);
+    uintptr_t first = reinterpret_cast<uintptr_t>(from);
+    auto after = pinned().upper_bound(first);
+    if (after == pinned().begin()) return false;
+    --after;
+    return first + bytes <= after->first + after->second;
+}
+
 static void *at(CUdeviceptr address) { return reinterpret_cast<void *>(address); }
 
 static Work copy(void *to, const void *from, size_t bytes) {
@@ -156,9 +171,29 @@ CUresult cuMemPoolSetAttribute(CUmemoryPool, int attribute, void *value) {
     return CUDA_SUCCESS;
 }
 
+CUresult cuMemHostRegister(void *first, size_t bytes, unsigned) {
+    if (int error = ready()) return error;
+    if (int error = unsafe_in_capture()) return error;
+    if (!first || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+    if (is_pinned(first, 1)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+    std::lock_guard<std::mutex> hold(pool().lock);
+    pinned()[reinterpret_cast<uintptr_t>(first)] = bytes;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemHostUnregister(void *first) {
+    if (int error = ready()) return error;
+    if (int error = unsafe_in_capture()) return error;
+    drain_all();
+    std::lock_guard<std::mutex> hold(pool().lock);
+    return pinned().erase(reinterpret_cast<uintptr_t>(first)) ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
+}
+
 CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
     if (int error = ready()) return error;
     if (!owns(to, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    /* Memory that stays is read when the stream comes to it. */
+    if (is_pinned(from, bytes)) return enqueue(stream, copy(at(to), from, bytes));
     /* Pageable memory is taken before the call returns. */
     const char *first = static_cast<const char *>(from);
     auto taken = std::make_shared<std::vector<char>>(first, first + bytes);
@@ -170,7 +205,7 @@ CUresult cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream st
     if (!owns(from, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (int error = enqueue(stream, copy(to, at(from), bytes))) return error;
     /* To pageable memory: there when the call returns. */
-    if (!stream_of(stream)->capture) stream_of(stream)->drain();
+    if (!is_pinned(to, bytes) && !stream_of(stream)->capture) stream_of(stream)->drain();
     return sticky;
 }
 

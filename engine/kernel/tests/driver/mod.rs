@@ -112,11 +112,16 @@ impl Simulated {
 
     /// An image of a kernel in this source: text that looks like PTX, and that no other source has. The driver knows it from then on.
     pub fn image(&self, source: &str, kernel: &str) -> String {
-        let name = hash(source.as_bytes());
+        self.image_with(source, kernel, "")
+    }
+
+    /// As [`Self::image`], with declarations in the kernel, such as `.shared .align 4 .b8 part[1024];`.
+    pub fn image_with(&self, source: &str, kernel: &str, declared: &str) -> String {
+        let name = hash(format!("{source}{declared}").as_bytes());
         let file = self.folder.join(format!("{name:016x}.cu"));
         made(&file, |out| std::fs::write(out, source).expect("written"));
         let image = format!(
-            "// {name:016x}\n.version 8.0\n.target sm_90\n.address_size 64\n.visible .entry {kernel}()\n{{\n    ret;\n}}\n"
+            "// {name:016x}\n.version 8.0\n.target sm_90\n.address_size 64\n.visible .entry {kernel}()\n{{\n    {declared}\n    ret;\n}}\n"
         );
         self.teach(image.as_bytes(), &file, &[kernel]);
         image

@@ -2,8 +2,8 @@
  * library that runs CUDA C++ on the processor (see kernel.h). It behaves as the real one does in what the worker relies on: work is
  * asynchronous, streams overtake each other, errors stick, capture forbids what it forbids. It tells nothing about speed.
  *
- * Settings come from the environment: SIM_CUDA_KERNELS is the folder with kernels, SIM_CUDA holds words among `devices=0`, `lost=hang`,
- * `lost=error` and `memory_mib=N`, with commas between them. */
+ * Settings come from the environment: SIM_CUDA_KERNELS is the folder with kernels, SIM_CUDA holds words among `devices=0`, `init=N` (the error
+ * of cuInit), `lost=hang`, `lost=error` and `memory_mib=N`, with commas between them. */
 #pragma once
 #include "api.h"
 #include "launch.h"
@@ -119,5 +119,8 @@ int enqueue(CUstream stream, Work work);
 bool owns(CUdeviceptr address, size_t bytes);
 size_t memory_total();
 bool initialised();
+
+/* The limit of the stack is raised by the launch that needs more, and stays so. */
+void stack_for(size_t bytes);
 
 } // namespace sim

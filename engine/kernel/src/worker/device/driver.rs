@@ -40,8 +40,23 @@ impl Failure {
             CUresult::CUDA_ERROR_NO_DEVICE | CUresult::CUDA_ERROR_INVALID_DEVICE => {
                 missing("there is no NVIDIA device; judge on a machine with one")
             }
-            CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => {
-                missing("another process holds the device for itself; let it end")
+            CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => missing(
+                "one process holds the device for itself, and judging takes two at a time; let it end, or set the compute mode of the \
+                 device to its default",
+            ),
+            CUresult::CUDA_ERROR_SYSTEM_NOT_READY => missing(
+                "the driver waits for a service of this machine; where GPUs are joined by NVSwitch, start `nvidia-fabricmanager`",
+            ),
+            CUresult::CUDA_ERROR_OPERATING_SYSTEM | CUresult::CUDA_ERROR_UNKNOWN if self.call == "cuInit" => {
+                missing(
+                    "the driver is there and cannot begin; give this process `/dev/nvidiactl`, `/dev/nvidia-uvm` and the device's own \
+                     file, and let it write below `/proc/self`",
+                )
+            }
+            CUresult::CUDA_ERROR_MPS_CONNECTION_FAILED | CUresult::CUDA_ERROR_MPS_SERVER_NOT_READY => {
+                missing(
+                    "the server that shares the device among processes (MPS) does not answer; start it or stop it",
+                )
             }
             CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => missing(
                 "the driver's library and its kernel module differ; restart the machine after an update",
@@ -81,6 +96,13 @@ pub(super) fn first_device() -> Told<(sys::CUdevice, sys::CUcontext)> {
     }
     make_current(context)?;
     Ok((device, context))
+}
+
+/// Gives the context up that [`first_device`] opened; nothing of it is used after that. Whoever watches it from within tells then what
+/// it has found.
+pub(super) fn close(device: sys::CUdevice) {
+    // SAFETY: retained once, and the process ends after this.
+    let _ = unsafe { call!(cuDevicePrimaryCtxRelease_v2(device)) };
 }
 
 /// Makes the context that of this thread.
@@ -161,6 +183,19 @@ pub(super) fn allocate(bytes: usize) -> Told<u64> {
 pub(super) fn free(address: u64) {
     // SAFETY: memory of `allocate`, which is not used after this.
     let _ = unsafe { call!(cuMemFree_v2(address)) };
+}
+
+/// Keeps memory of this process where it is, so that the device reads and writes it by itself: copies from and to it are under way
+/// when their calls return. It must stay mapped until [`unpin`].
+pub(super) fn pin(first: *mut u8, bytes: usize) -> Told<()> {
+    // SAFETY: callers keep it mapped.
+    unsafe { call!(cuMemHostRegister_v2(first.cast(), bytes, 0)) }
+}
+
+/// Gives back what [`pin`] took. What fails here fails at the next call as well.
+pub(super) fn unpin(first: *mut u8) {
+    // SAFETY: pinned before, and no copy is under way.
+    let _ = unsafe { call!(cuMemHostUnregister(first.cast())) };
 }
 
 /// Bytes that are free, of the whole device.
@@ -323,6 +358,99 @@ pub(super) fn replay(exec: sys::CUgraphExec, graph: sys::CUgraph, stream: sys::C
         call!(cuGraphExecDestroy(exec))?;
         call!(cuGraphDestroy(graph))
     }
+}
+
+/// Kernels for every device that this CUDA serves: one does nothing, and one, in blocks of 1,024 threads, fills shared memory with bits that
+/// are a NaN in every type of float.
+const OWN: &str = "\
+.version 6.3
+.target sm_75
+.address_size 64
+.extern .shared .align 16 .b8 assay_shared[];
+.visible .entry assay_nothing()
+{
+    ret;
+}
+.visible .entry assay_unset(.param .u32 words)
+{
+    .reg .pred %p<2>;
+    .reg .b32 %r<7>;
+    ld.param.u32 %r1, [words];
+    mov.u32 %r2, %tid.x;
+    mov.u32 %r3, assay_shared;
+    shl.b32 %r4, %r2, 2;
+    add.s32 %r5, %r3, %r4;
+    mov.u32 %r6, 0xffffffff;
+NEXT:
+    setp.ge.u32 %p1, %r2, %r1;
+    @%p1 bra DONE;
+    st.volatile.shared.u32 [%r5], %r6;
+    add.s32 %r5, %r5, 4096;
+    add.s32 %r2, %r2, 1024;
+    bra.uni NEXT;
+DONE:
+    ret;
+}
+";
+
+/// What leaves nothing in shared memory that a kernel could take for set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unset {
+    kernel: sys::CUfunction,
+    /// Bytes of a block: all that a multiprocessor has for one.
+    bytes: u32,
+    /// More blocks than multiprocessors, so that each has one at least.
+    blocks: u32,
+}
+
+impl Unset {
+    /// For a device; `None` where it does not let itself be filled.
+    pub(super) fn new(device: sys::CUdevice) -> Option<Self> {
+        const TIMES: u32 = 4;
+        use sys::CUdevice_attribute::{
+            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN as MOST,
+            CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT as COUNT,
+        };
+        let of = |fact| u32::try_from(attribute(device, fact).ok()?).ok();
+        let (bytes, blocks) = (of(MOST)?, of(COUNT)?.max(1) * TIMES);
+        let module = load(OWN.as_bytes()).ok()?;
+        let kernel = function(module, c"assay_unset").ok()?;
+        allow_shared(kernel, bytes).ok()?;
+        Some(Self { kernel, bytes, blocks })
+    }
+
+    /// Fills it, and waits until that is done.
+    pub(super) fn fill(self, stream: sys::CUstream) -> Told<()> {
+        let mut words = self.bytes / 4;
+        let arguments = [(&raw mut words).cast()];
+        // SAFETY: the kernel takes one number of 32 bits.
+        unsafe { launch(self.kernel, [self.blocks, 1, 1], [1024, 1, 1], self.bytes, stream, &arguments)? };
+        finish(stream)
+    }
+}
+
+/// Lets the driver make what it makes when it is first needed: its compiler, launches, graphs, times. It may need files, names and threads
+/// for that which a sandbox refuses later. What fails here fails again where it matters.
+pub(super) fn warm() {
+    let all = || -> Told<()> {
+        let stream = new_stream()?;
+        let module = load(OWN.as_bytes()).map_err(|(failure, _)| failure)?;
+        let function = function(module, c"assay_nothing")?;
+        let (begin, end) = (new_event()?, new_event()?);
+        record(begin, stream)?;
+        // SAFETY: the kernel takes nothing.
+        unsafe { launch(function, [1; 3], [1; 3], 0, stream, &[])? };
+        record(end, stream)?;
+        finish(stream)?;
+        between(begin, end)?;
+        begin_capture(stream)?;
+        // SAFETY: as above.
+        let launched = unsafe { launch(function, [1; 3], [1; 3], 0, stream, &[]) };
+        let graph = end_capture(stream)?;
+        launched?;
+        replay(instantiate(graph)?, graph, stream)
+    };
+    let _ = all();
 }
 
 /// A limit of the context; `None` where the device has no such limit.

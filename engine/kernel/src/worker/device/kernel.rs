@@ -11,12 +11,20 @@ use crate::worker::plan::{Arg, Plan};
 use cudarc::driver::sys::{CUfunction, CUfunction_attribute as Fact, CUresult, CUstream};
 use std::ffi::{CString, c_void};
 
-/// Bytes of dynamic shared memory that every kernel may have; more must be asked for (CUDA C++ programming guide, 20.7.3).
+/// Bytes of shared memory that every kernel may have; more of it, which must be dynamic, must be asked for (CUDA C++ programming guide,
+/// 20.7.3).
 const PLAIN_SHARED: u32 = 48 * 1024;
 
-/// Loads an image and finds its kernel.
-pub(super) fn load(image: &[u8], name: &str) -> Result<CUfunction, Refused> {
+/// Loads an image and finds its kernel. `cuda` is the newest CUDA that the driver serves.
+pub(super) fn load(image: &[u8], name: &str, cuda: &str) -> Result<CUfunction, Refused> {
     let module = driver::load(image).map_err(|(failure, log)| {
+        if failure.error == CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION {
+            let what = format!(
+                "the PTX is newer than the driver, which serves CUDA {cuda}; compile with NVRTC or nvcc of that CUDA, or install a newer \
+                 driver"
+            );
+            return Refused::new(Kind::Unsupported, what);
+        }
         let log = log.trim();
         let text = if log.is_empty() { failure.name() } else { format!("{}: {log}", failure.name()) };
         Refused { whole: true, ..Refused::new(Kind::LoadFailed, text) }
@@ -56,11 +64,18 @@ struct Arguments {
 
 impl Launches {
     /// For the sets of a plan.
-    pub(super) fn new(function: CUfunction, plan: &Plan, mirror: &Mirror) -> Result<Self, Refused> {
+    /// `declared` is what the kernel itself declares of shared memory: what a launch adds may not go beyond what every kernel may have
+    /// together with it.
+    pub(super) fn new(
+        function: CUfunction,
+        declared: u32,
+        plan: &Plan,
+        mirror: &Mirror,
+    ) -> Result<Self, Refused> {
         let Some(launch) = &plan.launch else {
             return Err(Refused::system("the case does not say how the kernel is launched"));
         };
-        if launch.shared > PLAIN_SHARED {
+        if launch.shared > 0 && launch.shared.saturating_add(declared) > PLAIN_SHARED {
             driver::allow_shared(function, launch.shared).map_err(Failure::of_launch)?;
         }
         let mut sets = Vec::with_capacity(plan.sets.len());

@@ -21,7 +21,7 @@ use super::message::{Kind, Message};
 use super::mode::Mode;
 use crate::cuda;
 use cudarc::driver::sys::{CUcontext, CUdevice, CUfunction, CUstream};
-use driver::Failure;
+use driver::{Failure, Unset};
 use kernel::Launches;
 use library::{Env, Runtime};
 use mirror::Mirror;
@@ -39,6 +39,10 @@ pub(super) struct Session {
     about: About,
     /// Limits and settings before anything foreign was loaded.
     settings: Vec<(String, u64)>,
+    /// What is left in shared memory before a call; nothing where a tool looks on.
+    unset: Option<Unset>,
+    /// Whether a tool looks on.
+    watched: bool,
     target: Option<Target>,
     mapped: Option<Mapped>,
     timer: block::Timer,
@@ -83,6 +87,8 @@ impl Session {
             let (device, context) = driver::first_device()?;
             let (stream, other) = (driver::new_stream()?, driver::new_stream()?);
             // What the driver makes when it is first needed, such as threads, is made now, before the sandbox.
+            driver::warm();
+            let unset = Unset::new(device);
             let memory = driver::allocate(1 << 20)?;
             driver::fill(memory, 1, 1 << 20, stream)?;
             probe::first_host_function(stream)?;
@@ -97,12 +103,25 @@ impl Session {
                 other,
                 about,
                 settings,
+                unset,
+                watched: false,
                 target: None,
                 mapped: None,
                 timer: block::Timer::default(),
             })
         };
         opened().map_err(Failure::of_system)
+    }
+
+    /// Whether a tool looks on, which says its last words when the process ends as processes do.
+    pub(super) fn watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Gives everything back.
+    pub(super) fn close(mut self) {
+        self.mapped = None;
+        driver::close(self.device);
     }
 
     /// What the judge asks.
@@ -120,6 +139,7 @@ impl Session {
     pub(super) fn load(&mut self, request: &Message, fds: Vec<OwnedFd>) -> Answer {
         let Some(file) = fds.into_iter().next() else { return Err(Refused::system("nothing came to load")) };
         let (form, watched, symbol) = (request.words[0], request.words[2] != 0, request.text());
+        self.watched = watched;
         // What watches a worker from within needs processes and sockets of its own.
         let sandbox = || match watched {
             true => Ok(()),
@@ -128,7 +148,7 @@ impl Session {
         let target = if form == entry::code::KERNEL {
             // An image runs nothing here, and the driver may need files and threads to compile it.
             let image = super::more::whole(&file).map_err(|error| Refused::failed("the image", &error))?;
-            let function = kernel::load(&image, &symbol)?;
+            let function = kernel::load(&image, &symbol, &self.about.cuda)?;
             kernel::facts(function, &mut self.about).map_err(Failure::of_launch)?;
             sandbox()?;
             Target::Kernel(function)
@@ -157,9 +177,11 @@ impl Session {
         let len = usize::try_from(request.words[0]).unwrap_or(usize::MAX);
         let mapping = |error| Refused::failed("mapping", &error);
         let memory = Memory::map(&writable, &read_only, len, true).map_err(mapping)?;
-        let mirror = Mirror::new(&memory.plan, self.stream).map_err(Failure::of_system)?;
+        let mirror = Mirror::new(&memory, self.watched, self.stream).map_err(Failure::of_system)?;
         let calls = match target {
-            Target::Kernel(function) => Prepared::Kernel(Launches::new(function, &memory.plan, &mirror)?),
+            Target::Kernel(function) => {
+                Prepared::Kernel(Launches::new(function, self.about.shared_bytes, &memory.plan, &mirror)?)
+            }
             Target::Library(_) => {
                 let address = |placed: &_| std::ptr::without_provenance_mut(mirror.address(placed) as usize);
                 Prepared::Library(Calls::new(&memory.plan, library::CUDA, address).map_err(mapping)?)
@@ -216,6 +238,10 @@ impl Session {
         let (mapped, set) = self.with_set(set)?;
         let sets = BTreeSet::from([set]);
         mapped.mirror.upload(&mapped.memory, &sets).map_err(Failure::of_launch)?;
+        // What nobody sets is whatever the kernel before left there, as a rule zeros: then nothing shows that it was not set.
+        if let Some(unset) = self.unset.filter(|_| !self.watched) {
+            unset.fill(self.stream).map_err(Failure::of_launch)?;
+        }
         self.kept_error();
         Mode::restore();
         let before = Mode::read();

@@ -27,9 +27,12 @@ const LONGER: Duration = Duration::from_secs(2);
 /// itself may take memory once, and a busy machine may be late once.
 const ROUNDS: usize = 3;
 
+/// The limit that the driver itself raises.
+const STACK: &str = "stack size";
+
 /// Limits of a context that a call could change.
 const LIMITS: [(CUlimit, &str); 8] = [
-    (CUlimit::CU_LIMIT_STACK_SIZE, "stack size"),
+    (CUlimit::CU_LIMIT_STACK_SIZE, STACK),
     (CUlimit::CU_LIMIT_PRINTF_FIFO_SIZE, "room for printing"),
     (CUlimit::CU_LIMIT_MALLOC_HEAP_SIZE, "heap on the device"),
     (CUlimit::CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, "depth of launches on the device"),
@@ -45,6 +48,14 @@ pub(super) fn settings() -> Vec<(String, u64)> {
     let cache =
         driver::cache_preference().map(|value| ("preference of the first-level cache".to_owned(), value));
     limits.chain(cache).collect()
+}
+
+/// What was changed: name, before, after. A deeper stack is none: the driver makes it as deep as a kernel needs when that is launched,
+/// and leaves it so (CUDA driver API, `cuCtxSetLimit`).
+fn changed(before: &[(String, u64)], after: &[(String, u64)]) -> Vec<(String, u64, u64)> {
+    let same_name = |name: &String| after.iter().find(|(other, _)| other == name);
+    let pairs = before.iter().filter_map(|(name, was)| Some((name.clone(), *was, same_name(name)?.1)));
+    pairs.filter(|(name, was, is)| if name == STACK { is < was } else { is != was }).collect()
 }
 
 /// Something that holds up a stream until it is opened.
@@ -126,10 +137,7 @@ impl Session {
         probed.capture = self.capture(mapped, set, &ordinary, ordinary == again)?;
         self.settle()?;
         mapped.mirror.bands_intact(&mapped.memory.plan)?;
-        let now = settings();
-        let pairs = self.settings.iter().zip(&now);
-        let changed = pairs.filter(|(was, is)| was.1 != is.1);
-        probed.changed = changed.map(|((name, was), (_, is))| (name.clone(), *was, *is)).collect();
+        probed.changed = changed(&self.settings, &settings());
         let more = serde_json::to_vec(&probed).map_err(|error| Refused::system(error.to_string()))?;
         Ok(Done { more, ..Done::default() })
     }

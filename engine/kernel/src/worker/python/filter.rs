@@ -22,9 +22,6 @@ const NEVER: &[libc::c_long] = &[
 
 /// What is refused with an error, because honest libraries try it and go on without.
 const REFUSED: &[libc::c_long] = &[
-    // Sockets of this machine and of its kernel: whoever looks up a user asks a name service, drivers listen for news.
-    libc::SYS_socket,
-    libc::SYS_connect,
     // Its requests pass by every filter.
     libc::SYS_io_uring_setup,
     libc::SYS_userfaultfd,
@@ -36,9 +33,30 @@ const REFUSED: &[libc::c_long] = &[
 /// Sets the filters. They stay across `exec`, for whatever is started as well.
 pub fn set() -> Result<(), FilterError> {
     no_other_numbers()?;
-    let tried = REFUSED.iter().map(|call| (*call, Vec::new()));
+    // Nobody listens: a machine without the service says so, and whoever asks goes on without. CUDA's driver asks for its server that
+    // shares a device, and takes any other error for a broken machine; whoever looks up a user asks a name service.
+    let nobody = SeccompAction::Errno(libc::ENOENT.unsigned_abs());
+    refused::set([(libc::SYS_connect, Vec::new())].into_iter().collect(), nobody)?;
+    let tried = REFUSED.iter().map(|call| (*call, Vec::new())).chain([(libc::SYS_socket, other_sockets()?)]);
     refused::set(tried.collect(), SeccompAction::Errno(libc::EACCES.unsigned_abs()))?;
     refused::set(never()?, SeccompAction::KillProcess)
+}
+
+/// Sockets that are refused: all but those of this machine that can do nothing without a connection. One for single messages could send
+/// them anywhere.
+fn other_sockets() -> Result<Vec<SeccompRule>, FilterError> {
+    // `SOCK_TYPE_MASK` of the kernel; the bits above are flags. A raw one of this machine is one for single messages.
+    const TYPE: SeccompCmpOp = SeccompCmpOp::MaskedEq(0xf);
+    let rule = |argument: u8, how: SeccompCmpOp, value: i32| -> Result<SeccompRule, FilterError> {
+        let value = u64::from(value.unsigned_abs());
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)?;
+        Ok(SeccompRule::new(vec![condition])?)
+    };
+    Ok(vec![
+        rule(0, SeccompCmpOp::Ne, libc::AF_UNIX)?,
+        rule(1, TYPE, libc::SOCK_DGRAM)?,
+        rule(1, TYPE, libc::SOCK_RAW)?,
+    ])
 }
 
 fn never() -> Result<Rules, FilterError> {
@@ -52,7 +70,7 @@ fn never() -> Result<Rules, FilterError> {
     for call in [libc::SYS_kill, libc::SYS_tgkill] {
         rules.insert(call, vec![rule(0, SeccompCmpOp::Ne, own)?]);
     }
-    // Sockets to other machines; every other kind is refused.
+    // Sockets to other machines; most other kinds are refused.
     let other_machines = [libc::AF_INET, libc::AF_INET6].map(|family| u64::from(family.unsigned_abs()));
     let other_machines = other_machines.map(|family| rule(0, SeccompCmpOp::Eq, family));
     rules.insert(libc::SYS_socket, other_machines.into_iter().collect::<Result<_, _>>()?);
