@@ -111,7 +111,7 @@ fn flags_in_sources_are_refused_with_their_line() {
         3,
         "optimisation flags",
     );
-    refused(&format!("__attribute__((\n  __optimize__\n  (\"O1\"))) {ENTRY}"), 3, "optimisation flags");
+    refused(&format!("__attribute__((\n  __optimize__\n  (\"O1\"))) {ENTRY}"), 2, "optimisation flags");
     refused(
         &format!("asm(\".section .rodata\\n.incbin \\\"/etc/passwd\\\"\\n.text\");\n{ENTRY}"),
         1,
@@ -139,18 +139,152 @@ fn files_from_elsewhere_are_refused() {
 }
 
 #[test]
+fn what_is_looked_at_is_what_is_built() {
+    // The flags that make a library define other macros than those of a program.
+    for name in ["__PIE__", "__PIC__"] {
+        let hidden = "#pragma GCC optimize(\"fast-math\")";
+        let text =
+            format!("#if{}def {name}\n{hidden}\n#endif\n{ENTRY}", if name == "__PIE__" { "n" } else { "" });
+        refused(&text, 2, "optimisation flags");
+    }
+    // A file that only the build reads belongs to the candidate, and may not lie elsewhere.
+    let text = format!("#define PART \"part.h\"\n#ifndef __PIE__\n#include PART\n#endif\n{ENTRY}");
+    let sources = Sources::new(&[("kernel.c", &text), ("part.h", "static const int part = 1;\n")]);
+    let built = sources.build("kernel.c", &[], false).expect("built");
+    let names: Vec<_> = built.sources.iter().filter_map(|path| path.file_name()).collect();
+    assert_eq!(names, ["kernel.c", "part.h"]);
+    refused(
+        &format!("#ifndef __PIE__\n#include \"/etc/hostname\"\n#endif\n{ENTRY}"),
+        2,
+        "lies outside its folder",
+    );
+    // What the preprocessor leaves alone and the compiler would obey once it gets that text.
+    refused(&format!("#pragma GCC pch_preprocess \"part.gch\"\n{ENTRY}"), 1, "compiled elsewhere");
+}
+
+#[test]
+fn the_text_that_is_built_keeps_its_places() {
+    let text = "#include <assert.h>\n#include \"more.c\"\nint kv_entry(int x) { assert(x == 4); return more(__FILE__, x); }\n";
+    let more = "static int more(const char *file, int x) { return file[0] == '/' ? x + __LINE__ : 0; }\n";
+    let sources = Sources::new(&[("kernel.c", text), ("more.c", more)]);
+    let built = sources.build("kernel.c", &["-O1", "-std=c11"], false).expect("built");
+    let died = call(&sources, &built);
+    let said = String::from_utf8_lossy(&died.stderr).into_owned();
+    assert!(said.contains("kernel.c:3: kv_entry: Assertion `x == 4' failed"), "{said}");
+    let built = sources.build("kernel.c", &["-O1", "-DNDEBUG"], false).expect("built");
+    assert_eq!(call(&sources, &built).exit, Exit::Code(4));
+    std::fs::write(sources.path("more.c"), "\nint more(int x) { return absent; }\n").expect("written");
+    let error = sources.build("kernel.c", &[], false).expect_err("refused");
+    assert!(error.to_string().contains("more.c:2:26: error: "), "{error}");
+}
+
+#[test]
+fn headers_of_the_system_may_say_what_a_source_may_not() {
+    let simd = "#include <experimental/simd>\nextern \"C\" int kv_entry(int x) { std::experimental::native_simd<float> v = x; return int(reduce(v)); }\n";
+    Sources::new(&[("kernel.cpp", simd)]).build("kernel.cpp", &["-O1"], false).expect("built");
+    // Not where a macro of the source puts it there.
+    let own = "[[gnu::optimize(\"fast-math\")]]";
+    let text = format!(
+        "#include <experimental/bits/simd_detail.h>\n#undef _GLIBCXX_SIMD_NORMAL_MATH\n#define _GLIBCXX_SIMD_NORMAL_MATH {own}\n{simd}"
+    );
+    let pragma = "#include <cstddef>\n#undef _GLIBCXX_BEGIN_NAMESPACE_VERSION\n#define _GLIBCXX_BEGIN_NAMESPACE_VERSION _Pragma(\"GCC optimize(\\\"fast-math\\\")\")\n#include <numeric>\nextern \"C\" int kv_entry(int x) { return x; }\n";
+    for text in [text.as_str(), pragma] {
+        let error =
+            Sources::new(&[("kernel.cpp", text)]).build("kernel.cpp", &["-O1"], false).expect_err("refused");
+        assert!(error.to_string().contains("optimisation flags"), "{error}");
+    }
+    // And not where a source says that it is one.
+    let forged = format!("# 1 \"/usr/include/math.h\" 1 3\nstatic int one;\n# 3 \"kernel.c\" 2\n{ENTRY}");
+    refused(&forged, 1, "line markers");
+    refused(
+        &format!("#line 7 \"/usr/include/math.h\"\n#pragma GCC optimize(\"fast-math\")\n{ENTRY}")
+            .replace("/usr/include/math.h", "kernel.c"),
+        7,
+        "optimisation flags",
+    );
+}
+
+#[test]
+fn an_assembler_reads_no_files() {
+    // The name of the directive comes to be in the compiler only: alternatives of dialects, and names of operands.
+    let parts = "asm(\".inc{bin|nothing} \\\"/etc/hostname\\\"\" : : \"r\"(x));";
+    let names = "static int bin; asm(\".inc%c0 \\\"/etc/hostname\\\"\" : : \"i\"(&bin));";
+    for inside in [parts, names] {
+        let text = format!("int kv_entry(int x) {{ {inside} return x; }}\n");
+        let sources = Sources::new(&[("kernel.c", &text)]);
+        let error = sources.build("kernel.c", &["-O1"], false).expect_err("refused");
+        let told = error.to_string();
+        // Of the second, compilers make a name that no directive has.
+        assert!(told.contains("assembler reads a file") || told.contains(".incbin."), "{told}");
+    }
+    refused(&format!("asm(\".inc\\x62in \\\"/etc/hostname\\\"\");\n{ENTRY}"), 1, "reads a file");
+}
+
+#[test]
+fn both_languages_round_alike() {
+    // A fused operation would keep what the product's rounding drops.
+    let text = "int kv_entry(int n, int *x) { volatile float a = 1.0f + n / 16777216.0f * 1024, b = -(a * a); float c = a; return c * c + b != 0; }\n";
+    let cpp = format!("extern \"C\" {text}");
+    let sources = Sources::new(&[("kernel.c", text), ("kernel.cpp", &cpp)]);
+    for (name, flags) in [
+        ("kernel.c", ["-O2", "-march=native", "-std=gnu11"]),
+        ("kernel.cpp", ["-O2", "-march=native", "-std=c11"]),
+    ] {
+        let built = sources.build(name, &flags, false).expect("built");
+        assert_eq!((call(&sources, &built).exit, built.log.as_str()), (Exit::Code(0), ""), "{name}");
+    }
+}
+
+#[test]
+fn what_never_ends_is_not_read() {
+    let sources = Sources::new(&[("kernel.c", &format!("#include \"part.h\"\n{ENTRY}"))]);
+    let pipe = sources.path("part.h");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .expect("a pipe");
+    for (text, what) in [
+        (format!("#include \"part.h\"\n{ENTRY}"), "a named pipe"),
+        (format!("#include \"/dev/zero\"\n{ENTRY}"), "a device"),
+        (format!("#include </dev/zero>\n{ENTRY}"), "a device"),
+        // A macro's name is seen by the preprocessor only, which has little memory.
+        (format!("#define ZERO \"/dev/zero\"\n#include ZERO\n{ENTRY}"), "more than 1 GiB of memory"),
+    ] {
+        std::fs::write(sources.path("kernel.c"), text).expect("written");
+        let error = sources.build("kernel.c", &[], false).expect_err("refused");
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(error.finding().map(|finding| finding.code), Some(Code::BuildFailed), "{error}");
+    }
+}
+
+#[test]
+fn a_compiler_has_limits() {
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo fake 1.0; exit; }\nulimit -v >&2; ulimit -f >&2; ulimit -t >&2\nexit 1\n";
+    let sources = Sources::new(&[("cc", script), ("kernel.c", ENTRY)]);
+    let compiler = fake(&sources);
+    let error =
+        compiler.build(&sources.path("kernel.c"), &[], false, &sources.path("out")).expect_err("refused");
+    let BuildError::Failed { log, .. } = error else { panic!("{error}") };
+    let limits: Vec<u64> = log.lines().map(|line| line.parse().expect("a limit")).collect();
+    assert!(limits[0] <= 1 << 20 && limits[1] <= 1 << 21 && limits[2] <= 20, "{log}");
+}
+
+/// The program `cc` among the sources, as a compiler.
+fn fake(sources: &Sources) -> build::Compiler {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(sources.path("cc"), mode).expect("executable");
+    let path = format!("{}:/usr/bin:/bin", sources.0.path().display());
+    let compiler = build::Compiler::find(path.as_ref()).expect("found");
+    assert_eq!(compiler.version, "fake 1.0");
+    compiler
+}
+
+#[test]
 fn the_environment_does_not_reach_the_compiler() {
     // Cargo's tests have dozens of variables; the compiler is asked for those that it would heed.
     let sources = Sources::new(&[
         ("cc", "#!/bin/sh\n[ \"$1\" = --version ] && { echo fake 1.0; exit; }\nenv >&2\nexit 1\n"),
         ("kernel.c", ENTRY),
     ]);
-    let compiler = sources.path("cc");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&compiler, mode).expect("executable");
-    let path = format!("{}:/usr/bin:/bin", sources.0.path().display());
-    let compiler = build::Compiler::find(path.as_ref()).expect("found");
-    assert_eq!(compiler.version, "fake 1.0");
+    let compiler = fake(&sources);
     let error =
         compiler.build(&sources.path("kernel.c"), &[], false, &sources.path("out")).expect_err("refused");
     let BuildError::Failed { log, .. } = error else { panic!("{error}") };
@@ -208,5 +342,20 @@ fn a_build_that_watches_itself_sees_faults() {
         let seen = call(&sources, &build(name, true));
         let log = String::from_utf8_lossy(&seen.stderr).into_owned();
         assert!(!seen.exit.success() && log.contains(told) && log.contains(name), "{name}: {log}");
+    }
+}
+
+#[test]
+fn a_build_that_watches_itself_is_of_the_same_text() {
+    let faulty = "int kv_entry(int n, int *x) {\n#ifdef __SANITIZE_ADDRESS__\nreturn n + x[0];\n#else\nreturn x[n + 1];\n#endif\n}\n";
+    let sources = Sources::new(&[("kernel.c", faulty)]);
+    sources.build("kernel.c", &["-O1"], false).expect("built");
+    let flags = ["-O1".to_owned()];
+    let started = build::start_watched(&sources.path("kernel.c"), &flags, &sources.path("out"));
+    let both = [started.and_then(build::Started::finish), sources.build("kernel.c", &["-O1"], true)];
+    for watched in both {
+        let seen = call(&sources, &watched.expect("built"));
+        let log = String::from_utf8_lossy(&seen.stderr).into_owned();
+        assert!(log.contains("heap-buffer-overflow") && log.contains("kernel.c:5"), "{log}");
     }
 }

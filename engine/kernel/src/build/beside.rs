@@ -18,6 +18,21 @@ const MOST: usize = 1_000;
 /// # Errors
 /// The source itself is no file that can be read. Files that are not there, or lie elsewhere, are left to the compiler.
 pub fn closure(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    walk(source, &mut |_, _| ())
+}
+
+/// A file that a source includes by name, wherever it lies, and that nobody should open: a pipe, a device, one that is too large.
+/// What a macro names is not seen here.
+pub(super) fn unreadable(source: &Path) -> Option<(PathBuf, io::Error)> {
+    let mut first = None;
+    let seen = walk(source, &mut |path, error| {
+        first.get_or_insert((path, error));
+    });
+    seen.map_or_else(|error| Some((source.to_owned(), error)), |_| first)
+}
+
+/// Follows includes, and hands out what is there and is no file that is read.
+fn walk(source: &Path, odd: &mut dyn FnMut(PathBuf, io::Error)) -> io::Result<BTreeSet<PathBuf>> {
     regular(source)?;
     let folder = source.parent().unwrap_or(Path::new(""));
     let (mut found, mut open) = (BTreeSet::new(), vec![source.to_owned()]);
@@ -31,8 +46,14 @@ pub fn closure(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
             Err(_) => continue,
         };
         let own = file.parent().unwrap_or(folder);
-        let named = text.lines().filter_map(included).filter_map(|name| plain(&own.join(name)));
-        open.extend(named.filter(|path| path.starts_with(folder) && path.is_file()));
+        for path in text.lines().filter_map(included).filter_map(|name| plain(&own.join(name))) {
+            match regular(&path) {
+                Ok(()) if path.starts_with(folder) => open.push(path),
+                // Compilers look past folders of that name.
+                Err(error) if path.exists() && !path.is_dir() => odd(path, error),
+                _ => {}
+            }
+        }
     }
     Ok(found)
 }
@@ -64,10 +85,13 @@ fn may_include(file: &Path) -> bool {
     file.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| SOURCES.contains(&ending))
 }
 
-/// The name in `#include "name"`.
+/// The name in `#include "name"`, and in `#include </name>`.
 fn included(line: &str) -> Option<&str> {
-    let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?.trim_start();
-    rest.strip_prefix('"')?.split_once('"').map(|(name, _)| name)
+    let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
+    let rest = rest.strip_prefix("_next").unwrap_or(rest).trim_start();
+    let system = || rest.strip_prefix('<')?.split_once('>').map(|(name, _)| name);
+    let own = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')).map(|(name, _)| name);
+    own.or_else(|| system().filter(|name| name.starts_with('/')))
 }
 
 /// A path without `.` and `..`, so that it is the same however it is written; nothing where it climbs above its start.

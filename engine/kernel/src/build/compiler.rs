@@ -1,17 +1,14 @@
 //! The compiler: where it is, which it is, and running it within limits.
 
 use super::BuildError;
+use super::bounds::Bounds;
 use assay_process::{Background, CaptureLimits, Captured, Io, Spawn, SpawnError};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// Where compilers are: the folders of a login shell, not the user's own.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// Longest run of a compiler. A kernel takes seconds.
-pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Most bytes kept of each stream; the vector headers of gcc 12 are 2 MB when they are expanded.
 const KEPT: usize = 64 << 20;
@@ -24,6 +21,7 @@ pub struct Compiler {
     /// The first line that it says about its version.
     pub version: String,
     path: OsString,
+    bounds: Bounds,
 }
 
 impl Compiler {
@@ -47,45 +45,65 @@ impl Compiler {
     /// # Errors
     /// It is not there, or does not tell its version.
     pub fn find(path: &OsStr) -> Result<Self, BuildError> {
-        Self::at(assay_process::resolve_program("cc".as_ref(), path, Path::new("/"))?, path)
+        Self::at(assay_process::resolve_program("cc".as_ref(), path, Path::new("/"))?, path, Bounds::COMPILER)
     }
 
     /// A compiler at a place; `path` becomes the only variable of its environment.
     ///
     /// # Errors
     /// It does not tell its version.
-    pub(super) fn at(program: PathBuf, path: &OsStr) -> Result<Self, BuildError> {
-        let mut compiler = Self { program, version: String::new(), path: path.to_owned() };
+    pub(super) fn at(program: PathBuf, path: &OsStr, bounds: Bounds) -> Result<Self, BuildError> {
+        let mut compiler = Self { program, version: String::new(), path: path.to_owned(), bounds };
         let told = compiler.run(&["--version".into()], Path::new("/"))?;
         compiler.version =
             String::from_utf8_lossy(&told.stdout).lines().next().unwrap_or_default().to_owned();
         Ok(compiler)
     }
 
-    /// Itself with arguments, not started yet; its output goes nowhere.
+    /// Itself with arguments within its bounds, not started yet; its output goes nowhere.
     pub(super) fn spawn(&self, arguments: &[OsString], cwd: &Path) -> Spawn {
-        let mut argv = vec![self.program.clone().into_os_string()];
-        argv.extend_from_slice(arguments);
+        self.spawn_within(self.bounds, arguments, cwd)
+    }
+
+    fn spawn_within(&self, bounds: Bounds, arguments: &[OsString], cwd: &Path) -> Spawn {
         Spawn {
-            program: self.program.clone(),
-            argv,
             env: vec![("PATH".into(), self.path.clone())],
             cwd: cwd.to_owned(),
             stdin: Io::Null,
-            ..Spawn::default()
+            ..bounds.around(&self.program, arguments)
         }
     }
 
     /// Runs it to its end.
     pub(super) fn run(&self, arguments: &[OsString], cwd: &Path) -> Result<Captured, BuildError> {
-        let spawn = self.spawn(arguments, cwd);
+        self.run_within(self.bounds, arguments, cwd)
+    }
+
+    /// Runs it to its end within other bounds than its own.
+    pub(super) fn run_within(
+        &self,
+        bounds: Bounds,
+        arguments: &[OsString],
+        cwd: &Path,
+    ) -> Result<Captured, BuildError> {
+        let spawn = self.spawn_within(bounds, arguments, cwd);
         let failed = |source| SpawnError::System { program: self.program.clone(), source };
-        let limits = CaptureLimits { timeout: LIMIT, bytes: KEPT };
+        let limits = CaptureLimits { timeout: bounds.time(), bytes: KEPT };
         let ended = Background::shared().map_err(failed)?.output(spawn, limits)?;
         if ended.timed_out {
-            return Err(BuildError::Timeout { seconds: LIMIT.as_secs() });
+            return Err(bounds.timeout());
         }
         Ok(ended)
+    }
+
+    /// What a run that failed means: its own words, or a bound that it met.
+    pub(super) fn refused(&self, arguments: &[OsString], log: String) -> BuildError {
+        BuildError::failed(self.bounds, self.command(arguments), log)
+    }
+
+    /// Its bounds.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// What is run, for records.

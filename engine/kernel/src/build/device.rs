@@ -1,7 +1,8 @@
 //! Libraries that launch on a device by themselves: CUDA C++ by nvcc, and host code over the driver's functions by the C compiler.
 
+use super::bounds::Bounds;
 use super::compiler::{self, Compiler};
-use super::{BuildError, Built, HEADER, Language, log};
+use super::{BuildError, Built, HEADER, Language, recipe};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ pub fn nvcc(source: &Path, flags: &[String], toolkit: &Toolkit, out: &Path) -> R
         let what = "there is no `nvcc`; install the CUDA toolkit, let `ASSAY_NVCC` name the folder of `nvcc`, or give a shared library";
         return Err(BuildError::NoNvcc { what: what.to_owned() });
     };
-    let compiler = Compiler::at(program, &toolkit.path())?;
+    let compiler = Compiler::at(program, &toolkit.path(), Bounds::NVCC)?;
     let source = source.canonicalize().map_err(file(source))?;
     let (out, include) = prepared(out)?;
     let library = out.join("library.so");
@@ -146,20 +147,15 @@ pub fn over_driver(
     let driver = compiler.stand_in(DRIVER, &[], &out)?;
     let runtime = compiler.stand_in(RUNTIME, runtime, &out)?;
 
-    let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
-    common.extend(["-I".into(), include.clone().into_os_string()]);
-    compiler.scan(&source, language, &common, &include, &out)?;
-    let library = out.join("library.so");
-    let mut arguments = common;
-    arguments.extend(["-fPIC", "-shared", "-Wl,-z,separate-code", "-o"].map(OsString::from));
-    arguments.extend([library.clone().into_os_string(), source.into_os_string()]);
-    arguments.extend(["-Wl,--no-as-needed".into(), driver.into_os_string(), "-Wl,--as-needed".into()]);
-    arguments.push(runtime.into_os_string());
-    if language == Language::Cpp {
-        arguments.push("-lstdc++".into());
-    }
-    arguments.push("-lm".into());
-    compiler.finish(arguments, library, &out)
+    let flags = recipe::flags(flags, language);
+    let text = compiler.preprocess(&source, language, &flags, &include, &out)?;
+    // Of the driver nothing is used as far as the linker sees.
+    let link = ["-Wl,--no-as-needed".into(), driver.into_os_string(), "-Wl,--as-needed".into()];
+    let link: Vec<OsString> = link.into_iter().chain([runtime.into_os_string()]).collect();
+    let made = compiler.assemble(&source, &text, language, &flags, Some(&link), &out)?;
+    let (library, command, log) = (made.library, made.command, made.log);
+    let compiler = compiler.version;
+    Ok(Built { library, command, compiler, log, preload: Vec::new(), sources: BTreeSet::new() })
 }
 
 impl Compiler {
@@ -179,19 +175,9 @@ impl Compiler {
 
     /// Runs a build to its end.
     fn finish(&self, arguments: Vec<OsString>, library: PathBuf, out: &Path) -> Result<Built, BuildError> {
-        let ended = self.run(&arguments, out)?;
-        let (command, log) = (self.command(&arguments), log(&ended));
-        if !ended.exit.success() {
-            return Err(BuildError::Failed { command, log });
-        }
-        Ok(Built {
-            library,
-            command,
-            compiler: self.version.clone(),
-            log,
-            preload: Vec::new(),
-            sources: BTreeSet::new(),
-        })
+        let (log, command) = (self.finished(&arguments, out)?, self.command(&arguments));
+        let compiler = self.version.clone();
+        Ok(Built { library, command, compiler, log, preload: Vec::new(), sources: BTreeSet::new() })
     }
 }
 

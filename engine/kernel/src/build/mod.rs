@@ -1,16 +1,23 @@
 //! Sources in C and C++ to shared libraries, with the task's locked flags: one recipe for the baseline and every candidate.
 //!
-//! The compiler sees an empty environment but for `PATH`, so nothing that a user has set changes what is built. What a source
-//! could do to the flags from inside is refused ([`scan`]). Nothing that is built is run here.
+//! The compiler sees an empty environment but for `PATH`, so nothing that a user has set changes what is built. A source is
+//! preprocessed once; what it could do to the flags from inside is refused ([`scan`]), and the text that was looked at is what is
+//! compiled. Compilers run within limits of time and memory. Nothing that is built is run here.
 
+mod assembly;
 pub mod beside;
+mod bounds;
 pub mod child;
 mod compiler;
 mod device;
+mod directives;
+mod preprocess;
+mod recipe;
 mod regular;
 pub(crate) mod said;
 mod scan;
 mod started;
+mod tokens;
 
 pub use compiler::Compiler;
 pub use device::{Toolkit, nvcc, over_driver};
@@ -20,25 +27,15 @@ pub use started::{Started, start_watched};
 
 use crate::verdict::{Code, Finding, Gate};
 use assay_process::{Captured, ResolveError, SpawnError};
+use recipe::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The header that kernels are written against, `assay_kernel.h`.
 pub const HEADER: &str = include_str!("../../include/assay_kernel.h");
-
-/// What every library is built with, beside the task's flags.
-const LIBRARY: &[&str] = &["-fPIC", "-shared"];
-
-/// Libraries after the source; those that are not used leave no trace.
-const LINK: &[&str] = &["-Wl,--as-needed", "-Wl,-z,separate-code", "-Wl,-z,defs"];
-
-/// What makes a build watch itself. Sanitizers find their own functions at run time, so `-z defs` is left out.
-const WATCHED: &[&str] =
-    &["-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /// Why there is no library.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +73,24 @@ pub enum BuildError {
     #[error(transparent)]
     Start(#[from] SpawnError),
     /// It took too long.
-    #[error("the compiler took longer than {seconds} s")]
+    #[error("{what} took longer than {seconds} s{hint}")]
     Timeout {
+        /// The compiler, or its preprocessor.
+        what: &'static str,
         /// The limit, in seconds.
         seconds: u64,
+        /// A way out, with what separates it.
+        hint: &'static str,
+    },
+    /// It needs more than it may have.
+    #[error("{what}")]
+    Bound {
+        /// Of what it needs more than how much.
+        what: String,
+        /// What was run.
+        command: Vec<String>,
+        /// Everything that the compiler said, up to a limit.
+        log: String,
     },
     /// The compiler refused the source.
     #[error("the compiler refused it: {}", said::first_error(log))]
@@ -95,6 +106,14 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// A compiler that ran within bounds and failed.
+    fn failed(bounds: bounds::Bounds, command: Vec<String>, log: String) -> Self {
+        match bounds.met(&log) {
+            Some(what) => Self::Bound { what, command, log },
+            None => Self::Failed { command, log },
+        }
+    }
+
     /// The finding against the candidate; `None` where the fault is this machine's.
     pub fn finding(&self) -> Option<Finding> {
         let evidence = match self {
@@ -104,8 +123,10 @@ impl BuildError {
             | Self::NoSanitizer { .. }
             | Self::Start(_) => return None,
             Self::Language { path } => json!({ "source": path }),
-            Self::Timeout { seconds } => json!({ "seconds": seconds }),
-            Self::Failed { command, log } => json!({ "command": command, "log": said::kept(log) }),
+            Self::Timeout { seconds, .. } => json!({ "seconds": seconds }),
+            Self::Failed { command, log } | Self::Bound { command, log, .. } => {
+                json!({ "command": command, "log": said::kept(log) })
+            }
             Self::Forbidden(objection) => json!(objection),
         };
         Some(Finding::new(Gate::Build, Code::BuildFailed, self.to_string(), evidence))
@@ -155,7 +176,7 @@ impl Language {
 
 impl Compiler {
     /// Builds a source to a library in the folder `out`, which is made if it is missing. `assay_kernel.h` can be included.
-    /// With `sanitize` the library watches its memory and arithmetic, for a worker that is thrown away.
+    /// With `sanitize` the library watches its memory and arithmetic, for a worker that is thrown away; it is made of the same text.
     ///
     /// # Errors
     /// See [`BuildError`].
@@ -179,85 +200,20 @@ impl Compiler {
         let include = out.join("include");
         let header = include.join("assay_kernel.h");
         std::fs::write(&header, HEADER).map_err(file(&header))?;
-        let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
-        common.extend(["-I".into(), include.clone().into_os_string()]);
-        // Both at once: nothing that is built is run here, and what may not be built is thrown away.
-        let (arguments, library) = library_arguments(&source, language, &common, sanitize, &out);
-        let (scanned, ended) = std::thread::scope(|scope| {
-            let scan = scope.spawn(|| self.scan(&source, language, &common, &include, &out));
-            let ended = self.run(&arguments, &out);
-            (scan.join(), ended)
-        });
-        let sources = scanned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let ended = ended?;
-        let (command, log) = (self.command(&arguments), log(&ended));
-        if !ended.exit.success() {
-            return Err(BuildError::Failed { command, log });
+        let flags = recipe::flags(flags, language);
+        let text = self.preprocess(&source, language, &flags, &include, &out)?;
+        let compiler = self.version.clone();
+        if sanitize {
+            let library = recipe::library_of(&source, Kind::Watched, &out);
+            let arguments = recipe::arguments(&text.text, language, &flags, Kind::Watched, &library);
+            let (log, command) = (self.finished(&arguments, &out)?, self.command(&arguments));
+            let preload = vec![self.sanitizer(&out)?];
+            return Ok(Built { library, command, compiler, log, sources: text.sources, preload });
         }
-        let preload = if sanitize { vec![self.sanitizer(&out)?] } else { Vec::new() };
-        Ok(Built { library, command, compiler: self.version.clone(), log, sources, preload })
+        let made = self.assemble(&source, &text, language, &flags, None, &out)?;
+        let (library, command, log) = (made.library, made.command, made.log);
+        Ok(Built { library, command, compiler, log, sources: text.sources, preload: Vec::new() })
     }
-
-    /// Looks at what the compiler sees once everything is included and expanded; gives the files in the source's folder that it read.
-    fn scan(
-        &self,
-        source: &Path,
-        language: Language,
-        common: &[OsString],
-        include: &Path,
-        out: &Path,
-    ) -> Result<BTreeSet<PathBuf>, BuildError> {
-        let mut arguments = common.to_vec();
-        arguments.extend(["-E".into(), source.as_os_str().to_owned()]);
-        let ended = self.run(&arguments, out)?;
-        if !ended.exit.success() {
-            return Err(BuildError::Failed { command: self.command(&arguments), log: log(&ended) });
-        }
-        let mut folders = self.system_folders(language == Language::Cpp, out)?;
-        folders.push(include.to_owned());
-        if let Some(own) = source.parent() {
-            folders.push(own.to_owned());
-        }
-        let text = String::from_utf8_lossy(&ended.stdout);
-        if ended.truncated {
-            let what = "it grows beyond what is read when everything is included".to_owned();
-            return Err(BuildError::Forbidden(Objection {
-                file: source.to_owned(),
-                line: 0,
-                what,
-                text: String::new(),
-            }));
-        }
-        let own = scan::look(source, &text, out, &folders).map_err(BuildError::Forbidden)?;
-        let folder = source.parent().unwrap_or(Path::new("/"));
-        let mine = |file: &PathBuf| file.starts_with(folder) && !file.starts_with(include);
-        Ok(own.into_iter().filter(mine).collect())
-    }
-}
-
-/// What a library is built with, and its place.
-fn library_arguments(
-    source: &Path,
-    language: Language,
-    common: &[OsString],
-    sanitize: bool,
-    out: &Path,
-) -> (Vec<OsString>, PathBuf) {
-    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-    let library = out.join(format!("{stem}{}.so", if sanitize { ".watched" } else { "" }));
-    let mut arguments = common.to_vec();
-    arguments.extend(LIBRARY.iter().map(Into::into));
-    arguments.extend(["-o".into(), library.clone().into_os_string(), source.into()]);
-    let link = if sanitize { &LINK[..2] } else { LINK };
-    arguments.extend(link.iter().map(Into::into));
-    if sanitize {
-        arguments.extend(WATCHED.iter().map(Into::into));
-    }
-    if language == Language::Cpp {
-        arguments.push("-lstdc++".into());
-    }
-    arguments.push("-lm".into());
-    (arguments, library)
 }
 
 /// What a compiler said.

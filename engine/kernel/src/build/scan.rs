@@ -1,9 +1,12 @@
 //! Sources that would change their own build: flags in pragmas and attributes, files from elsewhere.
 //!
-//! The text is what the preprocessor gives, so a macro hides nothing; line markers say where it comes from. All of it is
-//! looked at, system headers included, because `#line` lets a source claim to be one.
+//! The text is what the preprocessor gives and the compiler gets, so a macro hides nothing; line markers say where it comes from. All of
+//! it is looked at, headers of the system included: what these say themselves stays, what a macro of the source puts there does not.
 
+use super::preprocess::Files;
+use super::tokens::Tokens;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What a source may not contain.
@@ -31,61 +34,136 @@ const PRAGMAS: &[(&str, &str)] = &[
     ("clang fp", "it changes the rules of floating point; the task's flags are the same for both sides"),
     ("clang optimize", "it sets optimisation flags; the task's flags are the same for both sides"),
     ("float_control", "it changes the rules of floating point; the task's flags are the same for both sides"),
+    (
+        "STDC FP_CONTRACT ON",
+        "it changes the rules of floating point; the task's flags are the same for both sides",
+    ),
     ("STDC FENV_ROUND", "it sets the rounding mode"),
+    ("GCC pch_preprocess", "it reads what was compiled elsewhere"),
+    ("clang attribute", "it gives attributes to whatever follows; write them where they belong"),
 ];
 
-/// Looks at a source. `text` is the preprocessor's, run in `cwd`; files may come from `folders`. Gives every file that was read.
-pub(super) fn look(
-    source: &Path,
-    text: &str,
-    cwd: &Path,
-    folders: &[PathBuf],
-) -> Result<Vec<PathBuf>, Objection> {
-    let (mut file, mut line) = (source.to_owned(), 1);
-    let mut own = vec![source.to_owned()];
-    let mut tokens = Tokens::default();
-    for content in text.lines() {
-        if let Some(marker) = Marker::read(content) {
-            let path = cwd.join(&marker.file);
-            if marker.entered && !marker.file.starts_with('<') {
-                let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-                if !folders.iter().any(|folder| real.starts_with(folder)) {
-                    let what = format!("it includes `{}`, which lies outside its folder", real.display());
-                    return Err(Objection { file, line, what, text: content.to_owned() });
+/// Looks at a source. `text` is the preprocessor's, run in `cwd`, which read `files`.
+pub(super) fn look(source: &Path, text: &str, cwd: &Path, files: &Files) -> Result<(), Objection> {
+    let at =
+        |line: usize, what: String| Objection { file: source.to_owned(), line, what, text: String::new() };
+    // Whether raw strings are there is the standard's to say, so both readings are looked at.
+    for raw_strings in [true, false] {
+        Reader::new(source, cwd, files, raw_strings).read(text)?;
+    }
+    match files.strange.first() {
+        Some(strange) => Err(at(0, outside(strange))),
+        None => Ok(()),
+    }
+}
+
+fn outside(path: &Path) -> String {
+    format!("it includes `{}`, which lies outside its folder", path.display())
+}
+
+struct Reader<'a> {
+    cwd: &'a Path,
+    files: &'a Files,
+    /// Where the line comes from.
+    file: PathBuf,
+    line: usize,
+    /// For each file that was entered whether it is the system's.
+    entered: Vec<bool>,
+    tokens: Tokens,
+    /// What headers of the system say themselves.
+    genuine: BTreeSet<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &Path, cwd: &'a Path, files: &'a Files, raw_strings: bool) -> Self {
+        let (file, tokens) = (source.to_owned(), Tokens::new(raw_strings));
+        Self { cwd, files, file, line: 1, entered: vec![false], tokens, genuine: BTreeSet::new() }
+    }
+
+    fn read(mut self, text: &str) -> Result<(), Objection> {
+        for content in text.lines() {
+            if content.starts_with('#') && !self.tokens.in_string() {
+                match Marker::read(content) {
+                    Some(marker) => {
+                        self.moved(marker, content)?;
+                        continue;
+                    }
+                    None => self.directive(content)?,
                 }
-                own.push(real);
+            } else {
+                let refused = self.tokens.take(content);
+                // A directive needs no `#` at the start of its line for every compiler.
+                let pragma = pragma(content).map(|what| (what, 0));
+                for (what, start) in refused.into_iter().chain(pragma) {
+                    let rest = &content[start..];
+                    let end = rest.find(')').map(|end| end + 1);
+                    self.refuse(what, content, end.map(|end| &rest[..end]))?;
+                }
             }
-            (file, line) = (path, marker.line);
-            continue;
+            self.line += 1;
         }
-        let what = pragma(content).or_else(|| tokens.take(content));
-        if let Some(what) = what {
-            return Err(Objection { file, line, what: what.to_owned(), text: content.trim().to_owned() });
-        }
-        line += 1;
+        Ok(())
     }
-    match own.iter().find_map(|file| embeds(file)) {
-        Some(objection) => Err(objection),
-        None => Ok(own),
+
+    fn moved(&mut self, marker: Marker, content: &str) -> Result<(), Objection> {
+        let path = self.cwd.join(&marker.file);
+        if marker.entered {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            if self.files.strange.contains(&real) {
+                return Err(self.objection(&outside(&real), content));
+            }
+            self.entered.push(self.files.system.contains(&real));
+        } else if marker.left && self.entered.len() > 1 {
+            self.entered.pop();
+        }
+        (self.file, self.line) = (path, marker.line);
+        Ok(())
+    }
+
+    fn directive(&mut self, content: &str) -> Result<(), Objection> {
+        pragma(content).map_or(Ok(()), |what| self.refuse(what, content, Some(content)))
+    }
+
+    /// Refuses, unless a header of the system says the same in its own text: what is in its place may come from a macro of the source.
+    fn refuse(&mut self, what: &str, content: &str, words: Option<&str>) -> Result<(), Objection> {
+        if self.entered.last() == Some(&true) && words.is_some_and(|words| self.is_genuine(words)) {
+            return Ok(());
+        }
+        Err(self.objection(what, content))
+    }
+
+    fn is_genuine(&mut self, words: &str) -> bool {
+        let words = bare(words);
+        if self.genuine.contains(&words) {
+            return true;
+        }
+        let says = |file: &PathBuf| {
+            std::fs::read(file).is_ok_and(|bytes| bare(&String::from_utf8_lossy(&bytes)).contains(&words))
+        };
+        let said = self.files.system.iter().any(says);
+        if said {
+            self.genuine.insert(words);
+        }
+        said
+    }
+
+    fn objection(&self, what: &str, content: &str) -> Objection {
+        let (file, what) = (self.file.clone(), what.to_owned());
+        Objection { file, line: self.line, what, text: content.trim().to_owned() }
     }
 }
 
-/// `#embed` leaves no trace behind the preprocessor.
-fn embeds(file: &Path) -> Option<Objection> {
-    let text = String::from_utf8_lossy(&std::fs::read(file).ok()?).into_owned();
-    let is_embed = |line: &str| {
-        line.trim_start().strip_prefix('#').is_some_and(|rest| rest.trim_start().starts_with("embed"))
-    };
-    let (at, line) = text.lines().enumerate().find(|(_, line)| is_embed(line))?;
-    let what = "it embeds a file".to_owned();
-    Some(Objection { file: file.to_owned(), line: at + 1, what, text: line.trim().to_owned() })
+/// A text without blanks.
+fn bare(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
-/// `# 12 "file" 1 3`: what follows is line 12 of the file; 1 says that it has just been entered.
+/// `# 12 "file" 1 3`: what follows is line 12 of the file; 1 says that it has just been entered, 2 that one was left for it.
 struct Marker {
     line: usize,
     file: String,
     entered: bool,
+    left: bool,
 }
 
 impl Marker {
@@ -94,148 +172,24 @@ impl Marker {
         let (line, rest) = rest.split_once(' ')?;
         let (file, flags) = rest.trim().strip_prefix('"')?.rsplit_once('"')?;
         let file = file.replace("\\\"", "\"").replace("\\\\", "\\");
-        Some(Self { line: line.parse().ok()?, file, entered: flags.split(' ').any(|flag| flag == "1") })
+        let says = |number: &str| flags.split(' ').any(|flag| flag == number);
+        Some(Self { line: line.parse().ok()?, file, entered: says("1"), left: says("2") })
     }
 }
 
 fn pragma(text: &str) -> Option<&'static str> {
     let words = text.trim_start().strip_prefix('#')?.trim_start().strip_prefix("pragma")?;
     let words = words.split(|sign: char| sign.is_whitespace() || sign == '(').filter(|word| !word.is_empty());
-    let words = words.take(2).collect::<Vec<_>>().join(" ");
+    let words = words.take(3).collect::<Vec<_>>().join(" ");
     PRAGMAS
         .iter()
         .find(|(start, _)| format!("{words} ").starts_with(&format!("{start} ")))
         .map(|(_, what)| *what)
 }
 
-/// What was read last, across lines: an attribute `optimize("...")` or `optimize(3)`, and the text of strings in a row.
-#[derive(Default)]
-struct Tokens {
-    /// An identifier `optimize` was the last, or the one before an opening parenthesis.
-    after: After,
-    strings: String,
-    /// Ends the raw string that is open: `)` and its delimiter.
-    raw: Option<String>,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum After {
-    #[default]
-    Other,
-    Optimize,
-    OptimizeOpen,
-}
-
-impl Tokens {
-    fn take(&mut self, line: &str) -> Option<&'static str> {
-        let bytes = line.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let start = at;
-            if let Some(end) = &self.raw {
-                let found = line.get(at..)?.find(end.as_str())?;
-                at += found + end.len();
-                self.raw = None;
-                continue;
-            }
-            match bytes[at] {
-                sign if sign.is_ascii_whitespace() => at += 1,
-                b'"' | b'\'' => {
-                    at = literal(bytes, at);
-                    let text = &line[start..at];
-                    if bytes[start] == b'"' {
-                        self.strings.push_str(text.trim_matches('"'));
-                        if [".incbin", ".include"].iter().any(|directive| self.strings.contains(directive)) {
-                            return Some("its assembler reads a file");
-                        }
-                    }
-                    if self.after == After::OptimizeOpen {
-                        return Some(
-                            "an attribute sets optimisation flags; the task's flags are the same for both sides",
-                        );
-                    }
-                    self.after = After::Other;
-                }
-                sign if is_word(sign) => {
-                    // `1'000` is one number.
-                    let inside = |byte: u8| is_word(byte) || (sign.is_ascii_digit() && byte == b'\'');
-                    at += bytes[at..].iter().take_while(|byte| inside(**byte)).count();
-                    if ["R", "LR", "uR", "UR", "u8R"].contains(&&line[start..at])
-                        && bytes.get(at) == Some(&b'"')
-                    {
-                        let delimiter = line[at + 1..].split('(').next().unwrap_or_default();
-                        self.raw = Some(format!("){delimiter}\""));
-                        at += delimiter.len() + 2;
-                        continue;
-                    }
-                    if self.after == After::OptimizeOpen && sign.is_ascii_digit() {
-                        return Some(
-                            "an attribute sets optimisation flags; the task's flags are the same for both sides",
-                        );
-                    }
-                    let optimize = ["optimize", "__optimize__"].contains(&&line[start..at]);
-                    self.after = if optimize { After::Optimize } else { After::Other };
-                    self.strings.clear();
-                }
-                sign => {
-                    at += 1;
-                    self.after = match self.after {
-                        After::Optimize if sign == b'(' => After::OptimizeOpen,
-                        _ => After::Other,
-                    };
-                    self.strings.clear();
-                }
-            }
-        }
-        None
-    }
-}
-
-fn is_word(sign: u8) -> bool {
-    sign.is_ascii_alphanumeric() || sign == b'_' || sign >= 0x80
-}
-
-/// The end of a string or character literal that begins at `at`.
-fn literal(bytes: &[u8], at: usize) -> usize {
-    let quote = bytes[at];
-    let mut end = at + 1;
-    while end < bytes.len() && bytes[end] != quote {
-        end += 1 + usize::from(bytes[end] == b'\\');
-    }
-    (end + 1).min(bytes.len())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Tokens, pragma};
-
-    #[test]
-    fn only_attributes_with_flags_are_refused() {
-        let refused = |text: &str| Tokens::default().take(text).is_some();
-        assert!(refused(r#"__attribute__((optimize("fast-math"))) int f(void);"#));
-        assert!(refused(r#"__attribute__ (( noinline , __optimize__ ( 3 ) ))"#));
-        assert!(refused(r#"[[gnu::optimize("O1")]] int f();"#));
-        assert!(refused(r#"asm(".inc" "bin \"/etc/passwd\"");"#));
-        assert!(!refused("int optimize(int x); optimize(x);"));
-        assert!(!refused(r#"const char *a = "optimize(\"O1\")"; char b = '"';"#));
-        assert!(!refused("double \u{e9}t\u{e9} = '\u{e9}';"));
-    }
-
-    #[test]
-    fn an_attribute_may_span_lines() {
-        let mut tokens = Tokens::default();
-        assert_eq!(tokens.take("__attribute__((optimize"), None);
-        assert!(tokens.take("  (\"O1\")))").is_some());
-    }
-
-    #[test]
-    fn literals_of_c_plus_plus_hide_nothing() {
-        let mut tokens = Tokens::default();
-        assert_eq!(tokens.take(r#"auto a = R"x(optimize("O1") " "#), None);
-        assert!(tokens.take(r#"end)x"; [[gnu::optimize("O1")]] int f();"#).is_some());
-        assert!(Tokens::default().take(r#"int x = 1'000; [[gnu::optimize("O1")]] int f();"#).is_some());
-        assert!(Tokens::default().take("R\"").is_none());
-    }
+    use super::pragma;
 
     #[test]
     fn harmless_pragmas_stay() {

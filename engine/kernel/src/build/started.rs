@@ -1,7 +1,7 @@
 //! A build that runs while its caller does something else: the one that watches itself takes longer than any gate.
 
-use super::compiler::LIMIT;
-use super::{BuildError, Built, Compiler, Language, library_arguments};
+use super::recipe::{self, Kind};
+use super::{BuildError, Built, Compiler, Language, preprocess};
 use assay_process::{Background, BackgroundChild, Exit, SpawnError};
 use rustix::fs::MemfdFlags;
 use std::collections::BTreeSet;
@@ -27,7 +27,8 @@ pub struct Started {
     preload: PathBuf,
 }
 
-/// Starts to build a source that has been built before, by [`super::c`] in the same folder, so that it watches itself.
+/// Starts to build a source that has been built before, by [`super::c`] in the same folder, so that it watches itself: of the text that
+/// the build before has left there.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -41,9 +42,10 @@ pub fn start_watched(source: &Path, flags: &[String], out: &Path) -> Result<Star
     let source = source.canonicalize().map_err(file(source))?;
     let out = out.canonicalize().map_err(file(out))?;
     let preload = compiler.sanitizer(&out)?;
-    let mut common: Vec<OsString> = flags.iter().map(Into::into).collect();
-    common.extend(["-I".into(), out.join("include").into_os_string()]);
-    let (arguments, library) = library_arguments(&source, language, &common, true, &out);
+    let text = preprocess::text_of(&source, language, &out);
+    let library = recipe::library_of(&source, Kind::Watched, &out);
+    let arguments =
+        recipe::arguments(&text, language, &recipe::flags(flags, language), Kind::Watched, &library);
     let said = rustix::fs::memfd_create("said", MemfdFlags::CLOEXEC);
     let said = Arc::new(said.map_err(|error| file(&out)(error.into()))?);
     let mut spawn = compiler.spawn(&arguments, &out);
@@ -59,12 +61,13 @@ impl Started {
     /// # Errors
     /// See [`BuildError`].
     pub fn finish(mut self) -> Result<Built, BuildError> {
-        let Some(exit) = self.child.wait(LIMIT) else {
-            return Err(BuildError::Timeout { seconds: LIMIT.as_secs() });
+        let bounds = self.compiler.bounds();
+        let Some(exit) = self.child.wait(bounds.time()) else {
+            return Err(bounds.timeout());
         };
         let (command, log) = (self.compiler.command(&self.arguments), self.log());
         if !matches!(exit, Exit::Code(0)) {
-            return Err(BuildError::Failed { command, log });
+            return Err(BuildError::failed(bounds, command, log));
         }
         let (library, preload) = (self.library.clone(), vec![self.preload.clone()]);
         let compiler = self.compiler.version.clone();

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 const SOURCE: &str = include_str!("ceiling.c");
 const SYMBOL: &str = "assay_ceiling";
 /// The best that this compiler makes of it, whatever a task's flags are: with fused multiply-add where the processor has it.
-const FLAGS: [&str; 3] = ["-O3", "-march=native", "-std=gnu11"];
+const FLAGS: [&str; 4] = ["-O3", "-march=native", "-std=gnu11", "-ffp-contract=fast"];
 /// Smallest and largest memory that is copied, in bytes.
 const LEAST: usize = 4096;
 const MOST: usize = 64 << 20;
