@@ -101,7 +101,8 @@ fn calling(socket: RawFd) -> Result<Rules, FilterError> {
     let judge = u64::from(socket.unsigned_abs());
     // Requests and replies, over the judge's socket and no other, and only as the worker itself asks: nothing looks whether a request is
     // there without waiting for it.
-    let (waits, quiet) = (libc::MSG_CMSG_CLOEXEC.unsigned_abs().into(), libc::MSG_NOSIGNAL.unsigned_abs().into());
+    let (waits, quiet) =
+        (libc::MSG_CMSG_CLOEXEC.unsigned_abs().into(), libc::MSG_NOSIGNAL.unsigned_abs().into());
     for (call, flags, value) in
         [(libc::SYS_recvmsg, 2, waits), (libc::SYS_sendmsg, 2, quiet), (libc::SYS_sendto, 3, quiet)]
     {

@@ -49,7 +49,8 @@ fn listed(maps: &str) -> Vec<Range<u64>> {
         let mut words = line.split_ascii_whitespace();
         let (Some(range), Some(name)) = (words.next(), words.nth(4)) else { continue };
         let ends = range.split_once('-').map(|(first, behind)| [first, behind]);
-        let Some([Ok(first), Ok(behind)]) = ends.map(|ends| ends.map(|end| u64::from_str_radix(end, 16))) else {
+        let Some([Ok(first), Ok(behind)]) = ends.map(|ends| ends.map(|end| u64::from_str_radix(end, 16)))
+        else {
             continue;
         };
         if !name.starts_with('/') && !name.starts_with("[v") {
@@ -238,10 +239,9 @@ mod tests {
                     7fff00000000-7fff00002000 r-xp 00000000 08:01 8 /lib/libc.so.6 (deleted)\n\
                     7fff10000000-7fff10001000 r-xp 00000000 00:00 0 [vdso]\n\
                     7fff20000000-7fff20001000 rw-p 00000000 00:00 0 [stack]\n";
-        assert_eq!(listed(maps), [
-            0x1000..0x3000,
-            0x7fff_0000_0000..0x7fff_0000_2000,
-            0x7fff_1000_0000..0x7fff_1000_1000
-        ]);
+        assert_eq!(
+            listed(maps),
+            [0x1000..0x3000, 0x7fff_0000_0000..0x7fff_0000_2000, 0x7fff_1000_0000..0x7fff_1000_1000]
+        );
     }
 }
