@@ -179,15 +179,17 @@ fn a_client_that_is_held_up_makes_the_measurement_invalid() {
 
 #[test]
 fn an_interrupted_benchmark_keeps_what_it_measured() {
-    let scene = Scene::new();
-    let sim = Sim::start(&scene, &["--ttft-ms", "50", "--itl-ms", "50"]);
-    let child = scene.start(&[&["bench", "--url", &sim.url, "-o", "cut"][..], &SMALL, &["2"]].concat());
-    std::thread::sleep(Duration::from_millis(1500));
-    kill(child.id(), "INT");
-    let done = support::finish(child).expect(130);
-    assert!(done.stdout.contains("stopped before its end"), "{}", done.stdout);
-    let lines = scene.read("cut/requests.jsonl");
-    assert!(lines.lines().count() >= 24, "{lines}");
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+        let scene = Scene::new();
+        let sim = Sim::start(&scene, &["--ttft-ms", "50", "--itl-ms", "50"]);
+        let child = scene.start(&[&["bench", "--url", &sim.url, "-o", "cut"][..], &SMALL, &["2"]].concat());
+        std::thread::sleep(Duration::from_millis(1500));
+        kill(child.id(), signal);
+        let done = support::finish(child).expect(code);
+        assert!(done.stdout.contains("stopped before its end"), "{}", done.stdout);
+        let lines = scene.read("cut/requests.jsonl");
+        assert!(lines.lines().count() >= 24, "{lines}");
+    }
 }
 
 #[test]

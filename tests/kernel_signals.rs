@@ -111,7 +111,7 @@ fn an_interrupted_judge_cleans_up() {
 
 #[test]
 fn a_signal_ends_a_judge_whose_oracle_sleeps() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         let mut scene = Scene::new();
         scene.write("tmp/.keep", "");
         let folder = scene.dir().join("tmp");
@@ -128,6 +128,54 @@ fn a_signal_ends_a_judge_whose_oracle_sleeps() {
         assert_eq!(child.wait().expect("it ends").code(), Some(code));
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         assert!(processes(&["sleep", &marker]).is_empty(), "the oracle's group is gone");
+        assert_eq!(left(&folder), [".keep"], "temporary folders are gone");
+    }
+}
+
+/// Processes whose command line holds a text anywhere, as compilers name their files.
+fn with_text(text: &str) -> bool {
+    let pids = std::fs::read_dir("/proc").expect("proc").flatten();
+    let lines = pids.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains(text))
+}
+
+/// A terminal that is closed ends what runs in it, compilers too; `nohup` keeps it running.
+#[test]
+fn a_closed_terminal_ends_a_judge_with_its_compiler() {
+    for ignored in [false, true] {
+        let (scene, folder, command) = honest_judge();
+        let hangup = if ignored { "--ignore-signal=HUP" } else { "--default-signal=HUP" };
+        let mut judge = Command::new("/usr/bin/env");
+        judge
+            .args(["--default-signal=INT,QUIT", hangup, env!("CARGO_BIN_EXE_assay")])
+            .current_dir(scene.dir());
+        judge.args(command.get_args().skip_while(|word| *word != "kernel")).env_clear();
+        judge.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut child = judge.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
+        wait_until("a compiler", || with_text(text(&folder)));
+        support::kill(child.id(), "HUP");
+        if ignored {
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(child.try_wait().expect("a child").is_none(), "it goes on");
+            support::kill(child.id(), "TERM");
+        }
+        assert_eq!(child.wait().expect("it ends").code(), Some(143));
+        assert_eq!(left(&folder), [".keep"], "temporary folders are gone");
+        assert!(!with_text(text(&folder)), "no compiler is left");
+    }
+}
+
+#[test]
+fn two_signals_at_once_leave_no_folder() {
+    for wait in [0, 1, 3, 10, 30] {
+        let (_scene, folder, mut command) = honest_judge();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the judge");
+        wait_until("its folder", || left(&folder).len() > 1);
+        std::thread::sleep(Duration::from_millis(20 * wait));
+        support::kill(child.id(), "INT");
+        std::thread::sleep(Duration::from_millis(wait));
+        support::kill(child.id(), "INT");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130));
         assert_eq!(left(&folder), [".keep"], "temporary folders are gone");
     }
 }

@@ -169,13 +169,13 @@ pub const ADVICE: &[Advice] = &[
     ),
     advice(
         Code::MathModeChanged,
-        "It changed the mode of floating point: rounding, flushing, precision.",
-        "Leave MXCSR and FPCR alone, and build without fast-math.",
+        "It changed the mode of floating point (rounding, flushing, precision), or left registers of x87 full.",
+        "Leave MXCSR and FPCR alone, pop what you push onto x87, and build without fast-math.",
     ),
     advice(
         Code::StateLeak,
-        "It left something behind: limits, settings, threads.",
-        "Undo every setting before the call returns, or do without it.",
+        "It left something behind: memory, limits, settings, threads.",
+        "Free what a call takes, or take it once, and undo every setting before the call returns.",
     ),
     advice(
         Code::SanitizerMemory,

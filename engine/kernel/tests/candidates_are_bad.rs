@@ -45,7 +45,7 @@ impl Bench {
             return self.probes(entry, proof, library);
         }
         if !proof.sanitizer.is_empty() {
-            return self.sanitizes(entry, &proof.sanitizer);
+            return self.sanitizes(entry, proof);
         }
         let bytes = std::fs::read(library).expect("a library");
         let file = object::File::parse(&*bytes).expect("an ELF file");
@@ -81,10 +81,11 @@ impl Bench {
         }
     }
 
-    fn sanitizes(&self, entry: &Entry, fault: &str) -> (bool, String) {
+    fn sanitizes(&self, entry: &Entry, proof: &Proof) -> (bool, String) {
+        let (fault, probe) = (proof.sanitizer.as_str(), proof.under.as_deref().unwrap_or("values"));
         let folder = tempfile::tempdir_in(self.folder.path()).expect("a folder");
         let library = entry.library(folder.path(), &WATCH);
-        let words = vec!["values".to_owned(), text(&library)];
+        let words = vec![probe.to_owned(), text(&library)];
         let ended = output(&text(&self.watched), words, folder.path(), &[("ASAN_OPTIONS", "detect_leaks=0")]);
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(

@@ -186,13 +186,19 @@ fn checks_that_compilers_put_in_pass_and_end_the_call_where_they_fail() {
         let head = head.replace("float *y = assay", "float *y = (float *)assay");
         let body = "std::vector<float> sums(a, a + n); for (int64_t i = 0; i < n; i++) sums.at(i) += b[i];";
         let name = format!("check{}.cpp", check.len());
-        let includes = "#include <cassert>\n#include <vector>\n";
+        let includes = "#include <cassert>\n#include <memory>\n#include <new>\n#include <vector>\n";
         let end = "for (int64_t i = 0; i < n; i++) y[i] = sums[i]; return 0; }";
         scene.write(&name, &format!("{includes}{head}{body} {check} {end}"));
         scene.path(name)
     };
-    let sound = judged(&scene, &loaded, &source("assert(n > 0);"), SeedSource::System).expect("judged");
-    assert_ne!(sound.class, Class::Reject, "{sound:?}");
+    // Objects with destructors, an exception that is caught, and memory that is shared: nothing that a sandbox stops.
+    let objects = "static std::vector<float> kept; thread_local std::vector<float> own; kept.assign(n, 1); own.assign(n, 1);
+        try { sums.at(n) = 1; } catch (const std::bad_alloc &) { return 6; } catch (...) { kept[0] = 2; }
+        auto shared = std::make_shared<std::vector<float>>(n); if (kept[0] != 2 || shared->size() + own[0] != n + 1) return 7;";
+    for honest in ["assert(n > 0);", objects] {
+        let sound = judged(&scene, &loaded, &source(honest), SeedSource::System).expect("judged");
+        assert_ne!(sound.class, Class::Reject, "{sound:?}");
+    }
     for failing in ["assert(n < 4);", "y[0] = sums.at(n + 1);"] {
         let judgement = judged(&scene, &loaded, &source(failing), SeedSource::System).expect("judged");
         assert_eq!(judgement.code, Code::Crashed, "{failing}: {judgement:?}");

@@ -132,6 +132,42 @@ fn what_compilers_put_in_where_a_check_fails_passes() {
 }
 
 #[test]
+fn what_cpp_brings_for_memory_and_for_its_objects_passes() {
+    let bodies = [
+        "float *y = new (std::nothrow) float[n]; if (!y) return -12; y[0] = x[0]; x[0] = y[n / 2]; delete[] y;",
+        "static std::vector<float> y; y.resize(n); x[0] = y[n / 2];",
+        "thread_local std::vector<float> y; y.resize(n); x[0] = y[n / 2];",
+        "try { std::vector<float> y(n); x[0] = y[n / 2]; } catch (const std::bad_alloc &) { return -12; } catch (...) { return -1; }",
+        "auto y = std::shared_ptr<float>(new float[n], std::default_delete<float[]>()); *y = 1; x[0] = *y;",
+        "auto y = std::make_shared<std::vector<float>>(n); x[0] = y->size();",
+        "struct alignas(64) Line { float all[16]; }; auto y = std::make_unique<Line[]>(n); x[0] = y[n / 2].all[3];",
+        "std::complex<float> y(x[0], x[1]); x[0] = std::abs(std::exp(y) + std::pow(y, y) * std::sqrt(y));",
+    ];
+    let head = "#include <complex>\n#include <memory>\n#include <new>\n#include <vector>\nextern \"C\" int kv_entry(float *x, int n) {";
+    for body in bodies {
+        passes("kernel.cpp", &format!("{head} {body} return 0; }}\n"), &["-std=c++17"]);
+    }
+}
+
+#[test]
+fn imports_that_are_refused_are_told_in_words() {
+    let body = "if (n < 0) throw std::runtime_error(\"n\"); static std::map<int, float> all; all[n] = x[0];";
+    let source = format!(
+        "#include <map>\n#include <stdexcept>\nextern \"C\" int kv_entry(float *x, int n) {{ {body} return 0; }}\n"
+    );
+    let findings = findings_of("kernel.cpp", &source, &["-std=c++17"], &Allow::default());
+    let told = &findings[0].message;
+    assert!(told.contains("`__cxa_throw` (an exception that it throws)"), "{told}");
+    assert!(told.contains("(a `std::map` or `std::set`)") && !told.contains("__cxa_atexit"), "{told}");
+    refused(
+        "__attribute__((used)) static float f(double x) { volatile __float128 q = x; return (float)(q * q); }",
+        &[],
+        Code::MathModeChanged,
+        "libgcc's arithmetic of `__float128`",
+    );
+}
+
+#[test]
 fn imports_are_refused_by_name() {
     refused(
         "#include <stdio.h>\n__attribute__((used)) static void f(void) { printf(\"pass\\n\"); }",

@@ -21,7 +21,7 @@ mod relay;
 mod resolve;
 mod scan;
 mod spawn;
-mod stop_flag;
+mod stop;
 mod sweep;
 mod sys;
 mod tree;
@@ -43,7 +43,7 @@ pub use reaper::{Child, Reaper, end_children};
 pub use relay::{Relay, RelayChannel, RelayEnd, RelayHandle, pipe};
 pub use resolve::{Programs, ResolveError, resolve_program};
 pub use spawn::{Io, Spawn, SpawnError};
-pub use stop_flag::{stop_flag, stop_flag_then};
+pub use stop::{Asked, Stop};
 pub use tree::{
     Stopped, Tag, descendants, kill_tree, own_children, signal_process, signal_tree, stop_tree, tagged,
     tree_rss,

@@ -11,13 +11,12 @@ use assay_kernel::judge::{JudgeError, Judgement, Progress, SeedSource, Setup, fo
 use assay_kernel::ledger::{Appended, EndToEnd, Ledger};
 use assay_kernel::verdict::Class;
 use assay_manifest::absolute;
-use assay_process::{end_children, stop_flag_then};
+use assay_process::{Asked, Stop, end_children};
 use assay_protocol::{ExitCode, NextCommand};
 use clap::Args;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Options of `kernel judge`.
 #[derive(Debug, Args)]
@@ -53,35 +52,27 @@ pub struct Options {
 /// Thrown through the judge to end it with everything that it started.
 struct Stopped;
 
-/// Hears of SIGINT and SIGTERM. Either ends every process that the judge started, so that nobody waits for one; the judge then comes to
-/// its end by itself and removes its folders on the way.
-struct Stop {
-    /// Exit code that the first signal stands for; 0 before.
-    code: Arc<AtomicU8>,
+/// Listens for signals. Any of them ends every process that the judge started, so that nobody waits for one; the judge then comes to its end
+/// by itself and removes its folders on the way. A second one removes the folder of the judgement, once there is one, and ends everything at
+/// once.
+fn listen(scratch: &Arc<OnceLock<PathBuf>>) -> Result<Stop, Failure> {
+    let scratch = Arc::clone(scratch);
+    let act = move |asked| {
+        end_children();
+        let folder = scratch.get().filter(|_| asked == Asked::Again);
+        if let Some(folder) = folder {
+            // The judge may be removing or even filling it at the same time.
+            let gone = || std::fs::remove_dir_all(folder).is_ok() || !folder.exists();
+            (0..5).any(|_| gone());
+        }
+    };
+    Stop::listen(act).map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))
 }
 
-impl Stop {
-    fn listen() -> Result<Self, Failure> {
-        let code = Arc::new(AtomicU8::new(0));
-        let first = Arc::clone(&code);
-        stop_flag_then(move |told| {
-            // A second signal changes nothing about what the first asked for.
-            let _ = first.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
-            end_children();
-        })
-        .map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
-        Ok(Self { code })
-    }
-
-    fn asked(&self) -> bool {
-        self.code.load(Ordering::Relaxed) != 0
-    }
-
-    /// What the verb ends with.
-    fn failure(&self) -> Failure {
-        let exit = ExitCode::from_code(self.code.load(Ordering::Relaxed)).unwrap_or(ExitCode::Interrupted);
-        Failure::new(exit, "interrupted", "stopped before there was a judgement")
-    }
+/// What the verb ends with after a signal.
+fn stopped(stop: &Stop) -> Failure {
+    let exit = stop.code().and_then(ExitCode::from_code).unwrap_or(ExitCode::Interrupted);
+    Failure::new(exit, "interrupted", "stopped before there was a judgement")
 }
 
 /// Runs it.
@@ -96,10 +87,12 @@ pub fn run(cx: &Cx, options: &Options) -> Result<Reply, Failure> {
     if let Some(ledger) = &ledger {
         ledger.ready().map_err(|error| refused::ledger(cx, &error).help("nothing was judged"))?;
     }
-    let stop = Stop::listen()?;
+    let place = Arc::new(OnceLock::new());
+    let stop = listen(&place)?;
     let scratch = tempfile::Builder::new().prefix("assay-kernel-").tempdir();
     let scratch =
         scratch.map_err(|error| Failure::internal(format!("cannot make a temporary folder: {error}")))?;
+    place.get_or_init(|| scratch.path().to_owned());
     let candidate = absolute(&cx.paths.cwd, &options.candidate);
     let mut setup = Setup::new(&loaded, &candidate, worker::launcher()?, scratch.path());
     setup.seed = seed;
@@ -143,9 +136,9 @@ fn judged(cx: &Cx, setup: &Setup<'_>, stop: &Stop) -> Result<Judgement, Failure>
     forget();
     match ended {
         // What a judge says whose workers were killed says nothing about the candidate.
-        Ok(_) if stop.asked() => Err(stop.failure()),
+        Ok(_) if stop.asked() => Err(stopped(stop)),
         Ok(outcome) => outcome.map_err(|error: JudgeError| refused::judgement(cx, &error)),
-        Err(payload) if payload.is::<Stopped>() => Err(stop.failure()),
+        Err(payload) if payload.is::<Stopped>() => Err(stopped(stop)),
         Err(payload) => resume_unwind(payload),
     }
 }

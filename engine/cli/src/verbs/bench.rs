@@ -8,7 +8,7 @@ use assay_loadgen::LoadError;
 use assay_loadgen::bench::{Bench, run as measure, write};
 use assay_loadgen::row::Status;
 use assay_manifest::absolute;
-use assay_process::stop_flag;
+use assay_process::Stop;
 use assay_protocol::ExitCode;
 use assay_serving::adapter::redact_text;
 
@@ -23,12 +23,13 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
             Failure::usage(format!("cannot make the folder `{}`: {error}", folder.display()))
         })?;
     }
-    let stop =
-        stop_flag().map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
+    let stop = Stop::listen(|_| {})
+        .map_err(|error| Failure::internal(format!("cannot watch for signals: {error}")))?;
     let mut screen = screen::Screen::new(cx);
-    let outcomes =
-        measure(&bench, &stop, &mut |standing| screen.show(standing), &|line| redact_text(line).into_owned())
-            .map_err(refused)?;
+    let outcomes = measure(&bench, stop.flag(), &mut |standing| screen.show(standing), &|line| {
+        redact_text(line).into_owned()
+    })
+    .map_err(refused)?;
     drop(screen);
     if let Some(folder) = &folder {
         write(&bench, &outcomes, folder).map_err(refused)?;
@@ -36,7 +37,7 @@ pub fn run(cx: &Cx, options: Options) -> Result<Reply, Failure> {
     }
     let text = output::text(&bench, &outcomes, folder.as_deref().map(|folder| cx.paths.shown(folder)));
     let exit = match (outcomes.stopped, outcomes.row.status()) {
-        (true, _) => ExitCode::Interrupted,
+        (true, _) => stop.code().and_then(ExitCode::from_code).unwrap_or(ExitCode::Interrupted),
         (false, Status::Ok) if outcomes.row.verdict().passed == Some(false) => ExitCode::GateFailed,
         (false, Status::Ok) => ExitCode::Ok,
         (false, Status::Invalid) => ExitCode::Inconclusive,

@@ -95,9 +95,11 @@ impl Code {
                 "Outputs are made unreadable before each timed block and checked after it, with data changed in between; a call inside of the block is checked too."
             }
             Self::MathModeChanged => {
-                "The processor's rounding and flushing modes are read before and after each call; for device code, instructions that flush or approximate are counted against the same source with the locked flags."
+                "The processor's rounding and flushing modes, and the top of its x87 registers, are read before and after each call; for device code, instructions that flush or approximate are counted against the same source with the locked flags."
             }
-            Self::StateLeak => "Limits, settings and threads are read before and after a call.",
+            Self::StateLeak => {
+                "The worker's size, as the system tells it, is read between series of calls on the same data, which must not go on growing it; on a device limits, settings and threads are read before and after a call."
+            }
             Self::SanitizerMemory | Self::SanitizerRace | Self::SanitizerInit | Self::SanitizerUndefined => {
                 "The source is built a second time with sanitizers, or run under the device's own, and called at small shapes; its report is kept."
             }

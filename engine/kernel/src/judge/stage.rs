@@ -6,7 +6,7 @@ use super::setup::JudgeError;
 use crate::case::Case;
 use crate::task::Abi;
 use crate::verdict::{Code, Finding, Gate};
-use crate::worker::{Arena, Called, Edge, Worker};
+use crate::worker::{Arena, Called, Edge, Mode, Worker};
 use serde_json::json;
 
 /// Why a gate stops.
@@ -175,10 +175,12 @@ impl<'a> Stage<'a> {
 /// The finding of a changed mode.
 pub fn mode_changed(gate: Gate, case: &Case, called: &Called) -> Finding {
     let changed = called.mode_before.vector ^ called.mode_after.vector;
+    let left = called.mode_after.x87 & Mode::LEFT != 0;
+    let what = if left { "left registers of x87 full" } else { "changed how the processor rounds or flushes" };
     Finding::new(
         gate,
         Code::MathModeChanged,
-        format!("it changed how the processor rounds or flushes, at {}", case.title()),
+        format!("it {what}, at {}", case.title()),
         json!({ "axes": case.axes, "before": called.mode_before, "after": called.mode_after, "changed_bits": format!("{changed:#x}") }),
     )
 }

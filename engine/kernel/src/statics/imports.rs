@@ -1,6 +1,6 @@
 //! What the library calls of others.
 
-use super::{Context, Image, finding, listed};
+use super::{Context, Image, finding, listed_as, meaning};
 use crate::verdict::{Code, Finding};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ const MEMORY: &[&str] = &[
     "memchr",
     "bcmp",
     "strlen",
+    "strcmp",
     "rawmemchr",
     "qsort",
     "bsearch",
@@ -38,12 +39,21 @@ const MEMORY: &[&str] = &[
     "_ZdlPvSt11align_val_t",
     "_ZdlPvmSt11align_val_t",
     "_ZdaPvSt11align_val_t",
+    "_ZdaPvmSt11align_val_t",
     "_ZnwmRKSt9nothrow_t",
     "_ZnamRKSt9nothrow_t",
+    "_ZdlPvRKSt9nothrow_t",
+    "_ZdaPvRKSt9nothrow_t",
+    "_ZnwmSt11align_val_tRKSt9nothrow_t",
+    "_ZnamSt11align_val_tRKSt9nothrow_t",
+    "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+    "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+    "_ZSt7nothrow",
 ];
 
 /// What compilers put in by themselves: start-up stubs, stack protection, thread-local storage, once-only initialisation, unwinding,
-/// tables of types (`_ZTV...`: data).
+/// tables of types (`_ZTV...`: data). Destructors of objects that live as long as the process or its thread are only noted: a worker ends
+/// without them, and unloads nothing. A handler of exceptions only runs within the call.
 const COMPILER: &[&str] = &[
     "__gmon_start__",
     "_ITM_deregisterTMCloneTable",
@@ -55,6 +65,14 @@ const COMPILER: &[&str] = &[
     "__cxa_guard_release",
     "__cxa_guard_abort",
     "__cxa_pure_virtual",
+    "__cxa_atexit",
+    "__cxa_thread_atexit",
+    "__cxa_begin_catch",
+    "__cxa_end_catch",
+    "__cxa_rethrow",
+    "_ZTISt9bad_alloc",
+    "_ZTISt9exception",
+    "__libc_single_threaded",
     "__gxx_personality_v0",
     "_Unwind_Resume",
     "_ZTVN10__cxxabiv117__class_type_infoE",
@@ -145,6 +163,30 @@ const MATHEMATICS: &[&str] = &[
     "__fpclassify",
     "abs",
     "labs",
+    // Complex numbers.
+    "cabs",
+    "cacos",
+    "cacosh",
+    "carg",
+    "casin",
+    "casinh",
+    "catan",
+    "catanh",
+    "ccos",
+    "ccosh",
+    "cexp",
+    "cimag",
+    "clog",
+    "clog10",
+    "conj",
+    "cpow",
+    "cproj",
+    "creal",
+    "csin",
+    "csinh",
+    "csqrt",
+    "ctan",
+    "ctanh",
 ];
 
 /// What every kernel may import, as groups: what a group is for, and its names.
@@ -181,11 +223,15 @@ pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec
     names.sort_unstable();
     names.dedup();
     if !names.is_empty() {
+        let told = |name: &String| match meaning::of(name) {
+            Some(what) => format!("`{name}` ({what})"),
+            None => format!("`{name}`"),
+        };
         findings.push(finding(
             Code::ForbiddenImport,
             format!(
                 "it imports {}; beside memory and mathematics only `allow.imports` of the task may be",
-                listed(&names)
+                listed_as(&names, told)
             ),
             json!({ "imports": names }),
         ));
@@ -198,7 +244,18 @@ mod tests {
 
     #[test]
     fn mathematics_is_allowed_in_every_width_and_its_modes_are_not() {
-        for name in ["expf", "exp", "expl", "_ZGVbN4v_expf", "fmaf", "__isnanf", "memcpy", "_ZGVdN4vv_pow"] {
+        for name in [
+            "expf",
+            "exp",
+            "expl",
+            "_ZGVbN4v_expf",
+            "fmaf",
+            "__isnanf",
+            "cexpf",
+            "cabs",
+            "memcpy",
+            "_ZGVdN4vv_pow",
+        ] {
             assert!(always(name), "{name}");
         }
         for name in

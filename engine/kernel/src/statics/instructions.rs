@@ -155,7 +155,12 @@ pub(super) fn check(image: &Image<'_>, _: &Context<'_>, findings: &mut Vec<Findi
         });
         findings.push(finding(
             why.code(),
-            format!("`{text}` at {} {}{others}", place(image, *address), why.text()),
+            format!(
+                "`{text}` at {} {}{others}{}",
+                place(image, *address),
+                why.text(),
+                source(image, *address)
+            ),
             json!({ "reason": why.text(), "count": places.count, "places": listed.collect::<Vec<_>>() }),
         ));
     }
@@ -175,6 +180,15 @@ fn owner(image: &Image<'_>, address: u64) -> (String, u64) {
 fn place(image: &Image<'_>, address: u64) -> String {
     let (name, offset) = owner(image, address);
     format!("`{name}+{offset:#x}`")
+}
+
+/// Where code comes from that nobody wrote into the kernel, with a way out.
+fn source(image: &Image<'_>, address: u64) -> &'static str {
+    if owner(image, address).0.starts_with("__sfp_") {
+        "; that is libgcc's arithmetic of `__float128` in software: compute in `double` or `long double`"
+    } else {
+        ""
+    }
 }
 
 /// Memory that can be executed holds nothing but sections with code, so that nothing is left unread. Fillers of linkers

@@ -14,6 +14,7 @@ mod image;
 mod imports;
 mod instructions;
 mod loads;
+mod meaning;
 mod memory;
 mod needed;
 mod registration;
@@ -153,7 +154,12 @@ fn finding(code: Code, message: String, evidence: Value) -> Finding {
 
 /// Names in backticks, the first few of them.
 fn listed(names: &[String]) -> String {
-    let mut text = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    listed_as(names, |name| format!("`{name}`"))
+}
+
+/// The first few of a list of names, each as it is told.
+fn listed_as(names: &[String], told: impl Fn(&String) -> String) -> String {
+    let mut text = names.iter().take(LISTED).map(told).collect::<Vec<_>>().join(", ");
     if names.len() > LISTED {
         text.push_str(&format!(" and {} more", names.len() - LISTED));
     }

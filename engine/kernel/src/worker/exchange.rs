@@ -33,9 +33,11 @@ impl Worker {
     ) -> Result<(Reply, u64), End> {
         self.alive()?;
         let request = Message::new(rand::random(), kind, words).with_text(text);
+        self.idle.ends();
         let start = Instant::now();
         let answer = self.exchange(&request, fds, limit);
         let ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.idle.begins();
         match answer {
             Ok(reply) => {
                 self.said.clone_from(&reply.text);

@@ -1,9 +1,11 @@
 //! What a worker may ask of the system: by lists of what is needed, everything else ends the process with SIGSYS.
 //!
 //! Two filters. The first stands while the library is loaded, since its initialisers already run: files may be read, code may be
-//! mapped. The second stands on top of it during calls, and leaves memory, the judge's socket, the clock and the end. Neither
+//! mapped. The second stands on top of it during calls, and leaves memory, the judge's socket, the clock and the end; under both,
+//! what is mapped when they are set stays as it is. Neither
 //! knows processes, threads, signals to others, files to write, or the network.
 
+use super::fixed;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
@@ -21,10 +23,17 @@ pub(super) enum FilterError {
     /// The kernel refuses the filter.
     #[error("kernel: {0}")]
     Kernel(#[from] seccompiler::Error),
+    /// What is mapped cannot be read.
+    #[error("mappings: {0}")]
+    Mappings(#[from] std::io::Error),
 }
 
 /// Sets the filter under which libraries are loaded. A library that is `watched` by a sanitizer is called under it as well.
 pub(super) fn while_loading(socket: RawFd, watched: bool) -> Result<(), FilterError> {
+    // A sanitizer keeps what it likes of its own memory, and nothing that it says is a time.
+    if !watched {
+        fixed::keep(&fixed::mapped()?)?;
+    }
     let mut rules = calling(socket)?;
     loading(&mut rules)?;
     if watched {
@@ -35,6 +44,8 @@ pub(super) fn while_loading(socket: RawFd, watched: bool) -> Result<(), FilterEr
 
 /// Sets the filter under which the entry is called.
 pub(super) fn while_calling(socket: RawFd) -> Result<(), FilterError> {
+    // Once more, for what came with the library.
+    fixed::keep(&fixed::mapped()?)?;
     set(calling(socket)?)
 }
 
@@ -88,11 +99,17 @@ fn calling(socket: RawFd) -> Result<Rules, FilterError> {
     let mut rules = Rules::new();
     let own = u64::from(std::process::id());
     let judge = u64::from(socket.unsigned_abs());
-    // Requests and replies, over the judge's socket and no other.
-    for call in [libc::SYS_recvmsg, libc::SYS_sendmsg, libc::SYS_sendto] {
-        allow(&mut rules, call, vec![is(0, judge)?])?;
+    // Requests and replies, over the judge's socket and no other, and only as the worker itself asks: nothing looks whether a request is
+    // there without waiting for it.
+    let (waits, quiet) =
+        (libc::MSG_CMSG_CLOEXEC.unsigned_abs().into(), libc::MSG_NOSIGNAL.unsigned_abs().into());
+    for (call, flags, value) in
+        [(libc::SYS_recvmsg, 2, waits), (libc::SYS_sendmsg, 2, quiet), (libc::SYS_sendto, 3, quiet)]
+    {
+        allow(&mut rules, call, vec![is(0, judge)?, is(flags, value)?])?;
     }
-    // Memory of the allocator and of the judge, never executable. During a call no descriptor is open that could be mapped.
+    // Memory of the allocator and of the judge, never executable; `fixed` keeps what is there already. During a call no descriptor is open
+    // that could be mapped.
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         allow(&mut rules, call, vec![without(2, libc::PROT_EXEC)?])?;
     }

@@ -175,8 +175,7 @@ impl Worker {
         let start = now();
         let code = calls.call(entry, set, ptr::null_mut());
         let ns = since(start);
-        let after = Mode::read();
-        Mode::restore();
+        let after = Mode::taken();
         Ok(Done::with(&[code_word(code), ns, before.vector, before.x87, after.vector, after.x87]))
     }
 
@@ -202,8 +201,7 @@ impl Worker {
         for (at, set) in schedule.iter().enumerate() {
             let set = usize::from(*set);
             let code = calls.call(entry, set, ptr::null_mut());
-            let after = Mode::read();
-            Mode::restore();
+            let after = Mode::taken();
             if after != Mode::DEFAULT && mode == Mode::DEFAULT {
                 mode = after;
             }

@@ -15,6 +15,7 @@ mod entry;
 mod exchange;
 mod fault;
 mod filter;
+mod fixed;
 mod launch;
 mod library;
 mod main;
@@ -22,6 +23,7 @@ mod memory;
 mod message;
 mod mode;
 mod more;
+mod outside;
 mod plan;
 mod python;
 mod refused;
@@ -41,6 +43,7 @@ use crate::timing::CpuClock;
 use assay_process::{Background, BackgroundChild};
 use exchange::Reply;
 use message::Kind;
+use outside::Idle;
 use plan::Plan;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -81,6 +84,8 @@ pub struct Worker {
     report: Option<Arc<OwnedFd>>,
     /// Why there is no worker any more.
     ended: Option<End>,
+    /// What it does while nothing is asked of it.
+    idle: Idle,
 }
 
 #[derive(Debug)]
@@ -166,8 +171,9 @@ impl Worker {
         let child =
             background.spawn(spawn).map_err(|error| End::system("the worker cannot be started", error))?;
         let (limits, own) = (*limits, if on_device { u64::MAX } else { 0 });
-        let (python, said) = (false, String::new());
-        Ok(Self { socket, child, limits, own, mapped: None, about: None, python, said, report, ended: None })
+        let (python, said, idle) = (false, String::new(), Idle::of(child.identity.pid));
+        let (mapped, about, ended) = (None, None, None);
+        Ok(Self { socket, child, limits, own, mapped, about, python, said, report, ended, idle })
     }
 
     /// What a sanitizer wrote; empty for a worker that none watches.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Mode {
     /// Control bits of MXCSR (x86-64) or FPCR (AArch64).
     pub vector: u64,
-    /// The x87 control word; 0 on other processors.
+    /// The x87 control word, and [`Mode::LEFT`] above it; 0 on other processors.
     pub x87: u64,
 }
 
@@ -31,7 +31,29 @@ mod registers {
             asm!("stmxcsr [{}]", in(reg) &raw mut vector, options(nostack, preserves_flags));
             asm!("fnstcw [{}]", in(reg) &raw mut x87, options(nostack, preserves_flags));
         }
-        Mode { vector: (vector & !FLAGS).into(), x87: x87.into() }
+        let left = if is_left() { Mode::LEFT } else { 0 };
+        Mode { vector: (vector & !FLAGS).into(), x87: u64::from(x87) | left }
+    }
+
+    /// Whether the stack of x87 holds something, or begins elsewhere than in the first register. The tag word would say more, but to store
+    /// it takes as long as a short call; what is left on the stack shows at its top.
+    fn is_left() -> bool {
+        // `C3 C2 C0` is `1 0 1` of an empty register (Intel SDM volume 2, FXAM); the top is told by bits 11 to 13.
+        const LOOKED_AT: u16 = 0x7d00;
+        const EMPTY: u16 = 0x4100;
+        let status: u16;
+        // SAFETY: looks at a register and gives the status word; only flags of that word change.
+        unsafe { asm!("fxam", "fnstsw ax", out("ax") status, options(nomem, nostack)) };
+        status & LOOKED_AT != EMPTY
+    }
+
+    /// Empties the registers of x87.
+    pub(super) fn empty() {
+        // SAFETY: compiled code expects the state that this sets.
+        unsafe {
+            asm!("fninit", out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _, out("st(4)") _, out("st(5)") _,
+                out("st(6)") _, out("st(7)") _, options(nomem, nostack));
+        }
     }
 
     pub(super) fn restore() {
@@ -60,6 +82,8 @@ mod registers {
         Mode { vector, x87: 0 }
     }
 
+    pub(super) fn empty() {}
+
     pub(super) fn restore() {
         // SAFETY: writes a register with the value that compiled code expects.
         unsafe { asm!("msr fpcr, {}", in(reg) DEFAULT.vector, options(nomem, nostack, preserves_flags)) };
@@ -69,6 +93,19 @@ mod registers {
 impl Mode {
     /// What a program starts with.
     pub const DEFAULT: Self = registers::DEFAULT;
+
+    /// Set where registers of x87 are left full: whoever computes with `long double` next gets NaNs.
+    pub const LEFT: u64 = 1 << 16;
+
+    /// The mode after foreign code; then the one that a program starts with is set.
+    pub(super) fn taken() -> Self {
+        let mode = Self::read();
+        if mode.x87 & Self::LEFT != 0 {
+            registers::empty();
+        }
+        Self::restore();
+        mode
+    }
 
     /// The mode now.
     pub(super) fn read() -> Self {

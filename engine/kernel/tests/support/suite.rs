@@ -50,6 +50,8 @@ pub struct Proof {
     pub init_array: usize,
     #[serde(default)]
     pub sanitizer: String,
+    #[serde(default)]
+    pub under: Option<String>,
 }
 
 /// The list, without what another processor is needed for.

@@ -37,6 +37,8 @@ _Static_assert(sizeof(DLTensor) == 48, `DLTensor`);
 #define SYS_fork SYS_clone
 #define SYS_open SYS_openat
 #endif
+#define OWN ((uintptr_t)__builtin_return_address(0) & ~4095ull)
+#define LIBC ((uintptr_t)malloc & ~4095ull)
 #define X ((volatile float *)in[0].data)
 #define Y ((volatile float *)out[0].data)
 #define N (in[0].shape[0])

@@ -8,6 +8,7 @@ pub mod build;
 pub mod commit;
 pub mod determinism;
 pub mod device;
+pub mod leaks;
 pub mod load;
 pub mod locks;
 pub mod locks_again;

@@ -1,8 +1,8 @@
-//! A build that watches its memory and arithmetic, at the two smallest shapes, in workers that are thrown away.
+//! A build that watches its memory and arithmetic, at small shapes and at the ends of the axes, in a worker that is thrown away.
 
 use super::memcheck;
 use crate::build::{self, BuildError, Built};
-use crate::case::Case;
+use crate::case::{Case, Kind};
 use crate::judge::bench::{Bench, POISON};
 use crate::judge::ends;
 use crate::judge::forms::is_source;
@@ -14,7 +14,7 @@ use crate::worker::{Edge, End, SANITIZER_EXIT, Worker};
 use serde_json::json;
 
 const GATE: Gate = Gate::Sanitizer;
-/// Shapes.
+/// Measured shapes, the smallest ones, at both edges.
 const SHAPES: usize = 2;
 /// How much longer a call may take that watches itself.
 const SLOWER: u32 = 20;
@@ -57,13 +57,16 @@ fn skip(bench: &mut Bench<'_>, why: &str) -> Vec<Finding> {
 fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
     let (task, launcher) = (bench.task(), &bench.setup.launcher);
     let limits = Limits { call_ms: task.limits.call_ms.saturating_mul(SLOWER), ..task.limits };
-    for case in bench.by_size().into_iter().take(SHAPES) {
+    let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
+        .map_err(|end| ends::stop(GATE, None, end))?;
+    let measured = bench.by_size().into_iter().take(SHAPES).map(|case| (case, &[Edge::End, Edge::Start][..]));
+    let others = unmeasured(&bench.cases).into_iter().map(|case| (case.clone(), &[Edge::End][..]));
+    let cases: Vec<_> = measured.chain(others).collect();
+    for (case, edges) in cases {
         bench.in_time(GATE)?;
         let data = bench.draw(&case, bench.seed("sanitizer"), 1.0)?;
-        let mut worker = Worker::start_watched(launcher, &built.library, &task.abi, &limits, &built.preload)
-            .map_err(|end| ends::stop(GATE, None, end))?;
-        for edge in [Edge::End, Edge::Start] {
-            let mut stage = Stage::new(&case, 1, edge, &task.abi, false)?;
+        for edge in edges {
+            let mut stage = Stage::new(&case, 1, *edge, &task.abi, false)?;
             worker.map(&stage.arena).map_err(|end| ends::stop(GATE, Some(&case), end))?;
             stage.load(0, &data);
             stage.poison(0, POISON[0]);
@@ -76,6 +79,28 @@ fn check(bench: &mut Bench<'_>, built: &Built) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// Where scratch memory that fits what is measured is too small: hidden shapes in which an axis is at its longest or shortest, the smallest
+/// of the others, and the smallest one with gaps between rows.
+fn unmeasured(cases: &[Case]) -> Vec<&Case> {
+    let elements = |case: &&&Case| case.tensors.iter().map(|tensor| tensor.layout.len()).sum::<usize>();
+    let hidden: Vec<&Case> = cases.iter().filter(|case| case.kind == Kind::Hidden).collect();
+    let mut chosen: Vec<&Case> = Vec::new();
+    let axes = hidden.first().into_iter().flat_map(|case| case.axes.keys());
+    for axis in axes {
+        let size = |case: &&&Case| case.axes.get(axis).copied();
+        let ends = [hidden.iter().min_by_key(size), hidden.iter().max_by_key(size)];
+        for case in ends.into_iter().flatten() {
+            if !chosen.contains(case) {
+                chosen.push(case);
+            }
+        }
+    }
+    let other = hidden.iter().filter(|case| !chosen.contains(case)).min_by_key(elements).copied();
+    let strided: Vec<&Case> = cases.iter().filter(|case| case.kind == Kind::Strided).collect();
+    chosen.extend(other.into_iter().chain(strided.iter().min_by_key(elements).copied()));
+    chosen
 }
 
 /// What a sanitizer found, in its own words.

@@ -1,5 +1,6 @@
-//! New data at the same place gives new answers, however little of it is new.
+//! New data at the same place gives new answers, however little of it is new; and no call keeps memory.
 
+use super::leaks;
 use crate::case::Case;
 use crate::generate;
 use crate::judge::bench::{Bench, POISON};
@@ -19,6 +20,10 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
 
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
     let mut worker = bench.worker(Gate::Stale)?;
+    if let Some(case) = bench.by_size().first() {
+        // In a fresh process, in which no freed memory hides what is kept.
+        leaks::check(bench, Gate::Stale, &mut worker, case)?;
+    }
     for (number, case) in bench.measured().iter().enumerate() {
         let seed = bench.seed(&format!("stale {number}"));
         series(bench, Gate::Stale, &mut worker, case, seed, ROUNDS)?;

@@ -148,8 +148,7 @@ impl Session {
                 marks.mark(Kind::Flush).map_err(told)?;
             }
             let code = self.enter(mapped, set)?;
-            let after = Mode::read();
-            Mode::restore();
+            let after = Mode::taken();
             if after != Mode::DEFAULT && made.mode == Mode::DEFAULT {
                 made.mode = after;
             }

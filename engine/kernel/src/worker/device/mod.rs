@@ -247,8 +247,7 @@ impl Session {
         let before = Mode::read();
         let start = now();
         let code = self.enter(mapped, set)?;
-        let after = Mode::read();
-        Mode::restore();
+        let after = Mode::taken();
         self.settle()?;
         let ns = since(start);
         mapped.mirror.download(&mapped.memory, &sets).map_err(Failure::of_launch)?;

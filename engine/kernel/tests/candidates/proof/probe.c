@@ -4,6 +4,7 @@
 #include "again.h"
 #include "extremes.h"
 #include "layout.h"
+#include "leftover.h"
 #include "loading.h"
 #include "said.h"
 #include "sets.h"
@@ -286,7 +287,7 @@ static const struct {
     {"right_for_a_while", right_for_a_while}, {"skips", skips}, {"defers", defers},
     {"comes_later", comes_later}, {"bits_differ", bits_differ}, {"slower", slower}, {"slow_on_new_data", slow_on_new_data},
     {"crashes", crashes}, {"hangs", hangs}, {"ends", ends}, {"prints", prints}, {"reads_clock", reads_clock}, {"forks", forks},
-    {"forges", forges},
+    {"forges", forges}, {"wrong_when_widest", wrong_when_widest}, {"x87_left", x87_left}, {"keeps_memory", keeps_memory},
 };
 
 int main(int count, char **words) {
