@@ -7,7 +7,7 @@ use super::measure::{Plan, at};
 use super::schedule::{self, Sample};
 use super::watch::{Trouble, Watch};
 use crate::worker::{Arena, Block, Blocked, Worker};
-use assay_stats::{Side, mean};
+use assay_stats::Side;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::time::Duration;
@@ -24,40 +24,40 @@ pub(super) struct Blocks<'p, 'a> {
     shape: usize,
     workers: &'p mut [Worker; 2],
     clocks: [Option<CpuClock>; 2],
-    /// Processor time of each worker when it last replied.
-    replied: [Option<Duration>; 2],
-    /// What each computed from a reply to the next request, in nanoseconds.
-    idle: [Vec<f64>; 2],
+    /// What each worker had computed between requests before this.
+    idle: [Duration; 2],
+    /// Blocks of each side.
+    blocks: u32,
 }
 
 impl<'p, 'a> Blocks<'p, 'a> {
     pub(super) fn new(plan: &'p Plan<'a>, shape: usize, workers: &'p mut [Worker; 2]) -> Self {
-        // The driver of a device works in threads of its own.
         let clock = |worker: &Worker| CpuClock::of(worker.pid()).filter(|_| !plan.abi.on_device());
         let clocks = [clock(&workers[0]), clock(&workers[1])];
-        Self { plan, shape, workers, clocks, replied: [None; 2], idle: [Vec::new(), Vec::new()] }
+        let idle = [workers[0].idle(), workers[1].idle()];
+        Self { plan, shape, workers, clocks, idle, blocks: 0 }
     }
 
     /// A block that came back, with the worker's processor time meanwhile in nanoseconds, where the system tells.
     fn run<S>(&mut self, side: Side, block: &Block) -> Result<(Blocked, Option<f64>), Trouble<S>> {
         let (at, shape) = (at(side), self.shape);
-        let now = || self.clocks[at].and_then(CpuClock::now);
-        let asked = now();
+        let now = |blocks: &Self| blocks.clocks[at].and_then(CpuClock::now);
+        let asked = now(self);
         let blocked = self.workers[at].block(block);
         let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
-        let replied = self.clocks[at].and_then(CpuClock::now);
-        let nanos = |from: Option<Duration>, to: Option<Duration>| {
-            from.zip(to).map(|(from, to)| to.saturating_sub(from).as_nanos() as f64)
-        };
-        self.idle[at].extend(nanos(self.replied[at], asked));
-        self.replied[at] = replied;
-        Ok((blocked, nanos(asked, replied)))
+        let cpu = asked.zip(now(self)).map(|(asked, replied)| replied.saturating_sub(asked).as_nanos() as f64);
+        self.blocks += u32::from(side == Side::Candidate);
+        Ok((blocked, cpu))
     }
 
     /// What is wrong with what the candidate's worker does between calls; `block` as [`clock::between`] has it.
     pub(super) fn between(&self, block: f64) -> Option<Mismatch> {
-        let [theirs, own] = [0, 1].map(|at| mean(&self.idle[at]));
-        clock::between([theirs?, own?], block)
+        // The driver of a device works in threads of its own.
+        if self.plan.abi.on_device() || self.blocks == 0 {
+            return None;
+        }
+        let of = |at: usize| self.workers[at].idle().saturating_sub(self.idle[at]).as_nanos() as f64;
+        clock::between([0, 1].map(|at| of(at) / f64::from(self.blocks)), block)
     }
 
     /// The calls of a sample.
