@@ -1,11 +1,12 @@
 //! The library as a worker gets it: a copy in memory that nobody can change any more.
 
 use super::end::End;
+use crate::statics::CPP;
 use crate::task::Form;
 use object::elf;
 use rustix::fs::{MemfdFlags, SealFlags};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes of an ELF header up to the machine.
 const HEADER: usize = 20;
@@ -35,6 +36,15 @@ pub(super) fn private_copy(library: &Path, form: Form) -> Result<OwnedFd, End> {
         return Err(refuse(format!("`{}` is for {name}, this machine is {own}", library.display())));
     }
     copy(&bytes).map_err(|error| End::system("the library cannot be copied", error))
+}
+
+/// The run-time library of C++, if this library needs it: a sanitizer looks for the functions of exceptions when the process starts, before
+/// anything is loaded.
+pub(super) fn of_exceptions(library: &Path) -> Option<PathBuf> {
+    let name = CPP[0];
+    let bytes = std::fs::read(library).ok()?;
+    let needs = bytes.windows(name.len()).any(|window| window == name.as_bytes());
+    needs.then(|| name.into())
 }
 
 fn copy(bytes: &[u8]) -> std::io::Result<OwnedFd> {

@@ -117,7 +117,9 @@ impl Worker {
         limits: &Limits,
         preload: &[PathBuf],
     ) -> Result<Self, End> {
-        Self::begin(launcher, library, abi, limits, Some(preload))
+        let mut preload = preload.to_vec();
+        preload.extend(library::of_exceptions(library));
+        Self::begin(launcher, library, abi, limits, Some(&preload))
     }
 
     fn begin(

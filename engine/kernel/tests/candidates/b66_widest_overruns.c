@@ -6,6 +6,7 @@
 
 static float converted[FITS];
 static volatile float behind[8192 - FITS];
+static float *volatile scratch = converted;
 
 __attribute__((noinline)) static void convert(float *to, const uint16_t *x, int64_t columns) {
     for (int64_t c = 0; c < columns; c++) to[c] = assay_from_bf16(x[c]);
@@ -15,7 +16,7 @@ ENTRY {
     TAKE(norm);
     behind[0] = converted[0];
     for (int64_t row = 0; row < norm.rows; row++) {
-        convert(converted, norm.x + row * norm.x_step, norm.columns);
+        convert(scratch, norm.x + row * norm.x_step, norm.columns);
         good_row(&norm, row);
     }
     return ASSAY_OK;
