@@ -59,7 +59,7 @@ pub const ADVICE: &[Advice] = &[
     advice(
         Code::ForbiddenExport,
         "It exports names beside its entry.",
-        "Make every other function `static`.",
+        "Make every other function `static`; what a static library brings is hidden with `-Wl,--exclude-libs,ALL`.",
     ),
     advice(
         Code::ForbiddenConstructor,
@@ -74,7 +74,7 @@ pub const ADVICE: &[Advice] = &[
     advice(
         Code::BuildFailed,
         "It cannot be built with the flags of the task.",
-        "Read the compiler's messages in the evidence; pragmas and attributes that change the flags are refused too.",
+        "Read the compiler's messages in the evidence; pragmas and attributes that change the flags or keep a sanitizer away are refused too.",
     ),
     advice(
         Code::LoadFailed,

@@ -263,6 +263,7 @@ fn exports_are_refused() {
                   extern \"C\" int kv_entry(float *x, int n) { return 0; }";
     let found = findings_of("kernel.cpp", source, &["-std=c++17", "-fno-exceptions"], &Allow::default());
     assert_eq!(found.first().map(|found| found.code), Some(Code::ForbiddenExport), "{found:?}");
+    assert!(found[0].message.contains("`-Wl,--exclude-libs,ALL`"), "{found:?}");
 }
 
 #[test]

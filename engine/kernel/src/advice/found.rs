@@ -37,7 +37,7 @@ impl Code {
                 "Executable bytes are decoded from every place where code may begin; system calls, clocks, and writes to control registers are refused."
             }
             Self::BuildFailed => {
-                "The source is built with the task's flags and an empty environment; before that the preprocessor's text is read for pragmas, attributes and files that would change the build."
+                "The source is preprocessed once with the task's flags and an empty environment; that text is read for pragmas, attributes, assembler and files that would change the build, and it is what is compiled, within limits of time and memory."
             }
             Self::LoadFailed => {
                 "The library is loaded in a worker, with everything resolved at once; the loader's message is kept."

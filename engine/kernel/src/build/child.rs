@@ -6,6 +6,7 @@
 use crate::worker::Launcher;
 use assay_process::{Background, CaptureLimits, Exit, Io, Spawn};
 use rustix::fs::MemfdFlags;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ pub const WORD: &str = "compile";
 
 /// Longest run. NVRTC takes a tenth of a second for a kernel and half a minute for templates.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Most memory of NVRTC, in bytes: what it holds, not the address space that a driver reserves; and processor time, in seconds.
+const MEMORY: u64 = 16 << 30;
+const SECONDS: u64 = 120;
 
 /// Most bytes of an answer; the PTX of a large template has some megabytes.
 const KEPT: usize = 64 << 20;
@@ -116,7 +121,11 @@ fn tried(launcher: &Launcher, request: &Request) -> Result<Answer, String> {
         });
     }
     if let (Request::Compile { .. }, Exit::Signal(signal)) = (request, ended.exit) {
-        let log = format!("error: the compiler died of {}", assay_process::signal_name(signal));
+        let name = assay_process::signal_name(signal);
+        let gib = MEMORY >> 30;
+        let log = format!(
+            "error: the compiler died of {name}; it may use {gib} GiB and {SECONDS} s of processor time"
+        );
         return Ok(Answer::Refused { log });
     }
     serde_json::from_slice(&ended.stdout).map_err(|_| {
@@ -132,9 +141,21 @@ pub fn main() -> i32 {
     let request =
         std::io::stdin().read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
     let Some(request) = request else { return 2 };
+    if matches!(request, Request::Compile { .. }) && confine().is_err() {
+        return 2;
+    }
     let Ok(answer) = serde_json::to_vec(&work(&request)) else { return 2 };
     let mut out = std::io::stdout();
     if out.write_all(&answer).and_then(|()| out.flush()).is_err() { 2 } else { 0 }
+}
+
+/// Limits this process; a limit that is tighter already stays.
+fn confine() -> std::io::Result<()> {
+    for (resource, most) in [(Resource::Data, MEMORY), (Resource::Cpu, SECONDS)] {
+        let most = getrlimit(resource).maximum.map_or(most, |old| old.min(most));
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
 }
 
 #[cfg(feature = "cuda")]

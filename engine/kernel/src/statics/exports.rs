@@ -21,9 +21,15 @@ pub(super) fn check(image: &Image<'_>, context: &Context<'_>, findings: &mut Vec
     let mut names: Vec<String> = odd.map(|symbol| symbol.name.clone()).collect();
     names.sort_unstable();
     if !names.is_empty() {
+        // Mangled names as a rule come from a library that is linked in, where nobody can write `static`.
+        let way_out = if names.iter().any(|name| name.starts_with("_Z")) {
+            "; make them `static`, or link with `-Wl,--exclude-libs,ALL` where they come with `-static-libstdc++`, or with a version script"
+        } else {
+            "; make them `static`"
+        };
         findings.push(finding(
             Code::ForbiddenExport,
-            format!("beside `{}` it exports {}; make them `static`", context.symbol, listed(&names)),
+            format!("beside `{}` it exports {}{way_out}", context.symbol, listed(&names)),
             json!({ "exports": names }),
         ));
     }
