@@ -136,7 +136,8 @@ fn a_clock_that_leaves_out_a_third_or_more_is_told() {
     for percent in [30, 60] {
         // A machine too busy to believe either side is asked again.
         let mut tries = (0..5).map(|_| judged(percent));
-        let judgement = tries.find(|judgement| judgement.code != Code::NoisyDevice).expect("a quiet moment");
+        let busy = [Code::NoisyDevice, Code::Inconclusive];
+        let judgement = tries.find(|judgement| !busy.contains(&judgement.code)).expect("a quiet moment");
         assert_eq!(judgement.code, Code::ClockMismatch, "{percent}: {judgement:?}");
     }
 }
