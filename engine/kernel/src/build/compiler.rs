@@ -114,15 +114,23 @@ impl Compiler {
             .collect()
     }
 
-    /// The folders of its own and the system's headers.
+    /// The folders of its own and the system's headers. Asked once in each process for each compiler and language.
     pub(super) fn system_folders(&self, cpp: bool, cwd: &Path) -> Result<Vec<PathBuf>, BuildError> {
+        static KNOWN: Mutex<Vec<(Compiler, bool, Vec<PathBuf>)>> = Mutex::new(Vec::new());
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, folders)) = known().iter().find(|(of, language, _)| of == self && *language == cpp)
+        {
+            return Ok(folders.clone());
+        }
         let language = if cpp { "c++" } else { "c" };
         let arguments = ["-E", "-v", "-x", language, "/dev/null"].map(OsString::from);
         let told = self.run(&arguments, cwd)?;
         let text = String::from_utf8_lossy(&told.stderr).into_owned();
         let listed = text.lines().skip_while(|line| !line.starts_with("#include <")).skip(1);
         let folders = listed.take_while(|line| line.starts_with(' ')).map(|line| PathBuf::from(line.trim()));
-        Ok(folders.filter_map(|folder| folder.canonicalize().ok()).collect())
+        let folders: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+        known().push((self.clone(), cpp, folders.clone()));
+        Ok(folders)
     }
 
     /// The library that must be loaded before everything else in a process with a watched library.

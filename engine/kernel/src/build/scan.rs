@@ -24,7 +24,11 @@ pub struct Objection {
 
 impl std::fmt::Display for Objection {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "`{}` line {}: {}", self.file.display(), self.line, self.what)
+        write!(out, "`{}`", self.file.display())?;
+        if self.line > 0 {
+            write!(out, " line {}", self.line)?;
+        }
+        write!(out, ": {}", self.what)
     }
 }
 
