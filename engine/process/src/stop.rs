@@ -28,7 +28,6 @@ impl Stop {
     ///
     /// # Errors
     /// The system gives no thread or no handler.
-    #[expect(clippy::exit, reason = "whoever asks twice wants no orderly end")]
     pub fn listen(act: impl Fn(Asked) + Send + 'static) -> std::io::Result<Self> {
         let stop = Self { asked: Arc::default(), code: Arc::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
