@@ -19,11 +19,10 @@ pub fn run(bench: &mut Bench<'_>) -> Result<Vec<Finding>, JudgeError> {
 }
 
 fn check(bench: &mut Bench<'_>) -> Result<(), Stop> {
-    let mut worker = bench.worker(Gate::Stale)?;
     if let Some(case) = bench.by_size().first() {
-        // In a fresh process, in which no freed memory hides what is kept.
-        leaks::check(bench, Gate::Stale, &mut worker, case)?;
+        leaks::check(bench, Gate::Stale, case)?;
     }
+    let mut worker = bench.worker(Gate::Stale)?;
     for (number, case) in bench.measured().iter().enumerate() {
         let seed = bench.seed(&format!("stale {number}"));
         series(bench, Gate::Stale, &mut worker, case, seed, ROUNDS)?;
