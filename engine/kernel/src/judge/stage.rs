@@ -176,7 +176,8 @@ impl<'a> Stage<'a> {
 pub fn mode_changed(gate: Gate, case: &Case, called: &Called) -> Finding {
     let changed = called.mode_before.vector ^ called.mode_after.vector;
     let left = called.mode_after.x87 & Mode::LEFT != 0;
-    let what = if left { "left registers of x87 full" } else { "changed how the processor rounds or flushes" };
+    let what =
+        if left { "left registers of x87 full" } else { "changed how the processor rounds or flushes" };
     Finding::new(
         gate,
         Code::MathModeChanged,

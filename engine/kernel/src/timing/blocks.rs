@@ -45,7 +45,8 @@ impl<'p, 'a> Blocks<'p, 'a> {
         let asked = now(self);
         let blocked = self.workers[at].block(block);
         let blocked = blocked.map_err(|end| Trouble::End { side, shape: Some(shape), end })?;
-        let cpu = asked.zip(now(self)).map(|(asked, replied)| replied.saturating_sub(asked).as_nanos() as f64);
+        let cpu =
+            asked.zip(now(self)).map(|(asked, replied)| replied.saturating_sub(asked).as_nanos() as f64);
         self.blocks += u32::from(side == Side::Candidate);
         Ok((blocked, cpu))
     }
