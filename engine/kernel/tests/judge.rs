@@ -57,7 +57,7 @@ fn an_acceptance_tells_everything_and_fits_the_ledger() {
     let digest: String = Sha256::digest(&secret).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(digest, row.seeds.commitment, "what is revealed is what was fixed");
     let timing = row.timing.as_ref().expect("timed");
-    assert!(timing.geomean.lo > 1.01 && timing.processes == 3 && row.aa.is_some() && row.err.is_some());
+    assert!(timing.geomean.lo > 1.01 && timing.processes >= 3 && row.aa.is_some() && row.err.is_some());
 
     let ledger = Ledger::new(scene.path("kernel-ledger.jsonl"));
     ledger.append(row).expect("added");
