@@ -10,6 +10,7 @@ use crate::timing::schedule::{MOST_CALLS, SETS};
 use crate::worker::{About, Arena, Block, Edge, Launcher, Worker};
 use indexmap::IndexMap;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 /// What NVRTC makes of `ceiling.cu`.
@@ -35,6 +36,8 @@ const LEAST_NS: u64 = 1_000_000;
 
 /// By device and the binary logarithm of the size; found once in each process.
 static KNOWN: Mutex<Option<HashMap<(String, u32), Ceiling>>> = Mutex::new(None);
+/// By device what no size matters for: bytes per second far beyond the cache, and operations.
+static FAR: Mutex<Option<HashMap<String, Ceiling>>> = Mutex::new(None);
 
 /// The ceiling for a kernel that moves so many bytes in a call, with the caches as the calls before left them: a cold one is lower.
 ///
@@ -42,26 +45,45 @@ static KNOWN: Mutex<Option<HashMap<(String, u32), Ceiling>>> = Mutex::new(None);
 /// what counts is the best at the powers of two around the size and far beyond the cache, of copies and of reads.
 pub fn ceiling(launcher: &Launcher, about: &About, bytes: u64) -> Result<Ceiling, JudgeError> {
     let size = usize::try_from(bytes / 2).unwrap_or(MOST).clamp(LEAST, MOST);
-    let key = (about.uuid.clone(), size.ilog2());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    once(&KNOWN, (about.uuid.clone(), size.ilog2()), || {
+        let far = once(&FAR, about.uuid.clone(), || far(launcher, about))?;
+        let size = 1 << size.ilog2();
+        let [own, twice] = [size, (2 * size).min(MOST)].map(|size| moved(launcher, about, size, SETS));
+        Ok(Ceiling { bytes_s: far.bytes_s.max(own?).max(twice?), ..far })
+    })
+}
+
+/// What is known, or what is found out now.
+fn once<K: Eq + Hash>(
+    known: &Mutex<Option<HashMap<K, Ceiling>>>,
+    key: K,
+    find: impl FnOnce() -> Result<Ceiling, JudgeError>,
+) -> Result<Ceiling, JudgeError> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_default();
     if let Some(found) = known.get(&key) {
         return Ok(*found);
     }
-    let blocks = about.multiprocessors.max(1) * FILL;
-    let size = 1 << size.ilog2();
-    let mut bytes_s = 0.0_f64;
-    for (size, sets) in [(size, SETS), ((2 * size).min(MOST), SETS), (beyond_cache(about), LARGE_SETS)] {
-        let moved = size as f64;
-        let copied = rate(launcher, "assay_copy", &moving(size, blocks), sets, 2.0 * moved)?;
-        let read = rate(launcher, "assay_read", &moving(size, blocks), sets, moved)?;
-        bytes_s = bytes_s.max(copied).max(read);
-    }
-    let work = f64::from(blocks) * f64::from(THREADS) * STEPS * SUMS * 2.0;
-    let flops_s = rate(launcher, "assay_multiply", &multiply(blocks), SETS, work)?;
-    let found = Ceiling { bytes_s, flops_s };
+    let found = find()?;
     known.insert(key, found);
     Ok(found)
+}
+
+fn far(launcher: &Launcher, about: &About) -> Result<Ceiling, JudgeError> {
+    let work = f64::from(blocks(about)) * f64::from(THREADS) * STEPS * SUMS * 2.0;
+    let flops_s = rate(launcher, "assay_multiply", &multiply(blocks(about)), SETS, work)?;
+    Ok(Ceiling { bytes_s: moved(launcher, about, beyond_cache(about), LARGE_SETS)?, flops_s })
+}
+
+fn blocks(about: &About) -> u32 {
+    about.multiprocessors.max(1) * FILL
+}
+
+/// Bytes per second of copies or reads, the better ones, over memory of this size.
+fn moved(launcher: &Launcher, about: &About, size: usize, sets: usize) -> Result<f64, JudgeError> {
+    let (case, bytes) = (moving(size, blocks(about)), size as f64);
+    let copied = rate(launcher, "assay_copy", &case, sets, 2.0 * bytes)?;
+    Ok(copied.max(rate(launcher, "assay_read", &case, sets, bytes)?))
 }
 
 /// Bytes of the largest memory, a power of two.
