@@ -24,14 +24,29 @@ fn judged(
     scene.judge(loaded, candidate, |setup| setup.seed = seed, &mut |_| {})
 }
 
+/// Judgements of a machine that is too busy to decide: other tests run beside each.
+const TRIES: usize = 5;
+
+/// The first judgement that decides, or the last.
+fn settled(scene: &Scene, loaded: &Loaded, candidate: &Path) -> Judgement {
+    let mut all = (0..TRIES).map(|_| judged(scene, loaded, candidate, SeedSource::System).expect("judged"));
+    let mut last = all.next().expect("a judgement");
+    while last.class == Class::Inconclusive
+        && let Some(next) = all.next()
+    {
+        last = next;
+    }
+    last
+}
+
 #[test]
 fn an_acceptance_tells_everything_and_fits_the_ledger() {
     // Extended, because other tests run beside this one.
     let scene = Scene::new(&TASK.replace("extend: 1", "extend: 4"), SLOW);
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
-    let (mut committed, mut gates, mut samples) = (None, Vec::new(), 0);
-    let judgement = scene
-        .judge(&loaded, &candidate, |_| {}, &mut |told| match told {
+    let once = || {
+        let (mut committed, mut gates, mut samples) = (None, Vec::new(), 0);
+        let mut tell = |told| match told {
             Progress::Committed { commitment } => {
                 assert!(gates.is_empty(), "before anything is built");
                 committed = Some(commitment);
@@ -42,8 +57,18 @@ fn an_acceptance_tells_everything_and_fits_the_ledger() {
                 samples += 1;
             }
             _ => {}
-        })
-        .expect("judged");
+        };
+        let judgement = scene.judge(&loaded, &candidate, |_| {}, &mut tell).expect("judged");
+        (judgement, committed, gates, samples)
+    };
+    // A machine that is too busy to decide is asked again.
+    let mut told = once();
+    for _ in 1..TRIES {
+        if told.0.class == Class::Inconclusive {
+            told = once();
+        }
+    }
+    let (judgement, committed, gates, samples) = told;
     assert_eq!((judgement.class, judgement.code), (Class::Accept, Code::AcceptFaster), "{judgement:?}");
     assert_eq!(gates, judgement.gates.iter().map(|record| record.gate).collect::<Vec<_>>());
     assert_eq!((gates.first(), gates.last()), (Some(&Gate::Locks), Some(&Gate::LocksAgain)));
@@ -242,7 +267,7 @@ fn what_is_far_slower_is_told_at_the_first_look() {
     assert_ne!(task, TASK);
     let scene = Scene::new(&task, FAST);
     let (loaded, candidate) = (scene.load(), scene.source("slow.c", SLOW));
-    let judgement = judged(&scene, &loaded, &candidate, SeedSource::System).expect("judged");
+    let judgement = settled(&scene, &loaded, &candidate);
     let timing = judgement.row.timing.as_ref().expect("timed");
     // A busy machine may need all samples, and even then not know.
     let told = (judgement.code == Code::RejectSlower, timing.processes);
@@ -270,7 +295,7 @@ fn faster_than_the_machine_is_no_gain() {
     let task = TASK.to_owned() + "roofline: {bytes: \"12*N\", flops: \"N\"}\n";
     let scene = Scene::new(&task, SLOW);
     let (loaded, candidate) = (scene.load(), scene.source("fast.c", FAST));
-    let judgement = judged(&scene, &loaded, &candidate, SeedSource::System).expect("judged");
+    let judgement = settled(&scene, &loaded, &candidate);
     let fraction = judgement.row.roofline.expect("measured").fraction;
     assert!(judgement.code == Code::AcceptFaster && fraction > 0.001 && fraction <= 1.05, "{judgement:?}");
 }

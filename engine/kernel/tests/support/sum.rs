@@ -23,7 +23,7 @@ workloads: {shapes: [{N: 4096}]}
 hidden: {odd: [1, 7, 33], random: 2, max_elements: 5000}
 build: {cpu: ["-O2", "-std=c11"]}
 baseline: {path: baseline.c, commit: "67b2a9e"}
-timing: {processes: 3, samples: 20, block_us: 100, max_aa: 0.2, extend: 1}
+timing: {processes: 3, samples: 20, block_us: 1000, max_aa: 0.2, extend: 1}
 "#;
 
 /// A kernel up to its loop.
